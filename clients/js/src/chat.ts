@@ -132,6 +132,18 @@ export class Chat extends Observable<Chat> {
   }
 
   /**
+   * Open the direct conversation with another participant, which begins if there is none yet.
+   *
+   * @param name how to show the participant until they have accepted; by default by their id.
+   * @throws ChatError (by the promise), for instance with the code `BLOCKED`.
+   */
+  async direct(participantId: string, name?: string): Promise<Room> {
+    const path = `/direct?participant_id=${encodeURIComponent(participantId)}`;
+    const { conversation_id } = await this.request("PUT", path, name ? { name } : {});
+    return this.open(conversation_id);
+  }
+
+  /**
    * Send a request to the HTTP API, for all that is not a method: creating conversations, members, invites.
    *
    * @returns the body of the response, as the protocol has it.

@@ -244,6 +244,22 @@ test("invitations reach their handlers and leave the list as it is", async () =>
   await chat.close();
 });
 
+test("direct conversation is opened by the id of the other participant", async () => {
+  const requests: string[] = [];
+  const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
+    requests.push(`${init?.method} ${url} ${init?.body ?? ""}`);
+    return new Response(JSON.stringify({ conversation_id: "conv_a", conversations: [] }));
+  };
+  FakeSocket.answer = answer;
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket, fetch });
+  chats.push(chat);
+  const room = await chat.direct("bob@example.com", "Bob");
+  assert.equal(room.id, "conv_a");
+  assert.ok(requests.includes('PUT http://x/direct?participant_id=bob%40example.com {"name":"Bob"}'));
+  await chat.close();
+});
+
 test("room shows the events of the log behind its messages", async () => {
   const joined = { sequence_id: 1, type: "participant_joined", participant: { participant_id: "carol" }, sender: {} };
   const page = { type: "subscribed", ...empty, head: 1, first_sequence_id: 1, events: [joined] };

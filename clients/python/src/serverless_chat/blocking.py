@@ -180,6 +180,10 @@ class Chat:
         """Create a conversation and open it."""
         return Room(self._loop, self._loop.run(self._chat.create(title, participants, **fields)))
 
+    def direct(self, participant_id: str, name: str | None = None) -> Room:
+        """Open the direct conversation with another participant, which begins if there is none yet."""
+        return Room(self._loop, self._loop.run(self._chat.direct(participant_id, name)))
+
     def conversations(self) -> list[Row]:
         """Return the latest conversations, with unread counts."""
         return self._loop.run(self._chat.conversations.load())

@@ -177,6 +177,21 @@ class Chat:
         created = await self.api.request("POST", "/conversations", body)
         return await self.open(created["conversation_id"])
 
+    async def direct(self, participant_id: str, name: str | None = None) -> Room:
+        """Open the direct conversation with another participant, which begins if there is none yet.
+
+        Args:
+            participant_id: The other participant.
+            name: How to show the participant until they have accepted; by default by their id.
+
+        Raises:
+            RefusedError: For instance because the user blocks the participant (code `BLOCKED`).
+            UnavailableError: There was no answer, or only transient errors.
+        """
+        body = {} if name is None else {"name": name}
+        opened = await self.api.repeat("PUT", "/direct", body, {"participant_id": participant_id})
+        return await self.open(opened["conversation_id"])
+
     async def join(self, conversation_id: str, invite: str | None = None) -> Room:
         """Join a conversation and open it."""
         try:

@@ -37,6 +37,8 @@ class Row:
     head: int
     created_at: str
     last_message: JsonObject | None = None
+    direct: bool = False
+    """Whether it is the direct conversation with another participant: then the title is empty."""
 
     @property
     def latest(self) -> str:
@@ -204,4 +206,5 @@ def _row(entry: JsonObject) -> Row:
         head=entry.get("head") or 0,
         created_at=entry.get("created_at") or "",
         last_message=entry.get("last_message"),
+        direct=entry.get("direct") is True,
     )

@@ -57,6 +57,22 @@ def test_messages_arrive_once_in_order_and_in_both_views(server: LiveServer) -> 
     run(talk())
 
 
+def test_direct_conversation_is_the_same_one_from_both_sides(server: LiveServer) -> None:
+    async def talk() -> None:
+        async with server.chat("dora") as dora, server.chat("emil") as emil:
+            room = await dora.direct("emil", "Emil")
+            await room.send("only for Emil")
+            other = await emil.direct("dora")
+            assert other.id == room.id
+            await shows(other, "only for Emil")
+            (row,) = [row for row in await emil.conversations.load() if row.conversation_id == room.id]
+            assert row.direct
+            with pytest.raises(RefusedError):
+                await dora.direct("dora")
+
+    run(talk())
+
+
 def test_updates_are_folded_into_the_messages_of_others(server: LiveServer) -> None:
     conversation_id = server.create()
 
