@@ -23,7 +23,7 @@ def open_menu(page: Page, name: str, item: str) -> None:
 def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(open_page: OpenPage) -> None:
     alice, bob = open_page("alice-p1"), open_page("bob-p1")
     alice.get_by_role("button", name="New conversation").click()
-    alice.get_by_role("textbox", name="Title").fill("Planning")
+    alice.get_by_role("textbox", name="Title", exact=True).fill("Planning")
     alice.get_by_role("textbox", name="People").fill("bob-p1, carol-p1")
     alice.get_by_role("button", name="Create").click()
     bob.get_by_role("button", name="Planning").click()
@@ -37,7 +37,7 @@ def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(open
     open_menu(alice, "bob-p1", "Unmute")
     expect(bob.get_by_role("textbox", name="Message Planning")).to_be_visible()
 
-    alice.get_by_role("textbox", name="Title").fill("Planning 2027")
+    alice.get_by_role("textbox", name="Title", exact=True).fill("Planning 2027")
     alice.get_by_role("button", name="Save").click()
     expect(bob.get_by_role("heading", name="Planning 2027")).to_be_visible()
     expect(bob.get_by_text("changed the title to “Planning 2027”")).to_be_visible()

@@ -70,7 +70,7 @@ def test_new_checkout_shows_the_page_that_it_builds_beside_the_running_chat(
 def test_two_people_chat_in_two_windows(running: Mapping[str, Any], browser: Browser) -> None:
     alice, bob = (_window(browser, f"{running['web_url']}#as={name}") for name in ("alice", "bob"))
     alice.get_by_role("button", name="New conversation").click()
-    alice.get_by_label("Title").fill("Lunch")
+    alice.get_by_label("Title", exact=True).fill("Lunch")
     alice.get_by_label("People").fill("bob")
     alice.get_by_role("button", name="Create", exact=True).click()
     bob.get_by_role("button", name="Lunch").click()
