@@ -143,11 +143,11 @@ ACTIONS = {
     "message": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES | {CHECK}},
     "disconnect": {"ConversationsTable": {"dynamodb:GetItem"}, "ConnectionsTable": READS | REWRITES},
     "sweep": {
-        "ConversationsTable": READS | REWRITES | {"dynamodb:PutItem"},
+        "ConversationsTable": USES,
         "ConnectionsTable": READS | REWRITES,
     },
     "worker": {
-        "ConversationsTable": READS | REWRITES | {"dynamodb:PutItem", CHECK},
+        "ConversationsTable": USES | {CHECK},
         "ConnectionsTable": READS | REWRITES,
     },
 }
