@@ -98,6 +98,9 @@ def _move_head_op(table: Table, commit: Commit) -> Operation:
     if new.direct != old.direct:
         change += ", #direct = :direct"
         values["direct"] = new.direct
+    if new.opener_messages != old.opener_messages:
+        change += ", #opener_messages = :opener_messages"
+        values["opener_messages"] = new.opener_messages
     if old.revision:
         condition += " AND #revision = :revision"
         values["revision"] = old.revision

@@ -58,6 +58,7 @@ def head_to_item(head: Head) -> Item:
         "contended_until": head.contended_until,
         "event_sizes": head.event_sizes,
         "direct": head.direct or None,
+        "opener_messages": head.opener_messages or None,
         "blockers": {departed_key(blocker): blocker for blocker in head.blockers} if head.direct else None,
     }
 
@@ -81,6 +82,7 @@ def head_from_item(item: Item) -> Head:
         expired_up_to=item.get("expired_up_to", 0),
         event_sizes=item.get("event_sizes", ""),
         direct=item.get("direct", ""),
+        opener_messages=item.get("opener_messages", 0),
         blockers=frozenset(item.get("blockers", {}).values()),
     )
 

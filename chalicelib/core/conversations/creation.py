@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from chalicelib.core.conversations.additions import new_entry
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules, Decision
 from chalicelib.core.conversations.creation_replay import CreationReplay, Repeated, record_of
 from chalicelib.core.conversations.invitations import invitation_job
+from chalicelib.core.conversations.new_conversation import new_conversation
 from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import (
@@ -21,15 +21,12 @@ from chalicelib.core.kernel.errors import (
     ValidationFailed,
 )
 from chalicelib.core.kernel.ids import new_conversation_id
-from chalicelib.core.kernel.limits import first_check_at
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
-from chalicelib.core.model.actors import Actor, Principal, Role
-from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.conversations import ConversationDetails
 from chalicelib.core.model.creations import CreationKey
-from chalicelib.core.model.event_sizes import sizes_after
-from chalicelib.core.model.events import new_event
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.protocol import frames, serializers
@@ -142,56 +139,19 @@ class Creation:
         self, caller: Principal, request: CreateConversation, others: Sequence[NewParticipant]
     ) -> NewConversation:
         now = milliseconds(self._clock)
-        conversation_id = new_conversation_id(now)
-
-        def new_member(actor: Actor, role: Role, *, is_added: bool) -> Membership:
-            who = (actor.participant_id, actor.name, actor.type)
-            return Membership(conversation_id, *who, role, now, 1, 1, 0, is_added=is_added)
-
-        creator, members = caller.as_actor(), []
-        if caller.is_system:
-            decisions = self._decide(caller, others)
-        else:
-            own, decisions = self._runtime.gather(
-                lambda: self._consent.standing(caller.participant_id), lambda: self._decide(caller, others)
-            )
-            creator = own.named(creator)
-            members = [own.profiled(new_member(creator, "owner", is_added=False))]
-        members += [
-            decision.standing.profiled(
-                new_member(Actor(other.participant_id, other.name, decision.type), other.role, is_added=True)
-            )
-            for other in others
-            if not (decision := decisions[other.participant_id]).is_pending
-        ]
-        event = new_event(
-            conversation_id,
-            1,
-            "conversation_created",
-            sender=creator,
-            now=now,
-            title=request.title,
-            participants=[serializers.participant(member, online=False) for member in members],
+        details = ConversationDetails(
+            new_conversation_id(now),
+            request.title,
+            request.join_policy,
+            request.metadata,
+            now,
+            caller.participant_id,
         )
-        sizes = sizes_after("", 0, [event])
-        head = Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now, event_sizes=sizes)
-        pending = [
-            (new_entry(head, request.title, creator, 1, other, self._runtime, at=now / 1000), decision.is_visible)
-            for other in others
-            if (decision := decisions[other.participant_id]).is_pending
-        ]
-        return NewConversation(
-            head,
-            ConversationDetails(
-                conversation_id, request.title, request.join_policy, request.metadata, now, creator.participant_id
-            ),
-            event,
-            members,
-            {participant_id: decision.standing for participant_id, decision in decisions.items()},
-            pending,
-            self._runtime.limits.conversations,
-            retention_check_at=first_check_at(now, self._runtime.timing),
+        own, decisions = self._runtime.gather(
+            lambda: None if caller.is_system else self._consent.standing(caller.participant_id),
+            lambda: self._decide(caller, others),
         )
+        return new_conversation(details, caller, own, "owner", others, decisions, self._runtime)
 
     def _decide(self, caller: Principal, others: Sequence[NewParticipant]) -> Mapping[str, Decision]:
         """Return the decision about each of the others, by participant id."""

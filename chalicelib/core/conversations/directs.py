@@ -11,26 +11,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalicelib.core.conversations.additions import new_entry
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.invitations import invitation_job
+from chalicelib.core.conversations.new_conversation import new_conversation
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views, view_for_member
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import Blocked, ErasureRunning, NotFound, ValidationFailed
+from chalicelib.core.kernel.errors import Blocked, ErasureRunning, NotFound, Suspended, ValidationFailed
 from chalicelib.core.kernel.ids import new_conversation_id
-from chalicelib.core.kernel.limits import first_check_at
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.kernel.text import MAX_NAME_LENGTH
 from chalicelib.core.log.appending import Log, NoChange, StaleRead
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
-from chalicelib.core.model.actors import Actor, Principal
-from chalicelib.core.model.consent import PendingMembership
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.consent import Standing
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.directs import DirectLink, NewPair
-from chalicelib.core.model.event_sizes import sizes_after
-from chalicelib.core.model.events import new_event
 from chalicelib.core.ports.commits import Commit, NewConversation, PreconditionFailed
 from chalicelib.core.ports.consent import BlockStore, Consent, PendingStore
 from chalicelib.core.ports.conversations import ConversationStore
@@ -85,7 +82,7 @@ class Directs:
         Raises:
             ValidationFailed: the participant is the caller.
             Blocked: the caller blocks the participant.
-            ErasureRunning, ConversationLimit, RateLimited, ConversationBusy: nothing was changed.
+            ErasureRunning, Suspended, ConversationLimit, RateLimited, ConversationBusy: nothing was changed.
         """
         if participant_id == caller.participant_id:
             raise ValidationFailed.at("participant_id", "must be another participant")
@@ -149,19 +146,23 @@ class Directs:
 
     def _accept(self, caller: Principal, link: DirectLink) -> Result:
         """Accept a conversation that the other one has opened, even if it was declined. Raises StaleRead."""
-        conversation_id, newcomer = link.conversation_id, caller.as_actor()
+        conversation_id = link.conversation_id
 
         def plan(head: Head) -> Commit:
-            (member, opener), known = self._gather(
+            (member, opener), known, standing = self._gather(
                 lambda: self._members(link),
                 lambda: self._pending.invited_participant(conversation_id, caller.participant_id),
+                lambda: self._consent.standing(caller.participant_id),
             )
             if member is not None:
                 raise NoChange(head)
             if opener is None or head.direct != "pending":
                 raise StaleRead
+            newcomer = standing.named(caller.as_actor())
             commit = self._roster.plan_arrival(head, newcomer, None, "member", by=newcomer, reason="accepted")
-            return replace(commit, conversations_cap=self._runtime.limits.conversations, obsolete=known)
+            joining = [standing.profiled(joined) for joined in commit.joining]
+            cap = self._runtime.limits.conversations
+            return replace(commit, joining=joining, conversations_cap=cap, obsolete=known)
 
         try:
             head = self._change_limiter.charge(caller, conversation_id)
@@ -179,8 +180,11 @@ class Directs:
 
     def _create(self, caller: Principal, invitee: NewParticipant, replaced: str) -> Result:
         """Create a conversation in place of one that has ended. Raises StaleRead."""
-        consents = self._consent.read(caller.participant_id, [invitee.participant_id])
-        new = self._new_conversation(caller, invitee, consents[invitee.participant_id], replaced)
+        own, consents = self._gather(
+            lambda: self._consent.standing(caller.participant_id),
+            lambda: self._consent.read(caller.participant_id, [invitee.participant_id]),
+        )
+        new = self._new_conversation(caller, invitee, own, consents[invitee.participant_id], replaced)
         try:
             retry_on_conflict(self._runtime, lambda: self._conversations.create(new))
         except PreconditionFailed as failed:
@@ -197,52 +201,27 @@ class Directs:
         """Raise the error of a caller who can be in no further conversation; return if only something changed."""
         if failed.erasing:
             raise ErasureRunning from None
+        if failed.is_suspended:
+            raise Suspended from None
         if failed.at_cap:
             self._consent.require_own_place(caller.participant_id)
 
     def _new_conversation(
-        self, caller: Principal, invitee: NewParticipant, consent: Consent, replaced: str
+        self, caller: Principal, invitee: NewParticipant, own: Standing, consent: Consent, replaced: str
     ) -> NewConversation:
-        now, opener = milliseconds(self._runtime.clock), caller.as_actor()
-        conversation_id, invitee_id = new_conversation_id(now), invitee.participant_id
+        now, invitee_id = milliseconds(self._runtime.clock), invitee.participant_id
+        details = ConversationDetails(new_conversation_id(now), "", "invite", {}, now, caller.participant_id)
         decision = self._consent.decide(consent, is_past_member=False)
-        members = [_new_member(conversation_id, opener, now)]
-        if not decision.is_pending:
-            other = Actor(invitee_id, invitee.name, decision.standing.type)
-            members.append(replace(_new_member(conversation_id, other, now), is_added=True))
-        event = new_event(
-            conversation_id,
-            1,
-            "conversation_created",
-            sender=opener,
-            now=now,
-            title="",
-            participants=[serializers.participant(member, online=False) for member in members],
-        )
-        head = Head(
-            conversation_id, 1, 0, 0, now, len(members), 1,
-            active_at=now, event_sizes=sizes_after("", 0, [event]),
-            direct="pending" if decision.is_pending else "accepted",
-            blockers=frozenset([invitee_id]) if consent.is_blocked else frozenset(),
-        )  # fmt: skip
-        pending: list[tuple[PendingMembership, bool]] = []
-        if decision.is_pending:
-            entry = new_entry(head, "", opener, 1, invitee, self._runtime, at=now / 1000)._replace(is_direct=True)
+        new = new_conversation(details, caller, own, "member", [invitee], {invitee_id: decision}, self._runtime)
+        pending = [(entry._replace(is_direct=True), is_visible) for entry, is_visible in new.pending]
+        members = list(new.members)
+        for entry, _ in pending:
             noted = {"participant_id": invitee_id, "name": invitee.name, "expires_at": entry.expires_at}
             members[0] = replace(members[0], invitee=noted)
-            pending = [(entry, decision.is_visible)]
-        return NewConversation(
-            head,
-            ConversationDetails(conversation_id, "", "invite", {}, now, opener.participant_id),
-            event,
-            members,
-            {invitee_id: decision.standing},
-            pending,
-            self._runtime.limits.conversations,
-            retention_check_at=first_check_at(now, self._runtime.timing),
-            pair=NewPair(opener.participant_id, invitee_id, replaced),
+        head = replace(
+            new.head,
+            direct="pending" if decision.is_pending else "accepted",
+            blockers=frozenset([invitee_id]) if consent.is_blocked else frozenset(),
         )
-
-
-def _new_member(conversation_id: str, actor: Actor, now: int) -> Membership:
-    return Membership(conversation_id, actor.participant_id, actor.name, actor.type, "member", now, 1, 1, 0)
+        pair = NewPair(caller.participant_id, invitee_id, replaced)
+        return new._replace(head=head, members=members, pending=pending, pair=pair)

@@ -76,6 +76,8 @@ class Lifecycle:
             permissions.require(Action.UPDATE_CONVERSATION, member, now=milliseconds(self._clock))
             if "retention_days" in requested:
                 permissions.require(Action.SET_RETENTION, member)
+            if requested.keys() - {"retention_days"}:
+                permissions.require_group(head)
             details = self._conversations.details(conversation_id)
             if details is None:
                 raise NotFound

@@ -70,9 +70,8 @@ class Moderation:
     def _append(
         self, caller: Principal, conversation_id: str, plan: Callable[[Head], Commit], head: Head | None = None
     ) -> Commit:
-        return self._log.append(
-            conversation_id, self._access.hiding_errors_from_outsiders(conversation_id, caller, plan), head
-        )
+        guarded = self._access.hiding_errors_from_outsiders(conversation_id, caller, plan)
+        return self._log.append(conversation_id, guarded, head)
 
     # ---- roles and mutes -------------------------------------------------------------------------------
 
@@ -88,7 +87,7 @@ class Moderation:
 
         def plan(head: Head) -> Commit:
             actor = self._access.require_member(conversation_id, caller)
-            _require_update(actor, request)
+            _require_update(head, actor, request)
             target = self._memberships.membership(conversation_id, participant_id)
             if target is None:
                 raise NotFound
@@ -212,10 +211,11 @@ class Moderation:
         return paging.page("entries", [serializers.audit_entry(record) for record in page], next_key)
 
 
-def _require_update(actor: Membership, request: UpdateParticipant) -> None:
+def _require_update(head: Head, actor: Membership, request: UpdateParticipant) -> None:
     """Raise Forbidden unless there are members whom the actor may update like this."""
     if request.role is not None:
         permissions.require(Action.CHANGE_ROLE, actor)
+        permissions.require_group(head)
     if request.muted_for is not None:
         permissions.require(Action.MUTE, actor)
 

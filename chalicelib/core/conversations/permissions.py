@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from chalicelib.core.kernel.errors import Forbidden, Muted
 from chalicelib.core.model.actors import Role
-from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.conversations import Head, Membership
 
 
 class Action(enum.Enum):
@@ -192,6 +192,15 @@ def _covers(scope: Scope, actor: Membership, target: Target | None) -> bool:
             return target.role != "owner"
         case _:
             return True
+
+
+def require_group(head: Head) -> None:
+    """Require that a conversation is not a direct one, for changes that its two members have no role for.
+
+    Raises Forbidden; services receive it, whose rights do not depend on a role.
+    """
+    if head.direct:
+        raise Forbidden("A direct conversation keeps its two participants, their roles, and has no title.")
 
 
 def successors(members: Sequence[Membership], now: int) -> list[Membership]:

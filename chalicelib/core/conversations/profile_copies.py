@@ -96,10 +96,10 @@ class ProfileCopies:
         return len(subscriptions)
 
     def _recipients(self, head: Head, participant_id: str) -> list[Subscription]:
-        """Return the subscriptions of other members. The head is read before, and names those who departed."""
+        """Return the subscriptions of other members. The head is read before, and names those to exclude."""
         return [
             subscription
             for subscription in self._subscriptions.subscribers(head.conversation_id)
             if subscription.participant_id != participant_id
-            and head.departed.get(subscription.participant_id, 0) <= subscription.epoch
+            and head.excluded.get(subscription.participant_id, 0) <= subscription.epoch
         ]

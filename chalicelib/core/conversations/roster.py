@@ -66,10 +66,12 @@ class Roster:
         by: Actor,
         reason: Literal["joined", "added", "accepted"],
     ) -> Commit:
-        """Return the append by which a participant becomes a member. Raises ParticipantLimit.
+        """Return the append by which a participant becomes a member. Raises Forbidden, ParticipantLimit.
 
         `past` is the record of the newcomer, if they are a former member; it changes only in appends.
         """
+        if reason == "added":
+            permissions.require_group(head)
         if head.participant_count >= self._limits.participants:
             raise ParticipantLimit
         sequence_id, now = head.sequence_id + 1, milliseconds(self._clock)
@@ -89,7 +91,9 @@ class Roster:
         return Commit(head, new, [event], joining=[member])
 
     def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:
-        """Return the append by which a member leaves, with the ban if that is the reason."""
+        """Return the append by which a member leaves, with the ban if that is the reason. Raises Forbidden."""
+        if reason != "left":
+            permissions.require_group(head)
         now, first = milliseconds(self._clock), head.sequence_id + 1
         remaining = self._members_without_owner(member)
         ranked = permissions.successors(remaining or [], now)

@@ -9,6 +9,7 @@ is being sent at the same time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from chalicelib.core.conversations import permissions
@@ -72,7 +73,7 @@ class Appender:
         """Append the messages of a run that are not in the log yet."""
         is_contended = charge.overlaps
         while messages := run.next_messages():
-            room = messages_before_acceptance(head, self._limits)
+            room = messages_before_acceptance(head, member, self._limits)
             if room is not None:
                 if not room:
                     raise NotAccepted
@@ -109,6 +110,8 @@ class Appender:
             for number, message in enumerate(messages, head.sequence_id + 1)
         ]
         new = next_head(head, len(appends), milliseconds(self._clock))
+        if head.direct == "pending" and not member.is_service:
+            new = replace(new, opener_messages=head.opener_messages + len(appends))
         commit = Commit(old=head, new=new, messages=appends)
         self._event_log.commit(commit)
         for message, append in zip(messages, appends, strict=True):

@@ -55,6 +55,8 @@ class Head:
     event_sizes: str = ""
     """The sizes of the newest events (`event_sizes.py`)."""
     direct: DirectState = ""
+    opener_messages: int = 0
+    """Messages of the opener of a direct conversation before it is accepted; those of services do not count."""
     blockers: frozenset[str] = frozenset()
     """The participants of a direct conversation who block the other one."""
 

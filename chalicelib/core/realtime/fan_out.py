@@ -156,8 +156,8 @@ class FanOut:
         deliveries: _Deliveries = {}
         for connection, frames in self._feed.deliveries(activities, subscribers):
             for frame in frames:
-                payloads.setdefault(id(frame), self._payload(frame))
-                deliveries.setdefault(connection.connection_id, (connection, []))[1].append(payloads[id(frame)])
+                payload = payloads.get(id(frame)) or payloads.setdefault(id(frame), self._payload(frame))
+                deliveries.setdefault(connection.connection_id, (connection, []))[1].append(payload)
         return self._post(deliveries, deadline)
 
     def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:

@@ -26,6 +26,7 @@ HEAD = Head(
     active_at=1_699_999_999_000,
     event_sizes="7:$$",
     direct="accepted",
+    opener_messages=1,
     blockers=frozenset({"bob"}),
 )
 MEMBER = Membership(
