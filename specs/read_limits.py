@@ -103,6 +103,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"DELETE /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
     f"GET /service{_C}/bans": (), f"DELETE /service{_C}/bans": (_R.SUBSCRIBERS,),
     f"GET /service{_C}/audit": (),
+    f"GET /service{_C}/reports": (_R.LOG,), f"PATCH /service{_C}/reports/{{report}}": (),
     "GET /service/participants": (), "PATCH /service/participants": (_R.PRESENCE,),
     "GET /service/participants/export": (_R.LOG, _R.FORMER), "DELETE /service/participants": (),
     "GET /service/participants/erasure": (),

@@ -166,6 +166,8 @@ SERVICE_TABLE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     (f"GET {_SERVICE}/messages", "200", {}),
     (f"GET {_SERVICE}/events", "200", {}),
     (f"GET {_SERVICE}/audit", "200", {}),
+    (f"GET {_SERVICE}/reports", "200", {}),
+    (f"PATCH {_SERVICE}/reports/rpt_x", "404", {"status": "resolved"}),
     (f"GET {_SERVICE}/bans", "200", {}),
     (f"POST {_SERVICE}/messages", "201", {"client_message_id": "k", "content": "hello"}),
     (f"PATCH {_SERVICE}", "200", {"title": "Another"}),

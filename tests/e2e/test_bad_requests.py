@@ -356,6 +356,8 @@ METHODS: dict[str, set[str]] = {
     "/service{}/participants": {"POST", "PATCH", "DELETE"},
     "/service{}/bans": {"GET", "DELETE"},
     "/service{}/audit": {"GET"},
+    "/service{}/reports": {"GET"},
+    "/service{}/reports/rpt_x": {"PATCH"},
     "/service/participants": {"GET", "PATCH", "DELETE"},
     "/service/participants/export": {"GET"},
     "/service/participants/erasure": {"GET"},

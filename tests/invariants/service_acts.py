@@ -89,6 +89,14 @@ _ACTS: list[tuple[str, int, ServiceAct]] = [
         lambda app, chat, room: app.conversations.history.events(SHOP, chat, queries.EventsQuery(**_HUNDRED)),
     ),
     (f"POST {_SC}/messages", 1, sends_as_service),
+    (
+        f"GET {_SC}/reports", 1,
+        lambda app, chat, room: app.conversations.reports.list(SHOP, chat, queries.ReportsQuery(**_HUNDRED)),
+    ),
+    (
+        f"PATCH {_SC}/reports/{{report}}", 1,
+        lambda app, chat, room: app.conversations.reports.close(SHOP, chat, room.report, "dismissed"),
+    ),
     (f"DELETE {_SC}/messages/{{sequence_id}}", 2, deletes_as_service),
     (
         f"GET {_SC}/bans", 1,

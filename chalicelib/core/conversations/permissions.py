@@ -124,7 +124,7 @@ RULES: Mapping[Action, Rule] = {
         member=Scope.OTHERS,
         refusal="You cannot report your own message.",
     ),
-    Action.HANDLE_REPORTS: Rule(owner=_ALL, moderator=_ALL),
+    Action.HANDLE_REPORTS: Rule(owner=_ALL, moderator=_ALL, service=_ALL),
     Action.LEAVE: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
     Action.JOIN: Rule(others=Scope.INVITED),
     Action.ANSWER_PENDING: Rule(others=Scope.PENDING),

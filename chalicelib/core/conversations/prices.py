@@ -65,6 +65,8 @@ PRICES: Final[Mapping[str, int]] = {
     "GET /service/conversations/{conversation_id}": 40, "PATCH /service/conversations/{conversation_id}": 40,
     "DELETE /service/conversations/{conversation_id}": 100,
     "GET /service/conversations/{conversation_id}/messages": 100,
+    "GET /service/conversations/{conversation_id}/reports": 50,
+    "PATCH /service/conversations/{conversation_id}/reports/{report}": 20,
     "GET /service/conversations/{conversation_id}/events": 100,
     "POST /service/conversations/{conversation_id}/messages": 45,
     "DELETE /service/conversations/{conversation_id}/messages/{sequence_id}": 2_000,

@@ -109,15 +109,13 @@ class Reports:
     def list(self, caller: Principal, conversation_id: str, query: ReportsQuery) -> dict[str, Any]:
         """Return a page of the reports that the caller may see. Raises NotFound, Forbidden, ValidationFailed."""
         self._access.require_permission(Action.HANDLE_REPORTS, conversation_id, caller)
-        page = self.page(conversation_id, query, hidden_from=caller.participant_id)
+        hidden_from = None if caller.is_system else caller.participant_id
+        page = self._page(conversation_id, query, hidden_from)
         self._access.require_permission(Action.HANDLE_REPORTS, conversation_id, caller)
         return page
 
-    def page(self, conversation_id: str, query: ReportsQuery, *, hidden_from: str | None = None) -> dict[str, Any]:
-        """Return a page of the reports of a conversation, but for those about messages of `hidden_from`.
-
-        Raises ValidationFailed.
-        """
+    def _page(self, conversation_id: str, query: ReportsQuery, hidden_from: str | None) -> dict[str, Any]:
+        """Return a page of the reports, but for those about messages of `hidden_from`. Raises ValidationFailed."""
         reports, next_key = self._reports.reports(
             conversation_id,
             is_open=query.status == OPEN,
@@ -140,18 +138,18 @@ class Reports:
         while True:
             _, actor = self._access.require_permission(Action.HANDLE_REPORTS, conversation_id, caller)
             report = None if key is None else self._reports.report(conversation_id, key)
-            if report is None or report.is_about(actor.participant_id):
+            if report is None or (report.is_about(actor.participant_id) and not actor.is_service):
                 raise NotFound
-            closed = self._close(report, status, actor.participant_id, actor)
+            closed = self._close(report, status, actor)
             if closed is not None:
                 return report_serializers.report(closed)
             backoff.wait()
 
-    def _close(self, report: Report, status: ReportStatus, closed_by: str, by: Membership | None) -> Report | None:
-        """Close a report unless it has that status; return it, or None if it or `by` is not as read."""
+    def _close(self, report: Report, status: ReportStatus, actor: Membership) -> Report | None:
+        """Close a report unless it has that status; return it, or None if it or the actor is not as read."""
         if report.status == status:
             return report
         now = milliseconds(self._runtime.clock)
-        closed = report._replace(status=status, closed_by=closed_by, closed_at=now)
-        write = functools.partial(self._reports.close, report, closed, by)
+        closed = report._replace(status=status, closed_by=actor.participant_id, closed_at=now)
+        write = functools.partial(self._reports.close, report, closed, None if actor.is_service else actor)
         return closed if retry_on_conflict(self._runtime, write) else None

@@ -16,6 +16,7 @@ from chalicelib.edge.rest import account
 from chalicelib.edge.rest import consent
 from chalicelib.edge.rest import service_conversations
 from chalicelib.edge.rest import service_participants
+from chalicelib.edge.rest import service_reports
 from chalicelib.edge.rest import public
 # isort: on
 
@@ -32,4 +33,5 @@ __all__ = [
     "rest",
     "service_conversations",
     "service_participants",
+    "service_reports",
 ]

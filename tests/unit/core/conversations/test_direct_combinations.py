@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.core.kernel.errors import Forbidden, NotAccepted, Suspended
 from chalicelib.core.model.actors import Service
+from chalicelib.core.protocol.queries import ReportsQuery
 from chalicelib.core.protocol.requests import (
     NewParticipant,
     SendMessage,
@@ -99,3 +100,22 @@ def test_blocker_receives_no_profile_of_the_blocked() -> None:
     for job_id in harness.chat.stores.profiles.pending(None, 1):
         harness.chat.privacy.jobs.run(f"profile:{job_id}", 5)
     assert harness.posted("bob=") == []
+
+
+def test_report_in_a_direct_conversation_reaches_services_alone() -> None:
+    harness = AppHarness()
+    chat = str(open_direct(harness, "alice", "bob")[1]["conversation_id"])
+    send = harness.chat.messaging.sender.send
+    target = send(principal("bob"), chat, SendMessage(content="buy my things")).event["sequence_id"]
+    notice = send(SERVICE, chat, SendSystemMessage(content="item 17", client_message_id="1")).event["sequence_id"]
+    reports = harness.chat.conversations.reports
+    for message in (target, notice):
+        reports.report(principal("alice"), chat, message, "Advertising")
+    for member in ("alice", "bob"):
+        with pytest.raises(Forbidden):
+            reports.list(principal(member), chat, ReportsQuery())
+    found = reports.list(SERVICE, chat, ReportsQuery())["reports"]
+    assert {report["sequence_id"] for report in found} == {target, notice}
+    closed = [reports.close(SERVICE, chat, report["report_id"], "resolved") for report in found]
+    assert [(report["status"], report["closed_by"]) for report in closed] == 2 * [("resolved", "system")]
+    assert reports.list(SERVICE, chat, ReportsQuery())["reports"] == []
