@@ -100,6 +100,7 @@ class Act:
         """Method and path, as the application declares them."""
         method, path = self.does.split(" ")
         plain = path.partition("?")[0].replace("{chat}", "{conversation_id}").replace("{spare}", "{invite}")
+        plain = plain.replace("/reports/rpt_x", "/reports/{report}")
         return method, plain.replace(f"/messages/{MESSAGE}", "/messages/{sequence_id}")
 
     def __str__(self) -> str:
