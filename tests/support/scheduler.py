@@ -142,7 +142,7 @@ class Run:
     """
 
     def __init__(
-        self, *, deadline: float = 5.0, split_transactions: bool = False, shows_old: ShowsOld | None = None
+        self, *, deadline: float = 60.0, split_transactions: bool = False, shows_old: ShowsOld | None = None
     ) -> None:
         if shows_old is not None and not split_transactions:
             raise ValueError("reads can show old items (shows_old) only if transactions are split")
