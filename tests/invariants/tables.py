@@ -38,8 +38,6 @@ class Tables:
             version="laws",
             history_id=HistoryId(0, conversations_table),
         )
-        self.verified_states: set[str] = set()
-        """States whose reads have been checked."""
         self._templates: dict[Setup, tuple[Harness, str]] = {}
         self._numbers = itertools.count(1)
 
