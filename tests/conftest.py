@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.scheduling import ON_MINISTACK, PACKAGED, RANDOM_HISTORIES, Scheduling, unit_of
+from tests.support.scheduling import (
+    IN_DEVELOPMENT,
+    ON_MINISTACK,
+    PACKAGED,
+    RANDOM_HISTORIES,
+    Scheduling,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     from tests.support.ministack import MiniStackStage
@@ -15,10 +22,11 @@ if TYPE_CHECKING:
 LONGEST = (
     PACKAGED,
     ON_MINISTACK,
+    IN_DEVELOPMENT,
     RANDOM_HISTORIES,
     "tests/deploy/test_commands_whole.py",
 )
-"""The groups that take longest."""
+"""The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

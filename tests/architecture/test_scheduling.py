@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.scheduling import ON_MINISTACK, PACKAGED, unit_of
+from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, unit_of
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from tests.support.scheduling import ON_MINISTACK, PACKAGED, unit_of
         ("tests/e2e/test_roles.py::test_it[bundle-member]", PACKAGED),
         ("tests/e2e/test_expiry_and_rate_limits.py::test_it[ministack]", ON_MINISTACK),
         ("tests/e2e/test_identity.py::test_it[ministack-x]", ON_MINISTACK),
-        ("tests/e2e/test_roles.py::test_it[development-member]", "tests/e2e/test_roles.py"),
+        ("tests/e2e/test_roles.py::test_it[development-member]", IN_DEVELOPMENT),
         ("tests/e2e/test_test_tools.py::test_it", "tests/e2e/test_test_tools.py"),
         ("tests/deploy/test_ministack.py::test_it", ON_MINISTACK),
         ("tests/bench/test_engine.py::test_it[ministack]", "tests/bench/test_engine.py"),

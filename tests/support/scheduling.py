@@ -1,15 +1,15 @@
 """The groups of tests that one process runs together, if several processes share a run (pytest-xdist).
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
-group: the end-to-end tests of the bundle, those on MiniStack, and otherwise the tests of a file. The tests of the
-laws need little and take long; each is a group, except the random histories, which share a server.
+group: the end-to-end tests of each target, and otherwise the tests of a file. The tests of the laws need little
+and take long; each is a group, except the random histories, which share a server.
 """
 
 from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-PACKAGED, ON_MINISTACK = "packaged", "on MiniStack"
+PACKAGED, ON_MINISTACK, IN_DEVELOPMENT = "packaged", "on MiniStack", "in development"
 RANDOM_HISTORIES = "tests/invariants/test_random_histories.py"
 _TESTS_ON_MINISTACK = "tests/deploy/test_ministack.py"
 _APART = "tests/invariants/"
@@ -23,6 +23,8 @@ def unit_of(nodeid: str) -> str:
             return PACKAGED
         if "[ministack" in test:
             return ON_MINISTACK
+        if "[development" in test:
+            return IN_DEVELOPMENT
     if path == _TESTS_ON_MINISTACK:
         return ON_MINISTACK
     return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
