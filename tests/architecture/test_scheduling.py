@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, unit_of
+from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, turn_of, unit_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,23 @@ from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, uni
 )
 def test_unit_of_a_test_follows_from_its_node_id(test: str, unit: str) -> None:
     assert unit_of(test) == unit
+
+
+def test_whole_run_begins_with_long_groups_and_the_laws_and_ends_with_short_tests() -> None:
+    order = [
+        "tests/e2e/test_audit.py::test_it[bundle]",
+        "tests/e2e/test_audit.py::test_it[ministack]",
+        "tests/e2e/test_audit.py::test_it[development]",
+        "tests/invariants/test_random_histories.py::test_it[1]",
+        "tests/deploy/test_commands_whole.py::test_it",
+        "tests/invariants/test_group_commit.py::test_it[1]",
+        "tests/browser/test_page.py::test_it",
+        "tests/unit/scripts/test_lock.py::test_it",
+        "tests/unit/core/log/test_reading.py::test_it",
+    ]
+    turns = [turn_of(test) for test in order]
+    assert turns == sorted(turns)
+    assert [turns.count(turn) for turn in turns] == [1, 1, 1, 1, 1, 1, 2, 2, 1]
 
 
 def test_every_end_to_end_test_has_its_target_as_first_parameter(request: pytest.FixtureRequest) -> None:

@@ -13,6 +13,14 @@ PACKAGED, ON_MINISTACK, IN_DEVELOPMENT = "packaged", "on MiniStack", "in develop
 RANDOM_HISTORIES = "tests/invariants/test_random_histories.py"
 _TESTS_ON_MINISTACK = "tests/deploy/test_ministack.py"
 _APART = "tests/invariants/"
+LONGEST = (
+    PACKAGED,
+    ON_MINISTACK,
+    IN_DEVELOPMENT,
+    RANDOM_HISTORIES,
+    "tests/deploy/test_commands_whole.py",
+)
+"""The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
 
 
 def unit_of(nodeid: str) -> str:
@@ -28,6 +36,21 @@ def unit_of(nodeid: str) -> str:
     if path == _TESTS_ON_MINISTACK:
         return ON_MINISTACK
     return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
+
+
+def turn_of(nodeid: str) -> int:
+    """Return the place of a test's group in the order of a whole run.
+
+    The longest groups come first. The tests of the laws never wait, so they use the cores that those leave idle.
+    Unit tests are the shortest, except those of the scripts, which start processes.
+    """
+    unit = unit_of(nodeid)
+    if unit in LONGEST:
+        return LONGEST.index(unit)
+    if unit.startswith(_APART):
+        return len(LONGEST)
+    is_short = unit.startswith("tests/unit/") and not unit.startswith("tests/unit/scripts/")
+    return len(LONGEST) + 1 + is_short
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it comes without types
