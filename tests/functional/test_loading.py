@@ -36,7 +36,7 @@ SDK = {"boto3", "botocore", "urllib3", "http.client", "jwt"}
 FOR_HTTP = {"chalicelib.edge.rest", "chalicelib.core.protocol.requests", "chalicelib.core.protocol.queries"}
 BUILT = "pydantic.plugin._schema_validator"
 MODEL_BUILDING = {BUILT, "importlib.metadata"}
-"""What building a model loads; the latter is needed by the loader of plugins only."""
+"""Modules that building a model loads; only the loader of plugins needs the latter."""
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "AWS_LAMBDA_FUNCTION_NAME": "chat",

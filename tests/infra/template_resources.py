@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
-
-
 UNKNOWN_PATHS = ("/", "/{proxy+}")
 LONGEST_STACK_NAME = len("chat-") + 32
 GATEWAY_SECONDS = 29

@@ -1,4 +1,4 @@
-"""The checker finds violations of L7: what non-members receive, and what they may do."""
+"""The checker finds violations of L7: frames that non-members receive, and requests that they may not make."""
 
 from __future__ import annotations
 
