@@ -206,4 +206,4 @@ def _without_times(text: str) -> str:
 def _seconds(time: str) -> float:
     if "T" in time:
         return datetime.fromisoformat(time).timestamp()
-    return int(time) / 10 ** (len(time) - 10)
+    return float(time) / 10.0 ** (len(time) - 10)
