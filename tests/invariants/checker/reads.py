@@ -26,6 +26,8 @@ _VERIFIED: Final[set[bytes]] = set()
 """The digests of the states whose reads this process has checked."""
 _FOR_SENDING = {"messages", "#LEASE"}
 """The sort keys of rate limiters, and of the lease of a leader."""
+_RANDOM_PART = re.compile(r"(?<=ivt_)[\w-]{22}|(?<=#at)\d{15}[0-9a-f]{8}")
+"""The random part of an invite id, and time and random part in the key of an audit entry of no commit."""
 _TIME = re.compile(r"(?<!\d)1[78]\d{8}(?:\d{3})?(?!\d)|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _TIME_CLASS_SECONDS = 5.0
 
@@ -68,6 +70,7 @@ class Reads(Finished):
         names += [event["message_id"] for event in self._story.messages]
         names += [item["idempotency_key"] for item in self._of_conversation.values() if "idempotency_key" in item]
         names += [part for sk in self._of_conversation if sk.startswith("R#") for part in sk.split("#")[2:]]
+        names += _RANDOM_PART.findall(text)
         for number, name in enumerate(names):
             text = text.replace(name, f"({number})")
         lines = sorted(_without_times(text).split("\n"))
