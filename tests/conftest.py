@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.scheduling import ON_MINISTACK, PACKAGED, RANDOM_HISTORIES, Scheduling, unit_of
+from tests.support.scheduling import Scheduling, turn_of
 
 if TYPE_CHECKING:
     from tests.support.ministack import MiniStackStage
-
-LONGEST = (
-    PACKAGED,
-    ON_MINISTACK,
-    RANDOM_HISTORIES,
-    "tests/deploy/test_commands_whole.py",
-)
-"""The groups that take longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,20 +18,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Each test stays beside its neighbours otherwise, as those share servers and stores.
     """
-    items.sort(key=_turn)
+    items.sort(key=lambda item: turn_of(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     """Keep together what shares a server."""
     config.option.loadscopereorder = False  # it counts tests, and few can take longer than many
     return Scheduling(config, log)
-
-
-def _turn(item: pytest.Item) -> int:
-    unit = unit_of(item.nodeid)
-    if unit in LONGEST:
-        return LONGEST.index(unit)
-    return len(LONGEST) + (item.get_closest_marker("laws") is None)
 
 
 @pytest.fixture(scope="session")

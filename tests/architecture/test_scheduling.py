@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.scheduling import ON_MINISTACK, PACKAGED, unit_of
+from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, turn_of, unit_of
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from tests.support.scheduling import ON_MINISTACK, PACKAGED, unit_of
         ("tests/e2e/test_roles.py::test_it[bundle-member]", PACKAGED),
         ("tests/e2e/test_expiry_and_rate_limits.py::test_it[ministack]", ON_MINISTACK),
         ("tests/e2e/test_identity.py::test_it[ministack-x]", ON_MINISTACK),
-        ("tests/e2e/test_roles.py::test_it[development-member]", "tests/e2e/test_roles.py"),
+        ("tests/e2e/test_roles.py::test_it[development-member]", IN_DEVELOPMENT),
         ("tests/e2e/test_test_tools.py::test_it", "tests/e2e/test_test_tools.py"),
         ("tests/deploy/test_ministack.py::test_it", ON_MINISTACK),
         ("tests/bench/test_engine.py::test_it[ministack]", "tests/bench/test_engine.py"),
@@ -27,8 +27,27 @@ def test_unit_of_a_test_follows_from_its_node_id(test: str, unit: str) -> None:
     assert unit_of(test) == unit
 
 
+def test_whole_run_begins_with_long_groups_and_the_laws_and_ends_with_short_tests() -> None:
+    order = [
+        "tests/e2e/test_audit.py::test_it[bundle]",
+        "tests/e2e/test_audit.py::test_it[ministack]",
+        "tests/e2e/test_audit.py::test_it[development]",
+        "tests/invariants/test_random_histories.py::test_it[1]",
+        "tests/deploy/test_commands_whole.py::test_it",
+        "tests/invariants/test_group_commit.py::test_it[1]",
+        "tests/browser/test_page.py::test_it",
+        "tests/unit/scripts/test_lock.py::test_it",
+        "tests/unit/core/log/test_reading.py::test_it",
+    ]
+    turns = [turn_of(test) for test in order]
+    assert turns == sorted(turns)
+    assert [turns.count(turn) for turn in turns] == [1, 1, 1, 1, 1, 1, 2, 2, 1]
+
+
 def test_every_end_to_end_test_has_its_target_as_first_parameter(request: pytest.FixtureRequest) -> None:
     # Otherwise it would run, and start its servers, outside its group.
+    targets = ("bundle", "ministack", "development")
     for item in request.session.items:
-        if item.path.parent.name == "e2e" and ("bundle" in item.nodeid or "ministack" in item.nodeid):
-            assert "[bundle" in item.nodeid or "[ministack" in item.nodeid, item.nodeid
+        parameters = item.nodeid.partition("[")[2]
+        if item.path.parent.name == "e2e" and any(target in parameters for target in targets):
+            assert parameters.startswith(targets), item.nodeid

@@ -166,10 +166,12 @@ def test_rows_are_selected_by_file_and_target(file: str, development: int, bundl
     assert found == [development, bundle, on_ministack, 12]
 
 
-def test_slow_test_of_limits_runs_in_development_only() -> None:
-    (name,) = NOT_ON_BUNDLE
-    assert selected_rows("test_message_updates", BUNDLE, name) == 0
-    assert selected_rows("test_message_updates", "development", name) == 12
+@pytest.mark.parametrize("file", ["test_message_updates", "test_fuzz_http", "test_fuzz_socket"])
+def test_slow_tests_of_limits_and_of_invalid_input_run_in_development_only(file: str) -> None:
+    source = Path(__file__).with_name(f"{file}.py").read_text("utf-8")
+    (name,) = [name for name in NOT_ON_BUNDLE if f"def {name}(" in source]
+    assert selected_rows(file, BUNDLE, name) == 0
+    assert selected_rows(file, "development", name) == 12
 
 
 def test_every_row_is_selected_on_every_target_by_a_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from local.faults.client import DynamoClient
 from local.faults.errors import is_conflict
 from tests.faults.toys import TIMEOUT, Partition
+from tests.support.cores import one_core
 from tests.support.stepper import (
     Check,
     NotRepeatableError,
@@ -472,3 +474,14 @@ def test_operations_run_on_one_core_and_the_test_on_all_again(toy_store: ToyStor
     sample(scenario, count=1, seed=1)
     assert [len(cores) for cores in seen] == [1, 1]
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system binds threads to cores")
+def test_core_that_another_process_keeps_is_left_to_it(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    with one_core(tmp_path):
+        taken = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, cores)
+        with one_core(tmp_path):
+            assert (os.sched_getaffinity(0) == taken) == (len(cores) == 1)
+    assert os.sched_getaffinity(0) == cores

@@ -10,8 +10,7 @@ from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
 from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
-from local.faults.engine import MemoryEngine
-from tests.invariants.tables import Tables
+from tests.invariants.tables import Tables, memory_tables
 from tests.support.engine import REGION, Engine, create_tables, dynamodb, store_engine
 
 if TYPE_CHECKING:
@@ -36,4 +35,4 @@ def engine_tables(dynamodb: "DynamoDBClient", store_engine: Engine) -> Tables:
 @pytest.fixture
 def tables() -> Tables:
     """Return new tables in memory."""
-    return Tables(MemoryEngine("conversations", "connections"), "conversations", "connections")
+    return memory_tables()

@@ -13,10 +13,16 @@ from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.settings import Settings
 from local.faults.client import DynamoClient
+from local.faults.engine import MemoryEngine
 from tests.invariants.harness import QUANTUM, Harness, Setup
 from tests.support.items import batch_write, items_with, stored_keys
 
 SECRET = "a secret of the law tests, 32 bytes and more"
+
+
+def memory_tables() -> Tables:
+    """Return new tables in memory."""
+    return Tables(MemoryEngine("conversations", "connections"), "conversations", "connections")
 
 
 class Tables:
@@ -38,8 +44,6 @@ class Tables:
             version="laws",
             history_id=HistoryId(0, conversations_table),
         )
-        self.verified_states: set[str] = set()
-        """States whose reads have been checked."""
         self._templates: dict[Setup, tuple[Harness, str]] = {}
         self._numbers = itertools.count(1)
 

@@ -3,6 +3,7 @@
 The client receives at most a retryable error, and repeats.
 """
 
+import functools
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from local.faults.recording import Journal, RecordingClient
 from tests.invariants.cases import READS, WRITES, Case, verify_end
 from tests.invariants.harness import Harness
 from tests.invariants.interleaving import error_of
-from tests.invariants.tables import Tables
+from tests.invariants.tables import Tables, memory_tables
 from tests.invariants.update_cases import UPDATES
 
 FAULTS = {
@@ -67,9 +68,10 @@ class InPart(Layer):
         return getattr(FaultyClient(self._inner, plan), call.operation)(**call.arguments)
 
 
-def calls_of(case: Case, tables: Tables) -> int:
-    """Return the number of store calls of the request without faults."""
-    journal = Journal()
+@functools.cache
+def calls_of(case: Case) -> int:
+    """Return the number of store calls of the request without faults, which is the same for each fault."""
+    tables, journal = memory_tables(), Journal()
     harness = case.begin(tables.harness(case.setup))
     case.act(harness.process(RecordingClient(tables.engine, journal), skew=case.delay, stale=case.stale))
     return journal.count() if case.crash_points is None else case.crash_points // 2
@@ -99,7 +101,7 @@ def repeat(case: Case, harness: Harness) -> None:
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_repeat_after_a_failed_call_takes_effect_once(tables: Tables, case: Case, fault: Fault) -> None:
-    for number in range(1, calls_of(case, tables) + 1):
+    for number in range(1, calls_of(case) + 1):
         harness = case.begin(tables.harness(case.setup))
         try:
             code = request(case, harness, FaultyClient(tables.engine, nth(number, fault)))
@@ -115,7 +117,7 @@ def test_repeat_after_a_failed_call_takes_effect_once(tables: Tables, case: Case
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_partial_batch_or_single_conflict_is_retried(tables: Tables, case: Case) -> None:
     happened = 0
-    for number in range(1, calls_of(case, tables) + 1):
+    for number in range(1, calls_of(case) + 1):
         harness = case.begin(tables.harness(case.setup))
         client = InPart(tables.engine, number)
         try:

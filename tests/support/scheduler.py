@@ -19,6 +19,8 @@ from local.faults.region import Latency, RegionClient, ShowsOld
 from local.faults.windows import TransactionWindows
 
 Action = Callable[[], object]
+DEADLINE = 30.0
+"""Seconds for a step, which takes milliseconds unless the machine is overloaded."""
 
 
 class StuckError(Exception):
@@ -142,7 +144,7 @@ class Run:
     """
 
     def __init__(
-        self, *, deadline: float = 60.0, split_transactions: bool = False, shows_old: ShowsOld | None = None
+        self, *, deadline: float = DEADLINE, split_transactions: bool = False, shows_old: ShowsOld | None = None
     ) -> None:
         if shows_old is not None and not split_transactions:
             raise ValueError("reads can show old items (shows_old) only if transactions are split")

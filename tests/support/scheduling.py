@@ -1,18 +1,26 @@
 """The groups of tests that one process runs together, if several processes share a run (pytest-xdist).
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
-group: the end-to-end tests of the bundle, those on MiniStack, and otherwise the tests of a file. The tests of the
-laws need little and take long; each is a group, except the random histories, which share a server.
+group: the end-to-end tests of each target, and otherwise the tests of a file. The tests of the laws need little
+and take long; each is a group, except the random histories, which share a server.
 """
 
 from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-PACKAGED, ON_MINISTACK = "packaged", "on MiniStack"
+PACKAGED, ON_MINISTACK, IN_DEVELOPMENT = "packaged", "on MiniStack", "in development"
 RANDOM_HISTORIES = "tests/invariants/test_random_histories.py"
 _TESTS_ON_MINISTACK = "tests/deploy/test_ministack.py"
 _APART = "tests/invariants/"
+LONGEST = (
+    PACKAGED,
+    ON_MINISTACK,
+    IN_DEVELOPMENT,
+    RANDOM_HISTORIES,
+    "tests/deploy/test_commands_whole.py",
+)
+"""The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
 
 
 def unit_of(nodeid: str) -> str:
@@ -23,9 +31,26 @@ def unit_of(nodeid: str) -> str:
             return PACKAGED
         if "[ministack" in test:
             return ON_MINISTACK
+        if "[development" in test:
+            return IN_DEVELOPMENT
     if path == _TESTS_ON_MINISTACK:
         return ON_MINISTACK
     return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
+
+
+def turn_of(nodeid: str) -> int:
+    """Return the place of a test's group in the order of a whole run.
+
+    The longest groups come first. The tests of the laws never wait, so they use the cores that those leave idle.
+    Unit tests are the shortest, except those of the scripts, which start processes.
+    """
+    unit = unit_of(nodeid)
+    if unit in LONGEST:
+        return LONGEST.index(unit)
+    if unit.startswith(_APART):
+        return len(LONGEST)
+    is_short = unit.startswith("tests/unit/") and not unit.startswith("tests/unit/scripts/")
+    return len(LONGEST) + 1 + is_short
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it comes without types

@@ -32,7 +32,7 @@ from local.faults.region import ShowsOld
 from local.faults.seeded import seeded_choice
 from tests.support.cores import one_core
 from tests.support.crashes import CrashPoint, crash_points
-from tests.support.scheduler import Outcome, Run, Step, StuckError
+from tests.support.scheduler import DEADLINE, Outcome, Run, Step, StuckError
 from tests.support.search import NotRepeatableError, Search, text_of
 
 __all__ = [
@@ -85,7 +85,7 @@ def explore(
     split_transactions: bool = False,
     shows_old: ShowsOld | None = None,
     reduce: bool = False,
-    deadline: float = 5.0,
+    deadline: float = DEADLINE,
 ) -> Exploration:
     """Run the scenario once for every schedule; raise what the first failing check raises.
 
@@ -124,7 +124,7 @@ def sample(
     seed: int,
     split_transactions: bool = False,
     shows_old: ShowsOld | None = None,
-    deadline: float = 5.0,
+    deadline: float = DEADLINE,
 ) -> Exploration:
     """Run ``count`` random schedules with a fixed seed; they may repeat. No proof.
 
