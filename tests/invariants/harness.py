@@ -18,6 +18,7 @@ from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.ids import digest
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Timing
 from chalicelib.core.model.actors import Role
+from chalicelib.core.ports.hooks import Hook
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.frames import Frame
 from local.faults.client import DynamoClient
@@ -106,6 +107,7 @@ class Harness:
         timing: Timing | None = None,
         on_post: Callable[[], None] = lambda: None,
         queue: JobQueue | None = None,
+        hook: Hook | None = None,
     ) -> Process:
         """Return an invocation on `client` (by default on the engine), with a clock that is ahead by `skew`.
 
@@ -118,6 +120,7 @@ class Harness:
             dynamo_client=client or self.tables.engine,
             poster=poster,
             queue=queue,
+            hook=hook,
             clock=clock or FakeClock(START_TIME + 10.0 + skew, quantum=QUANTUM),
             gather=gather,
         )

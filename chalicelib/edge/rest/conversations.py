@@ -13,6 +13,7 @@ from chalicelib.core.kernel.errors import (
     IdempotencyKeyReused,
     Muted,
     RateLimited,
+    RefusedByHook,
 )
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
@@ -24,7 +25,14 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "/conversations",
     {201: "Conversation"},
     body=requests.CreateConversation,
-    errors=(ErasureRunning, ConversationLimit, IdempotencyKeyReused, RateLimited, ConversationBusy),
+    errors=(
+        ErasureRunning,
+        ConversationLimit,
+        IdempotencyKeyReused,
+        RefusedByHook,
+        RateLimited,
+        ConversationBusy,
+    ),
     revocation="read",
     idempotent=True,
 )
