@@ -43,7 +43,7 @@ def _widgets(stage: Stage) -> list[Json]:
     dimensions = ["Stage", stage.name]
     return [
         _graph(
-            "Messages: accepted, duplicate, queued, rejected, failures of the hook",
+            "Messages: accepted, duplicate, queued, rejected",
             "Sum",
             _app_metrics(
                 dimensions,
@@ -53,7 +53,6 @@ def _widgets(stage: Stage) -> list[Json]:
                 "MessagesBusy",
                 "MessagesRateLimited",
                 "AppendConflicts",
-                "HookFailures",
             ),
         ),
         _graph(

@@ -120,7 +120,7 @@ def test_every_metric_is_shown_and_every_alarm_has_a_metric(found: Json, resourc
     }
     watched = {item["MetricName"] for item in found.values() if item["Namespace"] == NAMESPACE}
     measured = {metric.value for metric in Metric}
-    assert shown == measured
+    assert shown == measured - {Metric.HOOK_FAILURES.value}, "written with a hook only; 50 metrics are free"
     assert watched <= measured
 
 

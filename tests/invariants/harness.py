@@ -73,6 +73,8 @@ class Harness:
     """The names in the tokens of participants who do not use the first one any more."""
     invites: list[str] = field(default_factory=list)
     """Secrets of invites that were created in advance."""
+    hook: Hook | None = None
+    """That of all processes."""
 
     def participant_id(self, name: str) -> str:
         """Return the id of a participant; it contains a separator of keys."""
@@ -107,7 +109,6 @@ class Harness:
         timing: Timing | None = None,
         on_post: Callable[[], None] = lambda: None,
         queue: JobQueue | None = None,
-        hook: Hook | None = None,
     ) -> Process:
         """Return an invocation on `client` (by default on the engine), with a clock that is ahead by `skew`.
 
@@ -120,7 +121,7 @@ class Harness:
             dynamo_client=client or self.tables.engine,
             poster=poster,
             queue=queue,
-            hook=hook,
+            hook=self.hook,
             clock=clock or FakeClock(START_TIME + 10.0 + skew, quantum=QUANTUM),
             gather=gather,
         )

@@ -119,8 +119,9 @@ def test_repeat_of_an_accepted_message_gets_the_first_answer(
     assert len(hook.calls) == 1
 
 
+@pytest.mark.parametrize("is_batch", [False, True], ids=["alone", "in a batch"])
 def test_concurrent_repeat_that_is_refused_gets_the_first_answer(
-    chat: AppHarness, hook: FakeHook, conversation: str
+    chat: AppHarness, hook: FakeHook, conversation: str, is_batch: bool
 ) -> None:
     def refuse_after_another_was_allowed(_: Any) -> Any:
         hook.decide = lambda _: MASKED
@@ -128,14 +129,14 @@ def test_concurrent_repeat_that_is_refused_gets_the_first_answer(
         return refuse()
 
     hook.decide = refuse_after_another_was_allowed
-    message = SendMessage(content="damn", client_message_id="1")
-    sent = chat.chat.messaging.sender.send(principal("alice"), conversation, message)
-    assert (sent.duplicate, sent.event["content"]) == (True, "***")
-    hook.decide = refuse_after_another_was_allowed
-    again = {"type": "message", "conversation_id": conversation, "client_message_id": "1", "content": "damn"}
+    sent = {"conversation_id": conversation, "client_message_id": "1", "content": "damn"}
     chat.connect("c1", "alice")
-    (result,) = chat.send_frame("c1", type="batch", commands=[again])
-    assert result["results"][0]["duplicate"]
+    if is_batch:
+        (reply,) = chat.send_frame("c1", type="batch", commands=[{"type": "message", **sent}])
+        (reply,) = reply["results"]
+    else:
+        (reply,) = chat.send_frame("c1", type="message", **sent)
+    assert (reply["duplicate"], reply["stored"]["content"]) == (True, "***")
     assert contents(chat, conversation) == ["***"]
 
 
