@@ -21,6 +21,9 @@ from chalicelib import bootstrap
 loaded = bootstrap.application.cache_info().currsize
 found = bootstrap.application().stores.event_log.head("nowhere") if os.environ.get("ASK") else None
 sdk = sorted(each for each in sys.modules if each in ("boto3", "botocore", "urllib3", "http.client", "jwt"))
+if os.environ.get("HOOKS"):
+    print(json.dumps(sorted(each for each in sys.modules if "hook" in each or "screening" in each)))
+    sys.exit()
 if os.environ.get("WHAT"):
     import app
     names = ("chalicelib.edge.rest", "chalicelib.core.protocol.requests", "chalicelib.core.protocol.queries")
@@ -76,6 +79,13 @@ def test_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None:
 def test_modules_for_http_are_loaded_for_http_only(store: RawPeer, name: str) -> None:
     assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True, True]
     assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False, False]
+
+
+def test_modules_for_a_hook_are_loaded_with_a_hook_only(store: RawPeer) -> None:
+    assert load(store, _HANDLER="app.message", HOOKS="1") == []
+    found = load(store, _HANDLER="app.message", HOOKS="1", CHAT_HOOK="chat-hook")
+    assert {"chalicelib.aws.lambda_hook", "chalicelib.core.messaging.screening"} <= set(found)
+    assert load(store, _HANDLER="app.message", WHAT="1", CHAT_HOOK="chat-hook") == [False, False, False, False]
 
 
 def test_app_outside_of_lambda_has_all_handlers() -> None:
