@@ -38,7 +38,9 @@ from chalicelib.edge.http import AuthenticatedRequest, route
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
-    return bootstrap.application().conversations.creation.create(call.caller, body, call.creation_key(body))
+    return bootstrap.application().conversations.creation.create(
+        call.caller, body, call.creation_key(body, call.caller)
+    )
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=queries.ConversationsQuery)
