@@ -24,6 +24,8 @@
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
 | `CHAT_ADDING`               | `anyone`: others can add a participant; `consent`: needs acceptance            |
 | `CHAT_PROFILES`             | `participants`: each sets their own profile; `services`: only services do      |
+| `CHAT_HOOK`                 | name or ARN of the Lambda function that is asked before a message; no default  |
+| `CHAT_HOOK_FAILURE`         | whether its failure is an `allow` or a `refuse` (default `allow`)              |
 | `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
 | `CHAT_HISTORY_ID`           | id of this history of the data (default `0.` and the conversations table)      |
 | `CHAT_FENCED`               | if not empty, the stage answers UNAVAILABLE: its tables are being restored     |
@@ -73,6 +75,9 @@ class Settings:
     requires_consent: bool = False
     """Whether each addition by another participant needs acceptance."""
     profiles_by_services: bool = False
+    hook: str | None = None
+    """The name or ARN of the Lambda function that is asked before a message."""
+    allows_on_hook_failure: bool = True
     stage: str | None = None
     """The dimension of the metrics; None: no metrics."""
     fenced: bool = False
@@ -100,6 +105,8 @@ class Settings:
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
                 requires_consent=_is_second(environment, "CHAT_ADDING", "anyone", "consent"),
                 profiles_by_services=_is_second(environment, "CHAT_PROFILES", "participants", "services"),
+                hook=environment.get("CHAT_HOOK") or None,
+                allows_on_hook_failure=not _is_second(environment, "CHAT_HOOK_FAILURE", "allow", "refuse"),
                 stage=environment.get("CHAT_STAGE") or None,
                 fenced=bool(environment.get("CHAT_FENCED")),
                 deployed=is_lambda(environment),
@@ -107,8 +114,6 @@ class Settings:
             for issuer in filter(None, (settings.identity, settings.identity.second)):
                 settings.checked_secret(issuer.secret or "")
             return settings
-        except SettingsError:
-            raise
         except ValueError as error:
             raise SettingsError(str(error)) from error
 
@@ -157,10 +162,8 @@ def reject_misspelt(environment: Mapping[str, str]) -> None:
 
 
 def _identity(environment: Mapping[str, str]) -> IdentitySettings:
-    second = None
-    if any(environment.get(f"{SECOND_ISSUER}{name}") for name in _ISSUER_VARIABLES):
-        second = _issuer(environment, SECOND_ISSUER)
-    return _issuer(environment, "CHAT_", second)
+    has_second = any(environment.get(f"{SECOND_ISSUER}{name}") for name in _ISSUER_VARIABLES)
+    return _issuer(environment, "CHAT_", _issuer(environment, SECOND_ISSUER) if has_second else None)
 
 
 def _issuer(
@@ -205,9 +208,8 @@ def _origins(text: str) -> tuple[str, ...]:
 def _retention(text: str) -> int:
     if text == "0" or (text.isdecimal() and MIN_RETENTION_DAYS <= int(text) <= MAX_RETENTION_DAYS):
         return int(text)
-    raise SettingsError(
-        f"CHAT_RETENTION_DAYS must be 0 (never), or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
-    )
+    days = f"{MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
+    raise SettingsError(f"CHAT_RETENTION_DAYS must be 0 (never), or {days}")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -237,9 +239,7 @@ def _numbers(kind: type[T], prefix: str, environment: Mapping[str, str]) -> T:
     """Return a group of numbers, each of the type of its default. Raises SettingsError."""
     known = {f"{prefix}{field.name.upper()}": field for field in fields(kind)}
     values: dict[str, Any] = {}
-    for name, text in environment.items():
-        if not name.startswith(prefix):
-            continue
+    for name, text in ((name, text) for name, text in environment.items() if name.startswith(prefix)):
         if name not in known:
             raise SettingsError(f"unknown setting {name}; the settings are {', '.join(known)}")
         field = known[name]

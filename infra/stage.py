@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from chalicelib.settings import SettingsError, reject_misspelt
 from infra.errors import InfraError
+from infra.hook import DEFAULT_BOUNDARY, check_hook
 from infra.runtime import Architecture, RuntimeName
 from infra.web.settings import WebSettings
 
@@ -101,7 +102,7 @@ class InfraSettings(_Settings):
     requests need."""
     request_quota: AccountQuota | None = None
     """The account's quota, if it was raised. None: the default of the region."""
-    permissions_boundary: str = Field(default="chat-boundary", pattern=r"^[\w+=,.@-]{0,128}$")
+    permissions_boundary: str = Field(default=DEFAULT_BOUNDARY, pattern=r"^[\w+=,.@-]{0,128}$")
     """The name of the managed policy that limits all roles of the stage. Empty: none."""
     account_log_role: bool = True
     """Whether to create the role with which API Gateway writes access logs. There is one per account and region:
@@ -189,13 +190,15 @@ def read_stage(root: Path, name: str) -> Stage:
     settings = stages[name]
     environment = {**config.get("environment_variables", {}), **settings.get("environment_variables", {})}
     _check_environment(name, environment)
+    infra = _infra(name, settings["infra"])
+    check_hook(f"{CONFIG}: stage {name}", environment.get("CHAT_HOOK"), infra.permissions_boundary)
     return Stage(
         name=name,
         app=config["app_name"],
         api_stage=_api_stage(name, settings),
         architecture=_architecture(name, settings.get("lambda_architecture", config.get("lambda_architecture"))),
         environment=environment,
-        infra=_infra(name, settings["infra"]),
+        infra=infra,
     )
 
 

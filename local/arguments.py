@@ -13,7 +13,7 @@ DEFAULTS = {
     "port": HTTP_PORT, "ws_port": None, "store_port": None, "web_port": None, "build_web": False, "json": False,
     "store": None, "data": None, "synchronous": "normal", "reload": False, "verbose": False, "disorder": False,
     "bundle": None, "environments": None, "iam_record": None, "mixed_bundle": None, "app_dir": ROOT,
-    "until_input_ends": False,
+    "hook": None, "until_input_ends": False,
 }  # fmt: skip
 """The values of options that are not given. The parsers have none, so that an option means the same before and
 after a command, and one that the command does not have is noticed."""
@@ -61,6 +61,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="with --bundle: write the used IAM permissions to FILE, as JSON, and check each request to AWS",
     )
     parser.add_argument("--app-dir", type=Path, metavar="DIR", help="directory of app.py")
+    parser.add_argument(
+        "--hook",
+        metavar="MODULE:FUNCTION",
+        help="ask this Python callable before each message (default: CHAT_HOOK; see docs/hooks.md)",
+    )
     parser.add_argument(
         "--until-input-ends", action="store_true", help="also stop at the end of standard input, for programs"
     )

@@ -25,6 +25,7 @@ from local.arguments import (
     with_defaults,
 )
 from local.errors import LocalError
+from local.hooks import HOOK
 from local.settings import ROOT, STAGE, Ports, chat_settings
 from local.signals import Stopped, stop_at_end_of_input, stopping_on_signals
 from local.tokens import DAY, mint_for, mint_for_service
@@ -122,6 +123,8 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
     if options.bundle is not None and (options.reload or options.app_dir != ROOT):
         raise LocalError("--bundle runs a packaged stage: it cannot be combined with --reload or --app-dir.")
     _log_to_stderr(verbose=options.verbose)
+    if options.hook is not None:
+        os.environ[HOOK] = options.hook  # read like the setting, also by a server that is started again
 
     def announce(ready: Ready, backend: Backend) -> None:
         from local.banner import banner  # noqa: PLC0415

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.aws import clients
 from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.aws.lambda_hook import LambdaHook
 from chalicelib.aws.sqs import SqsJobQueue
 from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -43,3 +44,7 @@ class InProcessClients:
         """Return the product's job queue on the embedded queues."""
         del region, clock
         return SqsJobQueue(lambda: QueueService(self._queues), url)
+
+    def hook(self, name: str, region: str, clock: Clock, timeout: float) -> LambdaHook:
+        """Return the product's hook: the functions of a run are called by HTTP (`hooks.py`)."""
+        return clients.hook(name, region, clock, timeout)

@@ -24,9 +24,10 @@ from local.errors import LocalError
 from local.functions import functions_of_app, functions_of_bundle
 from local.gateway import AccessRecord, Gateway, GatewaySettings, PortInUse, Urls
 from local.health import check_health
+from local.hooks import HOOK, serving_hook
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
-from local.settings import ROOT, Ports
+from local.settings import ROOT, Ports, chat_settings
 from local.web.serving import bound, serving, web_url
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def running(options: Options) -> Iterator[Instance]:
         )
         stack.callback(gateway.stop)
         urls = _bind(gateway)
+        stack.enter_context(serving_hook(chat_settings(os.environ).get(HOOK), os.environ))
         backend = stack.enter_context(_open_backend(options))
         if packaged is None:
             functions = functions_of_app(options.app_dir, backend, urls)

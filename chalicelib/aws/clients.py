@@ -23,6 +23,8 @@ from chalicelib.core.kernel.metrics import Observer
 if TYPE_CHECKING:
     import botocore.session
 
+    from chalicelib.aws.lambda_hook import LambdaHook
+
 _STANDARD_REGIONS = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)(-gov)?-[a-z]+-\d")
 """Regions whose endpoints end in `amazonaws.com`."""
 _ENDPOINT_VARIANTS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
@@ -62,6 +64,13 @@ def job_queue(url: str, region: str, clock: Clock) -> sqs.SqsJobQueue:
         return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
 
     return sqs.SqsJobQueue(create_service, url)
+
+
+def hook(name: str, region: str, clock: Clock, timeout: float) -> LambdaHook:
+    """Return the hook that is the Lambda function `name`, or its ARN; `timeout` bounds each call, in seconds."""
+    from chalicelib.aws.lambda_hook import LambdaHook
+
+    return LambdaHook(_endpoint("lambda", region), name, region, _credentials(), clock, _tls(), timeout)
 
 
 def _endpoint(service: str, region: str) -> str:

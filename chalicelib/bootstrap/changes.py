@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.additions import Additions
@@ -21,6 +21,9 @@ from chalicelib.core.conversations.personal_state import PersonalStates
 from chalicelib.core.conversations.profiles import Profiles
 from chalicelib.core.conversations.reports import Reports
 from chalicelib.core.conversations.views import Views
+
+if TYPE_CHECKING:
+    from chalicelib.core.conversations.screening import ChangeScreening
 
 
 class ChangeServices(NamedTuple):
@@ -44,6 +47,7 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
     """Return the services of changes."""
     stores, runtime, access, log = shared.stores, shared.runtime, shared.access, shared.log
     pending_store = stores.consent.pending
+    screening = _screening(shared)
     change_limiter = ChangeLimiter(rate_limits=stores.rate_limits, log=log, runtime=runtime)
     consent = ConsentRules(pending=pending_store, memberships=stores.memberships, runtime=runtime)
     pending = PendingMemberships(
@@ -61,6 +65,7 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             log=log,
             change_limiter=change_limiter,
             runtime=runtime,
+            screening=screening,
         ),
         lifecycle=Lifecycle(
             conversations=stores.conversations,
@@ -83,6 +88,7 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             log=log,
             change_limiter=change_limiter,
             runtime=runtime,
+            screening=screening,
         ),
         pending=pending,
         members=Members(
@@ -135,6 +141,7 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             log=log,
             change_limiter=change_limiter,
             runtime=runtime,
+            screening=screening,
         ),
         reports=Reports(
             reports=stores.reports,
@@ -146,3 +153,11 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
         ),
         profiles=Profiles(profiles=stores.profiles, pending=pending_store, runtime=runtime),
     )
+
+
+def _screening(shared: Shared) -> ChangeScreening | None:
+    if shared.screening is None:
+        return None
+    from chalicelib.core.conversations.screening import ChangeScreening
+
+    return ChangeScreening(screening=shared.screening, runtime=shared.runtime)

@@ -30,6 +30,7 @@ from chalicelib.identity.model import Identity
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap.changes import ChangeServices
+    from chalicelib.core.messaging.screening import MessageScreening
 
 
 def conversation_services(shared: Shared) -> ConversationServices:
@@ -70,9 +71,10 @@ def messaging_services(shared: Shared, conversations: ConversationServices) -> M
     """Return the services of `core/messaging`."""
     stores = shared.stores
     prepaid = PrepaidRateLimits()
+    screening = _message_screening(shared)
     return MessagingServices(
-        sender=_sender(shared, stores.rate_limits),
-        updates=_message_updates(shared, stores.rate_limits),
+        sender=_sender(shared, stores.rate_limits, screening),
+        updates=_message_updates(shared, stores.rate_limits, screening),
         reactions=_reactions(shared, stores.rate_limits),
         batches=Batches(
             sender=_sender(shared, prepaid),
@@ -81,11 +83,25 @@ def messaging_services(shared: Shared, conversations: ConversationServices) -> M
             history=conversations.history,
             rate_limits=stores.rate_limits,
             runtime=shared.runtime,
+            screening=screening,
         ),
     )
 
 
-def _sender(shared: Shared, rate_limits: RateLimitStore) -> Sender:
+def _message_screening(shared: Shared) -> MessageScreening | None:
+    if shared.screening is None:
+        return None
+    from chalicelib.core.messaging.screening import MessageScreening
+
+    return MessageScreening(
+        screening=shared.screening,
+        event_log=shared.stores.event_log,
+        memberships=shared.stores.memberships,
+        runtime=shared.runtime,
+    )
+
+
+def _sender(shared: Shared, rate_limits: RateLimitStore, screening: MessageScreening | None = None) -> Sender:
     stores, runtime, log = shared.stores, shared.runtime, shared.log
     return Sender(
         event_log=stores.event_log,
@@ -94,16 +110,20 @@ def _sender(shared: Shared, rate_limits: RateLimitStore) -> Sender:
         log=log,
         group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime),
         runtime=runtime,
+        screening=screening,
     )
 
 
-def _message_updates(shared: Shared, rate_limits: RateLimitStore) -> MessageUpdates:
+def _message_updates(
+    shared: Shared, rate_limits: RateLimitStore, screening: MessageScreening | None = None
+) -> MessageUpdates:
     stores = shared.stores
     return MessageUpdates(
         event_log=stores.event_log,
         memberships=stores.memberships,
         updater=_updater(shared, rate_limits),
         limits=shared.runtime.limits,
+        screening=screening,
     )
 
 

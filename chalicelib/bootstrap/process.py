@@ -23,6 +23,7 @@ from chalicelib.observability import context
 from chalicelib.settings import current_settings, is_lambda
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.hooks import Hook
     from chalicelib.core.ports.revocations import RevocationStore
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
@@ -45,6 +46,9 @@ class ServiceClients(Protocol):
 
     def job_queue(self, url: str, region: str, clock: Clock) -> JobQueue:
         """Return the job queue at `url`."""
+
+    def hook(self, name: str, region: str, clock: Clock, timeout: float) -> Hook:
+        """Return the hook with a name: that of a Lambda function."""
 
 
 class _Process:
@@ -94,12 +98,13 @@ def application() -> Application:
     if is_lambda():
         # Every event begins with a call of the store, and this is most likely the init phase (`warm_up`).
         store.warm_up()
-    queue_url = settings.job_queue
+    queue_url, hook = settings.job_queue, settings.hook
     return build(
         settings,
         dynamo_client=store,
         poster=clients.poster(settings.management_endpoint, settings.region, clock, observer),
         queue=None if queue_url is None else clients.job_queue(queue_url, settings.region, clock),
+        hook=None if hook is None else clients.hook(hook, settings.region, clock, settings.timing.hook),
         clock=clock,
         observer=observer,
     )

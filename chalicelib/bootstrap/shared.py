@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chalicelib.bootstrap.services import Stores
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.roster import Roster
@@ -16,12 +18,24 @@ from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.feed import Feed
 from chalicelib.core.realtime.presence import Presence
 
+if TYPE_CHECKING:
+    from chalicelib.core.hooks.screening import Screening
+
 
 class Shared:
     """The services and stores that several groups use."""
 
-    def __init__(self, stores: Stores, runtime: Runtime, poster: ConnectionPoster, queue: JobQueue | None) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        runtime: Runtime,
+        poster: ConnectionPoster,
+        queue: JobQueue | None,
+        screening: Screening | None,
+    ) -> None:
         self.stores = stores
+        self.screening = screening
+        """Asks the hook; None if the deployment has none."""
         self.runtime = runtime
         self.queue = queue
         self.budget = Budget(

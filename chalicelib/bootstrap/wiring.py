@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from chalicelib.bootstrap.backend import BackendServices
     from chalicelib.bootstrap.privacy import PrivacyServices
     from chalicelib.bootstrap.services import ConversationServices
+    from chalicelib.core.hooks.screening import Screening
+    from chalicelib.core.ports.hooks import Hook
     from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
@@ -35,13 +37,14 @@ def build(
     dynamo_client: Any,
     poster: ConnectionPoster,
     queue: JobQueue | None = None,
+    hook: Hook | None = None,
     clock: Clock | None = None,
     gather: Gather = run_parallel,
     observer: Observer | None = None,
 ) -> Application:
     """Build an application on a DynamoDB client, a poster, and a queue for background jobs.
 
-    Without a queue, the sweep does all background work.
+    Without a queue, the sweep does all background work. The hook is asked about the actions of participants.
     """
     from chalicelib.aws.dynamodb.dynamo import Dynamo
 
@@ -60,7 +63,8 @@ def build(
     dynamo = Dynamo(dynamo_client, runtime.clock)
     stores = _stores(settings, dynamo, runtime)
     verify = token_verifier(settings, runtime.clock)
-    shared = Shared(stores, runtime, poster, queue)
+    screening = None if hook is None else _screening(settings, hook, runtime)
+    shared = Shared(stores, runtime, poster, queue, screening)
     conversations = groups.conversation_services(shared)
     messaging = groups.messaging_services(shared, conversations)
     return Application(
@@ -76,6 +80,12 @@ def build(
         build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations)),
         build_backend=functools.cache(lambda: _backend(settings, dynamo, shared)),
     )
+
+
+def _screening(settings: Settings, hook: Hook, runtime: Runtime) -> Screening:
+    from chalicelib.core.hooks.screening import Screening
+
+    return Screening(hook, allows_on_failure=settings.allows_on_hook_failure, runtime=runtime)
 
 
 def _backend(settings: Settings, dynamo: Dynamo, shared: Shared) -> BackendServices:

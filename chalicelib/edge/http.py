@@ -124,12 +124,17 @@ class AuthenticatedRequest:
         body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
         return requests.parse_body(model, body, current_settings().limits)
 
-    def creation_key(self, body: BaseModel) -> CreationKey | None:
-        """Return the idempotency key of a creation, None without one. Raises ValidationFailed."""
+    def creation_key(self, body: BaseModel, caller: Principal) -> CreationKey | None:
+        """Return the idempotency key of a creation, None without one. Raises ValidationFailed.
+
+        The keys of services are independent, too.
+        """
         key = idempotency.parse_idempotency_key(self._request.headers.get(idempotency.HEADER))
         if key is None:
             return None
-        return CreationKey(self.caller.participant_id, key, idempotency.fingerprint(body))
+        if caller.is_system:
+            key = f"{caller.service}\0{key}"  # no key of a client has this character
+        return CreationKey(caller.participant_id, key, idempotency.fingerprint(body))
 
     def query(self, model: type[M]) -> M:
         """Return the query string. Raises ValidationFailed.

@@ -31,7 +31,8 @@ class Users:
                 """
                 CREATE TABLE IF NOT EXISTS users (
                     user_id TEXT PRIMARY KEY, name TEXT NOT NULL, salt BLOB NOT NULL, password BLOB NOT NULL,
-                    suspended INTEGER NOT NULL DEFAULT 0);
+                    suspended INTEGER NOT NULL DEFAULT 0,
+                    created_at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)));
                 CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user_id TEXT NOT NULL);
                 """
             )
@@ -69,6 +70,11 @@ class Users:
         """Let a user sign in again."""
         with self._lock, self._database:
             self._database.execute("UPDATE users SET suspended = 0 WHERE user_id = ?", (user_id,))
+
+    def created_at(self, user_id: str) -> float:
+        """Return when a user was added, in epoch seconds; 0 for an unknown one."""
+        found = self._one("SELECT created_at FROM users WHERE user_id = ?", user_id)
+        return float(found[0]) if found else 0.0
 
     def of_session(self, session: str) -> User | None:
         """Return the user of a session."""

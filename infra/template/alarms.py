@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from infra.hook import hook_of
 from infra.stage import Stage
 from infra.template.http_api import api_name
 from infra.template.names import FUNCTIONS, Json, ref
@@ -16,6 +17,9 @@ _PERIOD = 300
 _POST_THRESHOLD = 50
 """Rejected posts in five minutes. Each is retried, but so many mean an exhausted quota or slow receivers."""
 
+_HOOK_THRESHOLD = 5
+"""Failures of the hook in five minutes: more than a cold start that takes too long."""
+
 
 def fragment(stage: Stage) -> Json:
     """Return the alarms and their topic."""
@@ -23,7 +27,7 @@ def fragment(stage: Stage) -> Json:
     if stage.infra.alarms.email:
         topic["Properties"]["Subscription"] = [{"Protocol": "email", "Endpoint": stage.infra.alarms.email}]
     alarms = {**_function_alarms(stage), **_gateway_alarms(stage), **_post_alarms(stage), **_table_alarms()}
-    return {"Resources": {"AlarmTopic": topic, **alarms}}
+    return {"Resources": {"AlarmTopic": topic, **alarms, **_hook_alarms(stage)}}
 
 
 def _function_alarms(stage: Stage) -> Json:
@@ -96,6 +100,19 @@ def _post_alarms(stage: Stage) -> Json:
             "posts were abandoned at their deadline; the clients fetch the events with sync",
             {**metric, "MetricName": "PostsDropped", "Threshold": _POST_THRESHOLD},
         ),
+    }
+
+
+def _hook_alarms(stage: Stage) -> Json:
+    """Return the alarm of a stage that has a hook: without it, a failure that allows is noticed late."""
+    if hook_of(stage.environment) is None:
+        return {}
+    metric = {"Namespace": NAMESPACE, "Dimensions": _dimensions(Stage=stage.name), "Statistic": "Sum"}
+    return {
+        "HookFailuresAlarm": _alarm(
+            "the hook failed, and CHAT_HOOK_FAILURE decided for it; see its log and the lines hook_failed",
+            {**metric, "MetricName": "HookFailures", "Threshold": _HOOK_THRESHOLD},
+        )
     }
 
 

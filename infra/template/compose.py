@@ -13,6 +13,7 @@ from infra.template import (
     domains,
     firewall,
     functions,
+    hook,
     http_api,
     outputs,
     queue,
@@ -62,6 +63,7 @@ def post_process(template: Json, stage: Stage, runtime: Runtime, version: str) -
     http_api.restrict_preflight(template, stage.infra.allowed_origins)
     unmatched.answer(template, stage.infra.allowed_origins)
     secret.grant_read(template, stage)
+    hook.grant_invoke(template, stage)
 
 
 def merge_fragments(fragments: Iterable[Json]) -> Json:

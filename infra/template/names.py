@@ -18,6 +18,7 @@ class DeployedFunction:
     logical_id: str
     role: str
     verifies_tokens: bool = False
+    asks_hook: bool = False
     user_facing: bool = False
     """Whether users wait for it, so that its latency is monitored."""
     on_dashboard: bool = True
@@ -30,13 +31,18 @@ class DeployedFunction:
 
 
 FUNCTIONS = (
-    DeployedFunction("api", "APIHandler", "ApiHandlerRole", user_facing=True),
+    DeployedFunction("api", "APIHandler", "ApiHandlerRole", asks_hook=True, user_facing=True),
     DeployedFunction("auth", "Auth", "AuthRole", verifies_tokens=True, user_facing=True),
     DeployedFunction(
         "connect", "WebsocketConnect", "WebsocketConnectRole", verifies_tokens=True, user_facing=True
     ),
     DeployedFunction(
-        "message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, user_facing=True
+        "message",
+        "WebsocketMessage",
+        "WebsocketMessageRole",
+        verifies_tokens=True,
+        asks_hook=True,
+        user_facing=True,
     ),
     DeployedFunction("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
     DeployedFunction("sweep", "Sweep", "SweepRole"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +22,7 @@ from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
 from local.bundle.signing import PARAMETER
 from local.gateway import Apis
 from local.gateway.functions import Handler
+from local.hooks import HOOK_ENDPOINT
 from local.iam import Guard
 from local.queue import Worker, sqs_client
 
@@ -129,6 +131,7 @@ class LambdaEmulator:
             "CHAT_MANAGEMENT_ENDPOINT": self._guard.management_url,
             "AWS_ENDPOINT_URL_DYNAMODB": self._guard.store_url,
             "AWS_ENDPOINT_URL_SQS": self._guard.queues_url,
+            **{name: os.environ[name] for name in (HOOK_ENDPOINT,) if name in os.environ},
         }
 
     def _stop_guard(self) -> None:

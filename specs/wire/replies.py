@@ -14,7 +14,7 @@ from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, exam
 from chalicelib.core.protocol.object_fields import CONVERSATION_ID_PATTERN, ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import ParticipantRef, ParticipantView
 from specs.wire.errors import ErrorBody
-from specs.wire.events import MessageId
+from specs.wire.events import MessageEvent, MessageId
 from specs.wire.responses import ReadPointer
 
 ConnectionId = Annotated[Text, example("L0SM9cOFvHcCIhw=")]
@@ -128,6 +128,9 @@ class MessageAck(Reply):
     """When the message was stored."""
     duplicate: Annotated[bool, example(False)]
     """Whether the message was already stored: the command was a repeat."""
+    stored: NotRequired[MessageEvent]
+    """The message as it is stored, if it is not as the command had it: a hook changed it, or it is a
+    repeat with another content. Left out if the frame would have more than 32 KB."""
 
 
 class ReadAck(Reply, ReadPointer):
@@ -148,6 +151,9 @@ class UpdateAck(Reply):
     conversation_id: ConversationId
     sequence_id: EventSequenceId
     """The event of the update. If nothing had to change: the event that made it so, or the head."""
+    stored: NotRequired[MessageEvent]
+    """The message after an edit, if it is not as the command had it: a hook changed it. Left out if the
+    frame would have more than 32 KB."""
 
 
 class Error(Reply, ErrorBody):
@@ -171,7 +177,8 @@ class BatchResult(Reply):
     results: Annotated[list[MessageAck | UpdateAck | ReadAck | Error], Field(min_length=1, max_length=24)]
     """For each command, in their order: the frame that answers it. It has the command's `id`, if that fits.
 
-    In a frame of more than 32 KB, errors lose their `details`, then the fields that repeat the command.
+    In a frame of more than 32 KB, all lose `stored`, then errors their `details`, then the fields that repeat the
+    command.
     """
 
 

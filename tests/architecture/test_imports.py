@@ -35,9 +35,10 @@ CORE_PACKAGES = {
     "protocol": {"kernel", "model"},
     "ports": {"kernel", "model"},
     "log": {"kernel", "model", "ports"},
+    "hooks": {"kernel", "model", "protocol", "ports"},
     "realtime": {"kernel", "model", "protocol", "ports", "log"},
-    "conversations": KERNEL_TO_REALTIME,
-    "messaging": {*KERNEL_TO_REALTIME, "conversations"},
+    "conversations": {*KERNEL_TO_REALTIME, "hooks"},
+    "messaging": {*KERNEL_TO_REALTIME, "hooks", "conversations"},
     "privacy": {*KERNEL_TO_REALTIME, "conversations"},
     "sessions": {*KERNEL_TO_REALTIME, "conversations", "messaging"},
 }

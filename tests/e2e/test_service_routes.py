@@ -17,9 +17,11 @@ class Backend:
     def __init__(self, server: ServerProcess, http: HttpClient) -> None:
         self._http, self._token = http, server.service_token()
 
-    def request(self, method: str, path: str, body: object = None) -> Response:
+    def request(
+        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> Response:
         """Send a request with the token of the service."""
-        return self._http.request(method, path, body, token=self._token)
+        return self._http.request(method, path, body, token=self._token, headers=headers)
 
     def create(self, title: str, *people: tuple[TestClient, str]) -> str:
         """Create a conversation of people with these roles; return its id."""
@@ -55,6 +57,23 @@ def test_service_is_answered_as_the_matrix_states(clients: MakeClients, backend:
         answer = backend.request(method, path, room.filled(dict(body), "owner") or None)
         status, _, code = expected.partition(":")
         answer.expect(int(status), code or USUAL.get(status))
+
+
+def test_repeated_creation_of_a_service_is_one_conversation(clients: MakeClients, backend: Backend) -> None:
+    alice, bob = clients("alice", "bob")
+    listed = [{"participant_id": person.id, "name": person.name} for person in (alice, bob)]
+    body = {"title": "Order 8", "participants": listed}
+    headers = {"Idempotency-Key": f'"order-8-{alice.id}"'}
+    path = "/service/conversations"
+    first = backend.request("POST", path, body, headers).expect(201)
+    again = backend.request("POST", path, body, headers).expect(201)
+    assert again["conversation_id"] == first["conversation_id"]
+    assert [row["conversation_id"] for row in alice.list_conversations()] == [first["conversation_id"]]
+    other = backend.request("POST", path, {**body, "title": "Order 9"}, headers)
+    other.expect(422, "IDEMPOTENCY_KEY_REUSED")
+    own = alice.post("/conversations", {"title": "Mine"}, headers=headers).expect(201)
+    assert own["conversation_id"] != first["conversation_id"], "keys of different callers are independent"
+    backend.request("POST", path, body, {"Idempotency-Key": '"'}).expect(400, "VALIDATION_FAILED")
 
 
 def test_conversation_of_a_service_and_its_system_messages(clients: MakeClients, backend: Backend) -> None:

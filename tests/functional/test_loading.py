@@ -116,6 +116,13 @@ def test_plugins_are_looked_for_if_they_are_not_disabled() -> None:
     assert load("app.message").modules >= MODEL_BUILDING
 
 
+def test_modules_for_a_hook_are_loaded_with_a_hook_only() -> None:
+    usual, hooked = loaded("app.message").modules, load("app.message", CHAT_HOOK="chat-hook").modules
+    assert not [name for name in usual if "hook" in name or "screening" in name]
+    assert {"chalicelib.aws.lambda_hook", "chalicelib.core.messaging.screening"} <= hooked
+    assert not hooked & FOR_HTTP
+
+
 def test_app_outside_of_lambda_has_all_handlers() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import app; print(len(app.app.routes) > 10)"],

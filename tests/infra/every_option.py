@@ -16,6 +16,7 @@ SETTINGS: Json = {
     "environment_variables": {
         "CHAT_JWT_SECRET_PARAMETER": "/chat/every/jwt-secret",
         "CHAT_JWKS_URL": "https://id.test/keys",
+        "CHAT_HOOK": "chat-hook:live",
         "CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/every/next-secret",
     },
     "lambda_functions": {"sweep": {"reserved_concurrency": 1}},

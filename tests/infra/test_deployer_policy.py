@@ -355,7 +355,7 @@ def test_boundary_allows_what_the_roles_allow_and_no_administration(resources: J
         for action in statement["Action"]:
             assert policy.allows(action, resource), f"{action} on {resource}"
     services = {action.partition(":")[0] for entry in BOUNDARY["Statement"] for action in entry["Action"]}
-    assert services == {"dynamodb", "execute-api", "logs", "sqs", "ssm"}
+    assert services == {"dynamodb", "execute-api", "lambda", "logs", "sqs", "ssm"}
 
 
 def test_every_role_has_the_boundary(resources: Json) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from infra.hook import hook_of
 from infra.stage import Stage
+from infra.template.hook import SID
 from infra.template.names import FUNCTIONS
 from infra.template.secret import SIDS
 from tests.infra.checkouts import ROOT
@@ -20,6 +22,7 @@ SOCKETS = (
     "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
     "${WebsocketAPI}/${ApiStage}/%s/@connections/*"
 )
+HOOKS = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
 DOCUMENTATION = (ROOT / "docs" / "packaging.md").read_text()
 
 
@@ -57,12 +60,14 @@ def test_only_lambda_can_assume_the_roles(resources: Json) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
 def test_statement_lists_allowed_actions_and_resources(function: Any, resources: Json, stage: Stage) -> None:
     parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+    hook = hook_of(stage.environment)
     allowed = [
         *({"Fn::GetAtt": table} for table in TABLES),
         {"Fn::GetAtt": [function.log_group, "Arn"]},
         {"Fn::Sub": SOCKETS % "POST"},
         {"Fn::Sub": SOCKETS % "DELETE"},
         *({"Fn::Sub": f"{parameter}{name}"} for name in stage.secret_parameters.values()),
+        *([] if hook is None else [{"Fn::Sub": f"{HOOKS}{hook}"}]),
     ]
     for statement in statements(resources, function.role):
         assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
@@ -103,7 +108,7 @@ def test_functions_have_exactly_the_expected_statements(resources: Json) -> None
         function.name: {
             statement["Sid"]: statement["Resource"].get("Fn::GetAtt", ["WebsocketAPI"])[0]
             for statement in statements(resources, function.role)
-            if statement["Sid"] not in ("WriteOwnLog", *SIDS)
+            if statement["Sid"] not in ("WriteOwnLog", SID, *SIDS)
         }
         for function in FUNCTIONS
     }
@@ -196,9 +201,31 @@ def test_only_verifying_functions_read_the_secret_if_the_stage_has_one(dev: Json
     assert readers(prod) == set()
 
 
+def test_only_functions_in_which_participants_act_ask_the_hook_if_the_stage_has_one(
+    dev: Json, every: Json
+) -> None:
+    def resources_of(template: Json) -> dict[str, list[Any]]:
+        found = {
+            function.name: [
+                statement["Resource"]
+                for statement in statements(template["Resources"], function.role)
+                if "lambda:InvokeFunction" in statement["Action"]
+            ]
+            for function in FUNCTIONS
+        }
+        return {name: asked for name, asked in found.items() if asked}
+
+    function = f"{HOOKS}chat-hook:live"
+    assert resources_of(dev) == {}
+    assert resources_of(every) == {name: [{"Fn::Sub": function}] for name in ("api", "message")}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
-def test_every_statement_is_documented(function: Any, dev: Json) -> None:
-    for statement in statements(dev["Resources"], function.role):
+def test_every_statement_is_documented(function: Any, dev: Json, every: Json) -> None:
+    found = [*statements(dev["Resources"], function.role), *statements(every["Resources"], function.role)]
+    for statement in found:
+        if statement["Sid"] in SIDS[1:]:
+            continue
         row = re.search(
             rf"^\|.*`{function.name}`.*\| *`{statement['Sid']}` *\|(.+)\|$", DOCUMENTATION, re.MULTILINE
         )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infra.errors import InfraError
+from infra.hook import hook_of
 from infra.runtime import runtime_for
 from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
 
@@ -150,3 +151,30 @@ def test_placeholder_settings_are_listed(project: Path) -> None:
 
 def test_default_runtime_is_that_of_the_running_interpreter() -> None:
     assert runtime_for(None, "arm64").cache_tag == sys.implementation.cache_tag
+
+
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:"
+
+
+@pytest.mark.parametrize("hook", ["chat-hook", "chat-hook:live", f"{ARN}chat-hook", f"{ARN}chat-hook:$LATEST"])
+def test_hook_is_the_name_or_arn_of_a_function(hook: str, project: Path) -> None:
+    found = stage(project, environment_variables={**SIGN_IN, "CHAT_HOOK": hook})
+    assert hook_of(found.environment) == hook
+
+
+@pytest.mark.parametrize("hook", ["examples.product.hook:ask", "chat hook", f"{ARN}", "arn:aws:s3:::chat-hook"])
+def test_other_hook_is_refused(hook: str, project: Path) -> None:
+    found = complaint(project, environment_variables={**SIGN_IN, "CHAT_HOOK": hook})
+    assert "CHAT_HOOK must be the name or the ARN" in found
+
+
+def test_hook_that_the_boundary_does_not_allow_is_refused(project: Path) -> None:
+    environment = {**SIGN_IN, "CHAT_HOOK": "moderation"}
+    assert "begins with chat-" in complaint(project, environment_variables=environment)
+    found = stage(project, environment_variables=environment, infra={"permissions_boundary": "mine"})
+    assert hook_of(found.environment) == "moderation"
+
+
+def test_stage_without_a_hook_has_none(project: Path) -> None:
+    assert hook_of(stage(project).environment) is None
+    assert hook_of(stage(project, environment_variables={**SIGN_IN, "CHAT_HOOK": ""}).environment) is None

@@ -18,6 +18,7 @@ from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.ids import digest
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Timing
 from chalicelib.core.model.actors import Role
+from chalicelib.core.ports.hooks import Hook
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.frames import Frame
 from local.faults.client import DynamoClient
@@ -72,6 +73,8 @@ class Harness:
     """The names in the tokens of participants who do not use the first one any more."""
     invites: list[str] = field(default_factory=list)
     """Secrets of invites that were created in advance."""
+    hook: Hook | None = None
+    """That of all processes."""
 
     def participant_id(self, name: str) -> str:
         """Return the id of a participant; it contains a separator of keys."""
@@ -118,6 +121,7 @@ class Harness:
             dynamo_client=client or self.tables.engine,
             poster=poster,
             queue=queue,
+            hook=self.hook,
             clock=clock or FakeClock(START_TIME + 10.0 + skew, quantum=QUANTUM),
             gather=gather,
         )

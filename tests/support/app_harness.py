@@ -10,6 +10,7 @@ from chalicelib.bootstrap import Application, build
 from chalicelib.core.model.actors import ParticipantType, Principal, Role
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
+from chalicelib.core.ports.hooks import Hook
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, SendMessage
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.identity.model import Identity
@@ -37,8 +38,9 @@ class AppHarness:
         *,
         queue: FakeJobQueue | None = None,
         engine: Callable[..., MemoryEngine] = MemoryEngine,
+        hook: Hook | None = None,
     ) -> None:
-        """`environment` changes settings. Without a queue the application has none. `engine` takes the tables."""
+        """`environment` changes settings. Without a queue or a hook there is none. `engine` takes the tables."""
         self.clock, self.gather, self.poster = FakeClock(), InterleavingGather(), FakePoster()
         self.observer = FakeObserver()
         self.store = engine(ENVIRONMENT["CHAT_CONVERSATIONS_TABLE"], ENVIRONMENT["CHAT_CONNECTIONS_TABLE"])
@@ -47,6 +49,7 @@ class AppHarness:
             dynamo_client=self.store,
             poster=self.poster,
             queue=queue,
+            hook=hook,
             clock=self.clock,
             gather=self.gather,
             observer=self.observer,

@@ -52,6 +52,9 @@ def test_limits_and_times_are_configurable() -> None:
         ("CHAT_TIME_PING", "5", "CHAT_TIME_PING_INTERVAL"),
         ("CHAT_TIME_PRESENCE_DEBOUNCE", "901", "0 to 900 seconds"),
         ("CHAT_TIME_PRESENCE_DEBOUNCE", "-1", "0 to 900 seconds"),
+        ("CHAT_TIME_HOOK", "0", "at most 4 seconds"),
+        ("CHAT_TIME_HOOK", "4.5", "at most 4 seconds"),
+        ("CHAT_HOOK_FAILURE", "ignore", "CHAT_HOOK_FAILURE must be allow or refuse"),
         ("CHAT_JWT_SECRET", "short", "32"),
         ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
         ("CHAT_JWT_TYPE_CLAIM", " ", "CHAT_JWT_TYPE_CLAIM is blank"),
@@ -170,3 +173,12 @@ def test_unknown_way_of_adding_is_rejected() -> None:
 
 def test_variables_of_other_programs_are_ignored() -> None:
     Settings.from_environment(ENVIRONMENT | {"CHAT_FUZZ_SECONDS": "5", "CHATTER": "yes", "chat_jwt_leway": "1"})
+
+
+def test_deployment_has_no_hook_unless_it_is_named() -> None:
+    default = Settings.from_environment(ENVIRONMENT)
+    assert (default.hook, default.allows_on_hook_failure, default.timing.hook) == (None, True, 2.0)
+    assert Settings.from_environment(ENVIRONMENT | {"CHAT_HOOK": ""}).hook is None
+    hook = {"CHAT_HOOK": "chat-hook:live", "CHAT_HOOK_FAILURE": "refuse"}
+    found = Settings.from_environment(ENVIRONMENT | hook)
+    assert (found.hook, found.allows_on_hook_failure) == ("chat-hook:live", False)

@@ -103,7 +103,7 @@ def _unique_ops(dynamo: Dynamo, table: Table, new: NewConversation) -> list[Oper
         return []
     from chalicelib.aws.dynamodb.creation_records import put_record_op
 
-    return [put_record_op(dynamo, table, new.members[0].participant_id, new.record)]
+    return [put_record_op(dynamo, table, new.details.created_by, new.record)]
 
 
 def _write(dynamo: Dynamo, operations: Sequence[Operation]) -> None:

@@ -2,5 +2,5 @@
 
 Outsiders get NotFound for everything, as for a conversation that does not exist (L7).
 
-May import: kernel, model, protocol, ports, log, realtime.
+May import: kernel, model, protocol, ports, log, realtime, hooks.
 """

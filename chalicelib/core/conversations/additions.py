@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,7 @@ from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Result
 
 if TYPE_CHECKING:
+    from chalicelib.core.conversations.screening import ChangeScreening
     from chalicelib.core.protocol.requests import NewParticipant
 
 
@@ -46,10 +47,12 @@ class _Addition(NamedTuple):
 
     head: Head
     adder: Membership
+    request: NewParticipant
+    """As the hook allows it."""
     title: str
     decision: Decision
-    known: Sequence[PendingMembership]
-    """The pending memberships of the participant in the conversation."""
+    own: PendingMembership | None
+    """The pending membership of an earlier addition by the adder."""
 
 
 class Additions:
@@ -68,7 +71,9 @@ class Additions:
         log: Log,
         change_limiter: ChangeLimiter,
         runtime: Runtime,
+        screening: ChangeScreening | None = None,
     ) -> None:
+        """With `screening`, the hook is asked about each addition."""
         self._conversations = conversations
         self._memberships = memberships
         self._moderation = moderation
@@ -78,6 +83,7 @@ class Additions:
         self._roster = roster
         self._log = log
         self._change_limiter = change_limiter
+        self._screening = screening
         self._runtime = runtime
         self._gather = runtime.gather
         self._clock = runtime.clock
@@ -86,13 +92,23 @@ class Additions:
         """Add a participant, who must not be banned, or leave it to their acceptance.
 
         Raises:
-            NotFound, Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, RateLimited,
-                ConversationBusy: not added.
+            NotFound, Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, RateLimited, RefusedByHook,
+                Unavailable, ConversationBusy: not added.
         """
         head: Head | None = self._change_limiter.charge_addition(caller, conversation_id)
 
+        allowed: list[NewParticipant] = []
+
+        def screened(adder: Membership) -> NewParticipant:
+            """Return the request as the hook allows it, which is asked once, however often this is planned."""
+            if self._screening is None or caller.is_system:
+                return request
+            if not allowed:
+                allowed.append(self._screening.addition(caller, adder, request))
+            return allowed[0]
+
         def plan(head: Head) -> Commit:
-            return self._plan(caller, head, request)
+            return self._plan(caller, head, request, screened)
 
         guarded = self._access.hiding_errors_from_outsiders(conversation_id, caller, plan)
         backoff = new_backoff(self._runtime)
@@ -100,7 +116,7 @@ class Additions:
             try:
                 commit = self._log.append(conversation_id, guarded, head)
             except _Deferred as deferred:
-                entry = self._save(caller, deferred.addition, request)
+                entry = self._save(caller, deferred.addition)
                 if entry is not None:
                     return Result(serializers.pending_participant(entry), job=invitation_job(entry))
                 head = None
@@ -109,7 +125,13 @@ class Additions:
             (member,) = commit.joining
             return Result(serializers.added_participant(member), self._roster.notify_joined(commit))
 
-    def _plan(self, caller: Principal, head: Head, request: NewParticipant) -> Commit:
+    def _plan(
+        self,
+        caller: Principal,
+        head: Head,
+        request: NewParticipant,
+        screened: Callable[[Membership], NewParticipant],
+    ) -> Commit:
         """Return the append of an addition. Raises _Deferred."""
         conversation_id, participant_id = head.conversation_id, request.participant_id
         # One round trip, and the same requests for every participant: see `consent.py`.
@@ -134,7 +156,10 @@ class Additions:
             decision = self._consent.decide(consent, is_past_member=past is not None)
         if decision.is_pending:
             title = "" if details is None else details.title
-            raise _Deferred(_Addition(head, actor, title, decision, known))
+            own = own_entry(known, actor)
+            request = request if own is not None else screened(actor)
+            raise _Deferred(_Addition(head, actor, request, title, decision, own))
+        request = screened(actor)
         newcomer = decision.standing.named(Actor(participant_id, request.name, decision.type))
         commit = self._roster.plan_arrival(
             head, newcomer, past, request.role, by=caller.as_actor(actor), reason="added"
@@ -142,14 +167,19 @@ class Additions:
         joining = [decision.standing.profiled(replace(joined, is_added=True)) for joined in commit.joining]
         return replace(commit, joining=joining, guard=actor, standing=decision.standing, obsolete=known)
 
-    def _save(self, caller: Principal, addition: _Addition, request: NewParticipant) -> PendingMembership | None:
+    def _save(self, caller: Principal, addition: _Addition) -> PendingMembership | None:
         """Return the pending membership of an addition, which may exist; None if something has changed."""
-        head, adder = addition.head, addition.adder
-        for known in addition.known:
-            if (known.adder_id, known.adder_epoch) == (adder.participant_id, adder.epoch):
-                return known
+        if addition.own is not None:
+            return addition.own
+        adder, by = addition.adder, caller.as_actor(addition.adder)
         entry = new_entry(
-            head, addition.title, caller.as_actor(adder), adder.epoch, request, self._runtime, at=self._clock.now()
+            addition.head,
+            addition.title,
+            by,
+            adder.epoch,
+            addition.request,
+            self._runtime,
+            at=self._clock.now(),
         )
         decision = addition.decision
         saved = retry_on_conflict(
@@ -157,6 +187,12 @@ class Additions:
             lambda: self._pending.save(entry, adder, decision.standing, is_visible=decision.is_visible),
         )
         return entry if saved else None
+
+
+def own_entry(known: Sequence[PendingMembership], adder: Membership) -> PendingMembership | None:
+    """Return the one of the pending memberships that an adder has caused as the member that they are."""
+    own = [entry for entry in known if (entry.adder_id, entry.adder_epoch) == (adder.participant_id, adder.epoch)]
+    return own[0] if own else None
 
 
 def new_entry(

@@ -17,6 +17,7 @@ from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import (
     ErasureRunning,
     Problem,
+    RefusedByHook,
     Suspended,
     ValidationFailed,
 )
@@ -33,6 +34,7 @@ from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Result, ToParticipants
 
 if TYPE_CHECKING:
+    from chalicelib.core.conversations.screening import ChangeScreening
     from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 
 
@@ -48,12 +50,15 @@ class Creation:
         log: Log,
         change_limiter: ChangeLimiter,
         runtime: Runtime,
+        screening: ChangeScreening | None = None,
     ) -> None:
+        """With `screening`, the hook is asked about each creation."""
         self._conversations = conversations
         self._replay = replay
         self._consent = consent
         self._log = log
         self._change_limiter = change_limiter
+        self._screening = screening
         self._runtime = runtime
         self._clock = runtime.clock
 
@@ -69,14 +74,16 @@ class Creation:
             IdempotencyKeyReused: the key belongs to another request.
             ErasureRunning, Suspended: the caller is being erased or suspended.
             ConversationLimit: the caller is in too many conversations.
-            RateLimited, ConversationBusy: nothing was created.
+            RateLimited, RefusedByHook, Unavailable, ConversationBusy: nothing was created.
         """
-        others = [other for other in request.participants if other.participant_id != caller.participant_id]
+        others = _others(request, caller)
         self._check_participants(others, request.participants, caller)
         if key is not None and (record := self._conversations.creation(caller.participant_id, key.hashed)):
             return self._replay.result(caller, request, key, record)
         self._change_limiter.charge_creation(caller, len(others))
         try:
+            if self._screening is not None and not caller.is_system:
+                request, others = self._screened(self._screening, caller, request, others, key)
             new = self._create(caller, request, others, key)
         except Repeated as repeated:
             return self._replay.result(caller, request, repeated.key, repeated.record)
@@ -90,6 +97,32 @@ class Creation:
             view["pending"] = [serializers.pending_participant(entry) for entry in entries]
         job = invitation_job(entries[0], whole=True) if entries else None
         return Result(view, [ToParticipants([member.participant_id for member in new.members], added)], job=job)
+
+    def _screened(
+        self,
+        screening: ChangeScreening,
+        caller: Principal,
+        request: CreateConversation,
+        others: Sequence[NewParticipant],
+        key: CreationKey | None,
+    ) -> tuple[CreateConversation, list[NewParticipant]]:
+        """Return the request and the others as the hook allows them.
+
+        Raises RefusedByHook, Unavailable, Repeated.
+        """
+
+        def check(changed: CreateConversation) -> None:
+            self._check_participants(_others(changed, caller), changed.participants, caller)
+
+        try:
+            changed = screening.creation(caller, request, others, check)
+        except RefusedByHook:
+            # A concurrent repeat may have been allowed.
+            record = None if key is None else self._conversations.creation(caller.participant_id, key.hashed)
+            if key is not None and record is not None:
+                raise Repeated(key, record) from None
+            raise
+        return changed, _others(changed, caller)
 
     def _create(
         self,
@@ -164,6 +197,11 @@ class Creation:
                 for index, other in enumerate(others)
             }
         return {name: self._consent.decide(consent, is_past_member=False) for name, consent in consents.items()}
+
+
+def _others(request: CreateConversation, caller: Principal) -> list[NewParticipant]:
+    """Return the participants but the caller."""
+    return [other for other in request.participants if other.participant_id != caller.participant_id]
 
 
 def _duplicates(participants: Sequence[NewParticipant]) -> list[Problem]:

@@ -38,6 +38,7 @@ from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Result, ToParticipants
 
 if TYPE_CHECKING:
+    from chalicelib.core.conversations.screening import ChangeScreening
     from chalicelib.core.protocol.requests import NewParticipant
 
 
@@ -59,7 +60,9 @@ class Directs:
         log: Log,
         change_limiter: ChangeLimiter,
         runtime: Runtime,
+        screening: ChangeScreening | None = None,
     ) -> None:
+        """With `screening`, the hook is asked about each creation."""
         self._directs = directs
         self._blocks = blocks
         self._conversations = conversations
@@ -71,6 +74,7 @@ class Directs:
         self._views = views
         self._log = log
         self._change_limiter = change_limiter
+        self._screening = screening
         self._runtime = runtime
         self._gather = runtime.gather
 
@@ -82,7 +86,8 @@ class Directs:
         Raises:
             ValidationFailed: the participant is the caller.
             Blocked: the caller blocks the participant.
-            ErasureRunning, Suspended, ConversationLimit, RateLimited, ConversationBusy: nothing was changed.
+            ErasureRunning, Suspended, ConversationLimit, RateLimited, RefusedByHook, Unavailable,
+                ConversationBusy: nothing was changed.
         """
         if participant_id == caller.participant_id:
             raise ValidationFailed.at("participant_id", "must be another participant")
@@ -99,6 +104,8 @@ class Directs:
                 if not is_charged:
                     self._change_limiter.charge_creation(caller, 1)
                     is_charged = True
+                    if self._screening is not None:
+                        invitee = self._screening.direct(caller, invitee)
                 return 201, self._create(caller, invitee, "" if link is None else link.conversation_id)
             except StaleRead:
                 backoff.wait()

@@ -111,6 +111,13 @@ class NotAccepted(ChatError):
     default_message = "Wait until the other participant has accepted the conversation."
 
 
+class RefusedByHook(ChatError):
+    """The hook of the deployment refused this, for the reason in `message`; a repeat would be refused as well."""
+
+    code, status = "REFUSED_BY_HOOK", 403
+    default_message = "This chat does not allow this."
+
+
 class NotFound(ChatError):
     """The resource does not exist, or the caller may not see it: both look the same."""
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 
 MAX_DELAY = 900.0
 """The longest delay of an SQS message, in seconds (SQS developer guide, quotas)."""
+MAX_HOOK_TIME = 4.0
+"""Seconds: less than `append_deadline`, so that time is left for the append."""
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 30, 365
 """The range of retention, if it is set. Nothing expires before the minimum."""
 MAX_BATCH_COMMANDS = 24
@@ -137,6 +139,8 @@ class Timing:
     """How long an append is retried before it fails with CONVERSATION_BUSY."""
     batch_deadline: float = 12.0
     """When a batch begins no further command; the one in progress and the fan-out follow."""
+    hook: float = 2.0
+    """How long the hook may take to answer. It counts into the other deadlines."""
     http_fan_out: float = 1.0
     """How long an HTTP response waits for the fan-out."""
     socket_fan_out: float = 5.0
@@ -162,6 +166,8 @@ class Timing:
         """Raise ValueError if a time is out of range."""
         if not 0 <= self.presence_debounce <= MAX_DELAY:
             raise ValueError(f"the time presence_debounce must be 0 to {MAX_DELAY:.0f} seconds")
+        if not 0 < self.hook <= MAX_HOOK_TIME:
+            raise ValueError(f"the time hook must be more than 0 and at most {MAX_HOOK_TIME:.0f} seconds")
 
     @property
     def typing_expires(self) -> int:

@@ -21,6 +21,8 @@ class Metric(Enum):
     """Messages rejected with `RATE_LIMITED`."""
     APPEND_CONFLICTS = "AppendConflicts"
     """Attempts to append a message that conflicted with another append."""
+    HOOK_FAILURES = "HookFailures"
+    """Calls and answers of the hook that decided nothing: too late, an error, or invalid."""
     POSTS_DELIVERED = "PostsDelivered"
     """Frames that API Gateway accepted for a connection."""
     POSTS_GONE = "PostsGone"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.core.conversations.history import History
 from chalicelib.core.kernel.errors import ChatError, Internal, NotAttempted
@@ -24,9 +24,13 @@ from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol import commands, frames
+from chalicelib.core.protocol.acknowledgements import message_ack, update_ack
 from chalicelib.core.protocol.batch import BatchEntry
 from chalicelib.core.protocol.frames import Frame
 from chalicelib.core.realtime.outbox import Push
+
+if TYPE_CHECKING:
+    from chalicelib.core.messaging.screening import MessageScreening
 
 CONCURRENCY = 8
 """How many conversations are written to at the same time."""
@@ -78,8 +82,9 @@ class Batches:
         history: History,
         rate_limits: RateLimitStore,
         runtime: Runtime,
+        screening: MessageScreening | None = None,
     ) -> None:
-        """The first three charge nothing: the batch is charged before the first write."""
+        """The first three charge nothing, and do not ask the hook: both is done before the first write."""
         self._sender = sender
         self._history = history
         self._rate_limits = rate_limits
@@ -87,6 +92,7 @@ class Batches:
         self._clock = runtime.clock
         self._message_updates = message_updates
         self._reactions = reactions
+        self._screening = screening
         self._positions = Positions(runtime.history_id)
 
     def execute(
@@ -101,6 +107,8 @@ class Batches:
         charged = sum(isinstance(entry.command, commands.AppendCommand) for entry in entries)
         charge_batch(caller, charged, rate_limits=self._rate_limits, runtime=self._runtime)
         deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline
+        if self._screening is not None:
+            entries = self._screening.batch(caller, entries)
         result = BatchResult()
         history_id = self._runtime.history_id
         parts = [
@@ -157,7 +165,7 @@ class Batches:
             updated = self._update(part.caller, command)
             result.pushes += updated.pushes
             status = 200 if isinstance(command, commands.Edit) else 204
-            part.finish(result, frames.update_ack(command.conversation_id, updated.sequence_id), status)
+            part.finish(result, update_ack(entry.sent or command, updated.sequence_id, updated.message), status)
 
     def _update(
         self, caller: Principal, command: commands.Edit | commands.Delete | commands.React | commands.Unreact
@@ -176,7 +184,8 @@ class Batches:
     def _send(self, part: Part, messages: Sequence[commands.Message], result: BatchResult) -> None:
         run = self._sender.send_run(part.caller, messages[0].conversation_id, messages)
         for message, sent in zip(messages, run.sent, strict=False):
-            ack = frames.message_ack(sent.event, message.client_message_id, duplicate=sent.duplicate)
+            command = part.entries[part.rest[0]].sent or message
+            ack = message_ack(sent.event, command, duplicate=sent.duplicate)
             part.finish(result, ack, 200 if sent.duplicate else 201)
         try:
             result.pushes += self._sender.pushes(*run.sent, connection_id=part.connection_id)

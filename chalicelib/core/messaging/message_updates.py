@@ -7,6 +7,7 @@ idempotent: if nothing would change, the result names the event that made the ch
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.log.appending import NoChange
 from chalicelib.core.messaging.message_updater import MessageUpdater, NotFoundError, UpdateResult, no_such_target
 from chalicelib.core.messaging.update_context import UpdateContext
-from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import tombstone
 from chalicelib.core.ports.commits import Commit
@@ -27,6 +28,7 @@ from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol.message_fields import changes_of
 
 if TYPE_CHECKING:
+    from chalicelib.core.messaging.screening import MessageScreening
     from chalicelib.core.protocol.commands import Edit
     from chalicelib.core.protocol.requests import EditMessage
 
@@ -42,12 +44,20 @@ class MessageUpdates:
     """
 
     def __init__(
-        self, *, event_log: EventLogStore, memberships: MembershipStore, updater: MessageUpdater, limits: Limits
+        self,
+        *,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+        updater: MessageUpdater,
+        limits: Limits,
+        screening: MessageScreening | None = None,
     ) -> None:
+        """With `screening`, the hook is asked about each edit."""
         self._event_log = event_log
         self._memberships = memberships
         self._updater = updater
         self._limits = limits
+        self._screening = screening
 
     def edit(
         self,
@@ -63,20 +73,31 @@ class MessageUpdates:
         Raises:
             Muted, Forbidden: the caller may not edit the message.
             ValidationFailed: it is deleted or expired, was edited too often, or mentions an outsider.
+            RefusedByHook, Unavailable: the hook refused it, or failed.
         """
-        changes = changes_of(edit)
         mentions = edit.mentions or []
+
+        allowed: list[Edit | EditMessage] = []
+
+        def screened(sender: Actor) -> Edit | EditMessage:
+            """Return the edit as the hook allows it, which is asked once, however often the edit is planned."""
+            if self._screening is None or caller.is_system:
+                return edit
+            if not allowed:
+                allowed.append(self._screening.edit(sender, conversation_id, target, edit))
+            return allowed[0]
 
         def plan(context: UpdateContext) -> Commit:
             permissions.require(Action.EDIT_MESSAGE, context.actor, context.author, now=context.now)
             context.require_updatable()
             current, state = context.message.current, context.state
-            if all(_is_same(current.get(name), value) for name, value in changes.items()):
-                raise NoChange(context.head, [context.target, *state.edits][-1])
+            _require_change(context, changes_of(edit))
             self._require_edit_left(context)
             for index, participant_id in enumerate(mentions):
                 if participant_id not in context.extra and participant_id not in current.get("mentions", []):
                     raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
+            changes = changes_of(screened(context.sender))
+            _require_change(context, changes)
             edited = replace(
                 state,
                 version=context.next_sequence_id,
@@ -129,6 +150,13 @@ class MessageUpdates:
                 if self._event_log.delete_reactions(conversation_id, target, REACTION_DELETE_BATCH):
                     break
         return result
+
+
+def _require_change(context: UpdateContext, changes: Mapping[str, Any]) -> None:
+    """Raise NoChange if the message is as the changes would make it."""
+    current = context.message.current
+    if all(_is_same(current.get(name), value) for name, value in changes.items()):
+        raise NoChange(context.head, [context.target, *context.state.edits][-1])
 
 
 def _is_same(current: Any, requested: Any) -> bool:

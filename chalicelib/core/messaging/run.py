@@ -71,6 +71,15 @@ class Run:
         return results
 
 
+def read_up_to(sent: Sequence[SendResult]) -> int:
+    """Return where messages moved their sender's read pointer to because of a `seen`, or 0 if they did not."""
+    own = {result.event["sequence_id"] for result in sent}
+    number: int = max((result.event["sequence_id"] for result in sent if result.has_read), default=0)
+    while number + 1 in own:
+        number += 1  # a message directly after one that was read
+    return number
+
+
 def idempotency_key(caller: Principal, conversation_id: str, client_message_id: str) -> IdempotencyKey:
     """Return the key of a message: that of a system message is unique for each service."""
     if caller.is_system:

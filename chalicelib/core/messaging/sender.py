@@ -27,7 +27,7 @@ from chalicelib.core.messaging.appender import Appender
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.references import References
-from chalicelib.core.messaging.run import Run, RunResult, SendResult, idempotency_key
+from chalicelib.core.messaging.run import Run, RunResult, SendResult, idempotency_key, read_up_to
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import new_event
@@ -42,6 +42,7 @@ from chalicelib.core.realtime.outbox import Push, commit_events, pushes_of_event
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.references import NewMessage
+    from chalicelib.core.messaging.screening import MessageScreening
 
 
 class Sender:
@@ -56,7 +57,9 @@ class Sender:
         log: Log,
         group_commit: GroupCommit,
         runtime: Runtime,
+        screening: MessageScreening | None = None,
     ) -> None:
+        """With `screening`, the hook is asked about each message."""
         self._event_log = event_log
         self._memberships = memberships
         self._rate_limits = rate_limits
@@ -64,6 +67,7 @@ class Sender:
         self._appender = Appender(
             event_log=event_log, memberships=memberships, log=log, group_commit=group_commit, runtime=runtime
         )
+        self._screening = screening
         self._runtime = runtime
         self._clock = runtime.clock
         self._gather = runtime.gather
@@ -76,7 +80,8 @@ class Sender:
         """Append a message; for a repeat, return the one that is in the log. `head` saves a read.
 
         Raises:
-            NotFound, RateLimited, Muted, ValidationFailed, ConversationBusy: it is not in the log.
+            NotFound, RateLimited, Muted, ValidationFailed, RefusedByHook, Unavailable, ConversationBusy: it is not
+                in the log.
         """
         result = self.send_run(caller, conversation_id, [message], head)
         if result.error is not None:
@@ -112,7 +117,7 @@ class Sender:
         commits = {id(result.commit): result.commit for result in sent if result.commit is not None}.values()
         events = {event["sequence_id"]: event for commit in commits for event in commit_events(commit)}
         events |= {result.event["sequence_id"]: result.event for result in sent if result.duplicate}
-        if not (read_up_to := _read_up_to(sent)) and not events:
+        if not (has_read_up_to := read_up_to(sent)) and not events:
             return []
         conversation_id = sent[0].event["conversation_id"]
         heads = [commit.new for commit in commits if commit.new.sequence_id >= max(events)]
@@ -121,8 +126,8 @@ class Sender:
             return []
         pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.excluded)
         own_frame: Frame = {}
-        if read_up_to:
-            frame = read_push(conversation_id, sent[0].event["sender"]["participant_id"], read_up_to)
+        if has_read_up_to:
+            frame = read_push(conversation_id, sent[0].event["sender"]["participant_id"], has_read_up_to)
             own_frame = own_read_frame(frame, commits)
             pushes += pushes_of_read_pointer(frame, own_frame, head.excluded, connection_id)
         return [*pushes, *activity_of_messages(commits, self._runtime.limits, own_frame)]
@@ -141,10 +146,15 @@ class Sender:
         while rest := messages[len(sent) :]:
             live_head, member, errors = self._check_preconditions(caller, conversation_id, rest, head, charge)
             valid = next((index for index, error in enumerate(errors) if error is not None), len(rest))
-            if valid == 0:
-                sent.append(self._replay_or_raise(caller, conversation_id, rest[0], errors[0] or NotFound()))
+            accepted, error = rest[:valid], errors[0]
+            if accepted and self._screening is not None and not caller.is_system:
+                accepted, error = self._screening.first(caller, member, rest)
+                if accepted and not live_head.direct:
+                    live_head = self._log.get_live_head(conversation_id)  # others append while the hook answers
+            if not accepted:
+                sent.append(self._replay_or_raise(caller, conversation_id, rest[0], error or NotFound()))
             else:
-                run = Run([self._draft(caller, member, message) for message in rest[:valid]])
+                run = Run([self._draft(caller, member, message) for message in accepted])
                 try:
                     self._appender.append(run, live_head, member, caller, backoff, charge)
                 finally:
@@ -237,12 +247,3 @@ class Sender:
         key_id = client_id or f"\0{event['message_id']}"
         key = idempotency_key(caller, member.conversation_id, key_id)
         return DraftMessage(event, key, message.seen)
-
-
-def _read_up_to(sent: Sequence[SendResult]) -> int:
-    """Return where messages moved their sender's read pointer to because of a `seen`, or 0 if they did not."""
-    own = {result.event["sequence_id"] for result in sent}
-    read_up_to: int = max((result.event["sequence_id"] for result in sent if result.has_read), default=0)
-    while read_up_to + 1 in own:
-        read_up_to += 1  # a message directly after one that was read
-    return read_up_to

@@ -32,6 +32,8 @@ class BatchEntry(NamedTuple):
     """None if the entry names none."""
     correlation: dict[str, str]
     """The fields that its result repeats."""
+    sent: Any = None
+    """The command as the client sent it, if the hook changed it."""
 
 
 BatchCommand: TypeAlias = Message | Edit | Delete | React | Unreact | Read

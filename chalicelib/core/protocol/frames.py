@@ -80,24 +80,6 @@ def events_pushes(conversation_id: str, events: Iterable[Event]) -> list[Frame]:
     return pushes
 
 
-def message_ack(event: Event, client_message_id: str, *, duplicate: bool) -> Frame:
-    """Return the reply to a message."""
-    return {
-        "type": "message_ack",
-        "conversation_id": event["conversation_id"],
-        "client_message_id": client_message_id,
-        "message_id": event["message_id"],
-        "sequence_id": event["sequence_id"],
-        "created_at": event["created_at"],
-        "duplicate": duplicate,
-    }
-
-
-def update_ack(conversation_id: str, sequence_id: int) -> Frame:
-    """Return the reply to an update of a message."""
-    return {"type": "ack", "conversation_id": conversation_id, "sequence_id": sequence_id}
-
-
 def read_ack(conversation_id: str, pointer: Mapping[str, int]) -> Frame:
     """Return the reply to `read`."""
     return {"type": "read_ack", "conversation_id": conversation_id, **pointer}
@@ -106,10 +88,11 @@ def read_ack(conversation_id: str, pointer: Mapping[str, int]) -> Frame:
 def batch_result(results: Sequence[Frame]) -> Frame:
     """Return the reply to a batch, of at most `MAX_FRAME_BYTES`.
 
-    Acknowledgements of a full batch always fit. If errors do not, they lose their details, then the fields that
-    repeat the command: a result is identified by its position.
+    Acknowledgements of a full batch always fit without `stored`, which they lose first. If errors do not, they
+    lose their details, then the fields that repeat the command: a result is identified by its position.
     """
-    for optional in ((), ("details",), ("details", "id", "client_message_id", "conversation_id")):
+    repeating = ("stored", "details", "id", "client_message_id", "conversation_id")
+    for optional in ((), ("stored",), ("stored", "details"), repeating):
         fitted = [_without(result, optional) for result in results]
         frame: Frame = {"type": "batch_result", "results": fitted}
         if json_codec.size(frame) <= MAX_FRAME_BYTES - HISTORY_ID_BYTES - ID_BYTES:
@@ -119,7 +102,7 @@ def batch_result(results: Sequence[Frame]) -> Frame:
 
 def _without(result: Frame, names: Sequence[str]) -> Frame:
     if result["type"] != "error":
-        names = [name for name in names if name == "id"]
+        names = [name for name in names if name in ("id", "stored")]
     return {name: value for name, value in result.items() if name not in names}
 
 

@@ -15,6 +15,7 @@ from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.protocol import commands, frames
+from chalicelib.core.protocol.acknowledgements import message_ack, update_ack
 from chalicelib.core.protocol.batch import Batch
 from chalicelib.core.realtime.typing import Typing, TypingCommand
 from chalicelib.core.sessions.command_context import CommandContext
@@ -50,8 +51,7 @@ class MessageHandlers:
     def message(self, command: commands.Message, context: CommandContext) -> None:
         """Send a message."""
         sent = self._sender.send(context.caller, command.conversation_id, command, context.head)
-        ack = frames.message_ack(sent.event, command.client_message_id, duplicate=sent.duplicate)
-        context.result.replies.append(ack)
+        context.result.replies.append(message_ack(sent.event, command, duplicate=sent.duplicate))
         context.result.pushes += self._sender.pushes(sent, connection_id=context.connection.connection_id)
 
     def edit(self, command: commands.Edit, context: CommandContext) -> None:
@@ -123,5 +123,5 @@ def _acknowledge(
     updated: UpdateResult,
     context: CommandContext,
 ) -> None:
-    context.result.replies.append(frames.update_ack(command.conversation_id, updated.sequence_id))
+    context.result.replies.append(update_ack(command, updated.sequence_id, updated.message))
     context.result.pushes += updated.pushes

@@ -13,6 +13,7 @@ from chalicelib.core.kernel.errors import (
     IdempotencyKeyReused,
     Muted,
     RateLimited,
+    RefusedByHook,
 )
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
@@ -24,13 +25,22 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "/conversations",
     {201: "Conversation"},
     body=requests.CreateConversation,
-    errors=(ErasureRunning, ConversationLimit, IdempotencyKeyReused, RateLimited, ConversationBusy),
+    errors=(
+        ErasureRunning,
+        ConversationLimit,
+        IdempotencyKeyReused,
+        RefusedByHook,
+        RateLimited,
+        ConversationBusy,
+    ),
     revocation="read",
     idempotent=True,
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
-    return bootstrap.application().conversations.creation.create(call.caller, body, call.creation_key(body))
+    return bootstrap.application().conversations.creation.create(
+        call.caller, body, call.creation_key(body, call.caller)
+    )
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=queries.ConversationsQuery)

@@ -9,6 +9,7 @@ from chalicelib.core.kernel.errors import (
     ConversationLimit,
     ErasureRunning,
     RateLimited,
+    RefusedByHook,
 )
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
@@ -21,7 +22,7 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     {200: "Conversation", 201: "Conversation"},
     query=queries.ParticipantQuery,
     body=requests.OpenDirect,
-    errors=(Blocked, ErasureRunning, ConversationLimit, RateLimited, ConversationBusy),
+    errors=(Blocked, ErasureRunning, ConversationLimit, RefusedByHook, RateLimited, ConversationBusy),
     revocation="read",
 )
 def open_direct_conversation(

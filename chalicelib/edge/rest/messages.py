@@ -14,6 +14,7 @@ from chalicelib.core.kernel.errors import (
     NotFound,
     PositionUnknown,
     RateLimited,
+    RefusedByHook,
 )
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
@@ -51,7 +52,7 @@ def list_events(call: AuthenticatedRequest, conversation_id: str, query: queries
     {201: "MessageEvent", 200: "MessageEvent"},
     query=queries.WriteQuery,
     body=requests.SendMessage,
-    errors=(Muted, NotAccepted, Blocked, RateLimited),
+    errors=(Muted, NotAccepted, Blocked, RefusedByHook, RateLimited),
 )
 def send_message(
     call: AuthenticatedRequest, conversation_id: str, body: requests.SendMessage
@@ -87,7 +88,7 @@ def number_in_path(sequence_id: str) -> int:
     {200: "MessageEvent"},
     query=queries.WriteQuery,
     body=requests.EditMessage,
-    errors=(Forbidden, Muted, RateLimited),
+    errors=(Forbidden, Muted, RefusedByHook, RateLimited),
 )
 def edit_message(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, body: requests.EditMessage

@@ -13,6 +13,7 @@ from chalicelib.core.kernel.errors import (
     Muted,
     ParticipantLimit,
     RateLimited,
+    RefusedByHook,
 )
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
@@ -49,7 +50,7 @@ def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Resu
     "/conversations/{conversation_id}/participants",
     {201: "Addition"},
     body=requests.NewParticipant,
-    errors=(Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, RateLimited),
+    errors=(Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, RefusedByHook, RateLimited),
 )
 def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
     """Add a participant, at once or pending their acceptance."""

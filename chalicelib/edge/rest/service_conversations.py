@@ -14,6 +14,7 @@ from chalicelib.core.kernel.errors import (
     Banned,
     ConversationBusy,
     Forbidden,
+    IdempotencyKeyReused,
     LastOwner,
     NotFound,
     ParticipantLimit,
@@ -33,12 +34,14 @@ _ONE = f"{_ALL}/{{conversation_id}}"
     _ALL,
     {201: "Conversation"},
     body=requests.CreateConversation,
-    errors=(ConversationBusy,),
+    errors=(IdempotencyKeyReused, ConversationBusy),
     callers="services",
+    idempotent=True,
 )
 def create_as_service(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation of other people, with any roles."""
-    return bootstrap.application().conversations.creation.create(call.service.as_principal(), body)
+    creation, caller = bootstrap.application().conversations.creation, call.service.as_principal()
+    return creation.create(caller, body, call.creation_key(body, caller))
 
 
 @route(

@@ -119,6 +119,16 @@ test("refused message holds the later ones of its conversation only", () => {
   assert.deepEqual(statuses(client), { a: "failed", b: "pending" });
 });
 
+test("message that a hook refuses is failed and not repeated", () => {
+  const client = connected();
+  send(client, ["a"]);
+  client.receive(SOCKET, refusal(frame(client), "REFUSED_BY_HOOK"), NOW);
+  assert.ok(clear(client).some(({ kind }) => kind === "refused"));
+  client.advance(NOW + 60_000);
+  assert.ok(!clear(client).some((output) => output.kind === "send" && output.frame.type === "message"));
+  assert.deepEqual(statuses(client), { a: "failed" });
+});
+
 test("failed message is sent again by retry and the later ones after it", () => {
   const client = refused("a", "b");
   clear(client);

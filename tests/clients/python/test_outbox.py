@@ -128,6 +128,16 @@ def test_refused_message_holds_the_later_ones_of_its_conversation_only() -> None
     assert statuses(client) == {"a": "failed", "b": "pending"}
 
 
+def test_message_that_a_hook_refuses_is_failed_and_not_repeated() -> None:
+    client = connected()
+    send(client, "a")
+    client.receive(SOCKET, error(frames(client)[0], "REFUSED_BY_HOOK", retryable=False), NOW)
+    assert any(isinstance(output, Refused) for output in client.outputs())
+    client.advance(NOW + 60)
+    assert frames(client, "message") == []
+    assert statuses(client) == {"a": "failed"}
+
+
 def test_failed_message_is_sent_again_by_retry_and_the_later_ones_after_it() -> None:
     client = connected()
     send(client, "a", "b")

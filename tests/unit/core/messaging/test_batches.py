@@ -17,6 +17,7 @@ from chalicelib.core.messaging.run import RunResult, SendResult
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import frames
+from chalicelib.core.protocol.acknowledgements import message_ack
 from chalicelib.core.protocol.batch import Batch
 from chalicelib.core.protocol.commands import Message
 from chalicelib.core.protocol.frames import MAX_FRAME_BYTES
@@ -39,8 +40,16 @@ def largest_acks() -> list[frames.Frame]:
         "message_id": "msg_Zm9vYmFyYmF6cXV4cXV1eA",
         "sequence_id": LARGEST,
         "created_at": "2026-03-01T09:00:00.000Z",
+        "content": "as the hook changed it",
     }
-    ack = frames.message_ack(event, WORST_CLIENT_MESSAGE_ID, duplicate=False)
+    command = Message.model_construct(
+        type="message",
+        conversation_id=CONVERSATION,
+        client_message_id=WORST_CLIENT_MESSAGE_ID,
+        content="as it was sent",
+    )
+    ack = message_ack(event, command, duplicate=False)
+    assert "stored" in ack
     return [{**frames.with_history_id(ack, LONGEST), "id": WORST_ID} for _ in range(MAX_BATCH_COMMANDS)]
 
 
