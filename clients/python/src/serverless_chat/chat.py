@@ -218,8 +218,6 @@ class Chat:
         if isinstance(output, StatusChanged):
             self._status = output.status
             self.changes.emit()
-            if output.status == "open":
-                self.conversations.refresh_soon()
         elif isinstance(output, Pushed):
             self.conversations.pushed(output.frame)
         elif isinstance(output, HeadsReceived):

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..chat import Chat, path
-from ..conversations import Row
 from ..core.message import Message
 from ..core.outputs import JsonObject
+from ..core.rows import Row
 from ..room import Room
 from . import profiles
 from .errors import NOT_FOUND, UNAVAILABLE, USAGE, CommandError

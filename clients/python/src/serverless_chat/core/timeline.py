@@ -68,8 +68,7 @@ class Timeline:
                 released.append(event)
             elif number > self.position and (number == self.position + 1 or len(self._held) < MAX_HELD):
                 self._held.setdefault(number, event)
-            if number > self.head:
-                self.head = number
+            self.head = max(self.head, number)
         return self._release(released) if self.is_loaded and self._held else released
 
     def _release(self, released: list[JsonObject]) -> list[JsonObject]:

@@ -74,6 +74,14 @@ class View:
             self._folded = [self._fold(number) for number in self._order]
         return self._folded.copy()
 
+    def newest(self) -> tuple[JsonObject, Message] | None:
+        """Return the event of the newest message, and the message."""
+        if self._folded is None:
+            self.messages()
+        if not self._folded:
+            return None
+        return self._messages[self._order[-1]], self._folded[-1]
+
     def _add_message(self, event: JsonObject) -> None:
         number = event["sequence_id"]
         self._messages[number] = event
