@@ -18,6 +18,7 @@ from .errors import RefusedError, UnavailableError
 ATTEMPTS = 6
 TIMEOUT = 15.0
 TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
+HISTORY_HEADER = "chat-history-id"
 TOO_LARGE: JsonObject = {
     "type": "error",
     "code": "TOO_LARGE",
@@ -61,6 +62,13 @@ class Api:
         """
         return await self.repeat("GET", path, None, query)
 
+    async def get_with_history(
+        self, path: str, query: Mapping[str, Any] | None = None
+    ) -> tuple[JsonObject, str | None]:
+        """Return the body as `get` does, and the history of its sequence ids."""
+        response = await self._repeated("GET", path, None, query)
+        return self._body(response), response.headers.get(HISTORY_HEADER)
+
     async def repeat(
         self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
     ) -> JsonObject:
@@ -70,11 +78,16 @@ class Api:
             RefusedError: The server refuses the request.
             UnavailableError: There was no answer, or only transient errors.
         """
+        return self._body(await self._repeated(method, path, body, query))
+
+    async def _repeated(
+        self, method: str, path: str, body: JsonObject | None, query: Mapping[str, Any] | None
+    ) -> httpx.Response:
         backoff = Backoff(random.random)
         for attempt in range(ATTEMPTS):
             response = await self._attempt(method, path, query, body)
             if response is not None and response.status_code not in TRANSIENT_STATUSES:
-                return self._body(response)
+                return response
             if attempt + 1 < ATTEMPTS:
                 await asyncio.sleep(backoff.next_delay(_retry_after(response)))
         raise UnavailableError(_description(response))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .changes import Changes, Handlers, log
 from .core.outputs import JsonObject
 from .core.rows import Row, Rows
-from .errors import ChatError
+from .errors import ChatError, UnavailableError
 
 if TYPE_CHECKING:
     from .chat import Chat
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PAGE = 50
 WATCHED = 20
 """How many rows are compared by `ping`."""
+FAILURE_DELAY = 10.0
+"""After how many seconds a request that had no answer is repeated."""
 
 
 class ConversationList:
@@ -51,6 +53,11 @@ class ConversationList:
         """How many messages are unread in all conversations that are not archived, for a badge."""
         return self._rows.total_unread
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the first page is there, and not requested again."""
+        return self.is_loaded and (self._refreshing is None or self._refreshing.done())
+
     def on_invited(self, handler: Callable[[JsonObject], object]) -> Callable[[], None]:
         """Call a function with each `invited` frame, which asks for consent; return a function that ends this."""
         return self._invited.on(handler)
@@ -78,8 +85,9 @@ class ConversationList:
         """Load the next page; return whether there was one."""
         if not self.has_more:
             return False
-        page = await self._chat.api.get("/conversations", {"limit": PAGE, "cursor": self._cursor})
-        self._rows.load(page, is_first=False)
+        query = {"limit": PAGE, "cursor": self._cursor}
+        page, history_id = await self._chat.api.get_with_history("/conversations", query)
+        self._rows.load(page, history_id, is_first=False)
         self._take_cursor(page)
         self._changed()
         return True
@@ -145,8 +153,8 @@ class ConversationList:
             self._chat.link.pump()
 
     async def _refresh(self) -> None:
-        page = await self._chat.api.get("/conversations", {"limit": PAGE})
-        self._rows.load(page, is_first=True)
+        page, history_id = await self._chat.api.get_with_history("/conversations", {"limit": PAGE})
+        self._rows.load(page, history_id, is_first=True)
         if not self.is_loaded or page.get("next_cursor") is None:
             self._take_cursor(page)
         self.is_loaded = True
@@ -162,6 +170,8 @@ class ConversationList:
                 await self._refresh()
             except ChatError as error:
                 log.warning("the list of conversations is not refreshed: %s", type(error).__name__)
+                if isinstance(error, UnavailableError):
+                    self._refresh_later(FAILURE_DELAY)
                 return
             if not self._is_stale:
                 return

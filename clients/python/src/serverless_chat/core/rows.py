@@ -75,9 +75,8 @@ class Rows:
         rows = [entry.row for entry in self._entries.values()]
         return sorted(rows, key=lambda row: (row.pinned, row.latest), reverse=True)
 
-    def load(self, page: JsonObject, *, is_first: bool) -> None:
+    def load(self, page: JsonObject, history_id: str | None, *, is_first: bool) -> None:
         """Take over a page of the list; one of an older history has no effect."""
-        history_id = page.get("history_id")
         if history_id is not None and history_id != self._history_id:
             if not is_newer(history_id, self._history_id):
                 return
