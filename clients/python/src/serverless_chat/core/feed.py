@@ -1,4 +1,4 @@
-"""The feed: what the server sends about all conversations to a connection that asks for it."""
+"""The feed: frames about all conversations, for a connection that asks for them."""
 
 from __future__ import annotations
 
