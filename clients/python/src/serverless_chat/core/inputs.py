@@ -172,6 +172,7 @@ class Inputs:
                     self._welcomed(frame, time, wall_time)
             case "auth_ok":
                 self._connection.plan_renewal(frame["expires_at"], time, wall_time)
+                self._outbox.renewed(time)
             case "pong":
                 missing = self._connection.ponged(frame)
                 self._outputs.append(HeadsReceived(frame.get("heads") or {}, frozenset(missing)))
