@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-import httpx
 import pytest
-from serverless_chat import Chat, ConversationList
+from serverless_chat import ConversationList
 from serverless_chat.core.outputs import HeadsReceived, JsonObject, Pushed
 from serverless_chat.core.rows import UNKNOWN_DELAY, Row, Rows
 
 from tests.clients.python.drive import HISTORY, NOW, SOCKET, WELCOME, connected, error, frames, new_client, take
+from tests.clients.python.fake_server import Server, until
 
 NEWER = "2.conversations"
 
@@ -226,59 +225,13 @@ def _deliver(rows: Rows, frame: JsonObject) -> None:
 # The list of a chat
 
 
-class Socket:
-    """A socket whose server greets; `push` sends a frame to the client."""
-
-    def __init__(self) -> None:
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def push(self, frame: JsonObject) -> None:
-        self._frames.put_nowait(json.dumps(frame))
-
-    async def send(self, text: str) -> None:
-        sent = json.loads(text)
-        if sent["type"] == "hello":
-            self.push(WELCOME | {"id": sent["id"], "feed": sent.get("feed", False)})
-
-    async def close(self) -> None:
-        self._frames.put_nowait(None)
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        while (text := await self._frames.get()) is not None:
-            yield text
-
-
-class Server:
-    """Answers requests for the list as the test says."""
-
-    def __init__(self) -> None:
-        self.page: JsonObject = {"conversations": [entry(2)]}
-        self.history_id = HISTORY
-        self.status = 200
-        self.requests = 0
-        self.socket = Socket()
-        self.answering = asyncio.Event()
-        self.answering.set()
-
-    async def answer(self, _request: httpx.Request) -> httpx.Response:
-        self.requests += 1
-        status, page, headers = self.status, self.page, {"chat-history-id": self.history_id}
-        await self.answering.wait()
-        return httpx.Response(status, json=page, headers=headers)
-
-    async def connect(self, *_arguments: object, **_options: object) -> Socket:
-        self.socket = Socket()
-        return self.socket
-
-
 def talk(steps: Callable[[Server, ConversationList], Coroutine[Any, Any, None]]) -> None:
     """Run steps with a list that is loaded, and whose feed has begun."""
 
     async def run() -> None:
         server = Server()
-        transport = httpx.MockTransport(server.answer)
-        options: Any = {"transport": transport, "open_socket": server.connect}
-        async with Chat("http://server", "ws://server", lambda: "t", clock=lambda: NOW, **options) as chat:
+        server.page = {"conversations": [entry(2)]}
+        async with server.chat() as chat:
             await chat.connected()
             rows = aiter(chat.conversations)
             await anext(rows)
@@ -287,11 +240,6 @@ def talk(steps: Callable[[Server, ConversationList], Coroutine[Any, Any, None]])
             await steps(server, chat.conversations)
 
     asyncio.run(asyncio.wait_for(run(), 20))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 -- the loop ends with the limit of `talk`
-        await asyncio.sleep(0)
 
 
 def test_feed_moves_conversations_and_counts_without_a_request() -> None:
