@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import json
 import random
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -68,6 +70,21 @@ class Api:
         """Return the body as `get` does, and the history of its sequence ids."""
         response = await self._repeated("GET", path, None, query)
         return self._body(response), response.headers.get(HISTORY_HEADER)
+
+    async def create_once(self, path: str, body: JsonObject, key: str | None = None) -> JsonObject:
+        """Return the body of a creation with an idempotency key: it is repeated, and creates once.
+
+        Args:
+            path: The route.
+            body: The body of the request.
+            key: The key, if another process may repeat the creation, for 24 hours; by default a random one.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnavailableError: There was no answer in several attempts: repeat it with the same `key`.
+        """
+        headers = {"Idempotency-Key": json.dumps(key or str(uuid.uuid4()))}
+        return await self.with_headers(headers).repeat("POST", path, body)
 
     async def repeat(
         self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None

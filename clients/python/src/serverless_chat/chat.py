@@ -174,7 +174,7 @@ class Chat:
     async def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Room:
         """Create a conversation and open it. `participants` are `{"participant_id": …, "name": …}`."""
         body = {"title": title, "participants": [dict(entry) for entry in participants], **fields}
-        created = await self.api.request("POST", "/conversations", body)
+        created = await self.api.create_once("/conversations", body)
         return await self.open(created["conversation_id"])
 
     async def direct(self, participant_id: str, name: str | None = None) -> Room:

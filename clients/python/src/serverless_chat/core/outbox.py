@@ -139,7 +139,7 @@ class Outbox(Queue):
             lane.backoff.reset()
 
     def renewed(self, now: float) -> None:
-        """Shorten all delays: the server accepts the token again. They do not end, as it may refuse that one, too."""
+        """Shorten all delays: the token is valid again. None ends, as the server may refuse this one, too."""
         for lane in self._lanes.values():
             lane.not_before = min(lane.not_before, now + RENEWED_DELAY)
 
