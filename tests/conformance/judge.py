@@ -33,7 +33,7 @@ class Send:
     is_free: bool = False
     """Whether the user has deleted or discarded it, or a crash may have lost it before it was stored."""
     is_stored: bool = False
-    """Whether the storage has it: as long as it is full, a crash makes the client send again what was shown."""
+    """Whether the storage has it: as long as it is full, a message that was shown is sent again after a crash."""
     was_stored: bool = False
     was_shown: bool = False
     done_in: set[str] = field(default_factory=set)

@@ -208,7 +208,7 @@ def test_rows_are_those_of_the_server_after_lost_doubled_and_late_frames(seed: i
             case _:
                 pass
     choices.shuffle(pending)
-    for frame in [dict(server), *pending]:  # the page after a reconnect, and what is late
+    for frame in [dict(server), *pending]:  # the page after a reconnect, and late frames
         _deliver(rows, frame)
     expected = (server["title"], server["unread_count"], server["read_up_to"], server["head"])
     assert state(rows["conv_a"]) == (*expected, server["last_message"]["content"])

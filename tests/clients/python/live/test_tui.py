@@ -30,7 +30,7 @@ def shown(renderable: object, width: int = 60) -> str:
 
 
 class Screen:
-    """What the user sees, and their keys."""
+    """The terminal of a user, and their keys."""
 
     def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
         self.app, self._pilot = app, pilot
