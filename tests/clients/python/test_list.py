@@ -57,7 +57,7 @@ def read(head: int, read_up_to: int, unread: int, conversation_id: str = "conv_a
 
 def loaded(*entries: JsonObject, **page: Any) -> Rows:
     rows = Rows()
-    rows.load({"conversations": list(entries), **page}, HISTORY, is_first=True)
+    rows.load({"conversations": list(entries), **page}, HISTORY)
     return rows
 
 
@@ -115,7 +115,7 @@ def test_row_is_the_same_in_whichever_order_pages_and_pushes_arrive() -> None:
             if "type" in push:
                 rows.apply(push, "alice")
             else:
-                rows.load({"conversations": [push]}, HISTORY, is_first=True)
+                rows.load({"conversations": [push]}, HISTORY)
         assert state(rows["conv_a"]) == ("Oslo", 1, 6, 8, "newest")
         assert rows.total_unread == 1
 
@@ -219,7 +219,7 @@ def _deliver(rows: Rows, frame: JsonObject) -> None:
     if "type" in frame:
         rows.apply(frame, "alice")
     else:
-        rows.load({"conversations": [frame]}, HISTORY, is_first=True)
+        rows.load({"conversations": [frame]}, HISTORY)
 
 
 # The list of a chat
@@ -282,6 +282,23 @@ def test_list_is_loaded_again_for_unknown_conversations_and_higher_heads_and_aft
     talk(steps)
 
 
+def test_refresh_loads_all_pages_that_were_loaded_and_forgets_the_rows_of_none() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {"conversations": [entry(2)], "next_cursor": "more"}
+        await conversations.load()
+        server.page = {"conversations": [entry(1, "conv_b")], "next_cursor": "further"}
+        assert await conversations.load_more()
+        assert [row.conversation_id for row in conversations.rows] == ["conv_a", "conv_b"]
+        count, server.page = server.requests, {"conversations": [entry(1, "conv_b")], "next_cursor": "further"}
+        conversations.refresh_soon()
+        await until(lambda: conversations.is_fresh)
+        assert server.requests == count + 2
+        assert [row.conversation_id for row in conversations.rows] == ["conv_b"]
+        assert conversations.has_more
+
+    talk(steps)
+
+
 def test_page_that_was_read_before_a_change_of_membership_is_read_again() -> None:
     async def steps(server: Server, conversations: ConversationList) -> None:
         count = server.requests
@@ -304,9 +321,9 @@ def test_rows_of_another_history_are_replaced_and_its_frames_are_not_mixed_with_
     rows = loaded(entry(9))
     assert rows.apply(activity(20, history_id=NEWER), "alice") == 0
     assert rows["conv_a"].unread_count == 9
-    rows.load({"conversations": [entry(4)]}, NEWER, is_first=True)
+    rows.load({"conversations": [entry(4)]}, NEWER)
     assert state(rows["conv_a"]) == ("Trip", 4, 0, 4, "text 4")
-    rows.load({"conversations": [entry(9)]}, HISTORY, is_first=True)
+    rows.load({"conversations": [entry(9)]}, HISTORY)
     assert rows.apply(activity(9), "alice") is None
     assert rows["conv_a"].unread_count == 4
 

@@ -114,6 +114,7 @@ class Chat:
     def online(self) -> None:
         """Connect and repeat unanswered commands now: call it when the network is back, or the device woke up."""
         self.link.online()
+        self.conversations.refresh_soon()
 
     async def open(self, conversation_id: str) -> Room:
         """Return a conversation when its newest messages are there.

@@ -29,14 +29,14 @@ class ConversationList:
         self.changes: Changes[list[Row]] = Changes(lambda: self.rows)
         self.is_loaded = False
         """Whether the first page is there."""
-        self.has_more = False
-        """Whether `load_more` brings further rows."""
         self.added: list[Callable[[str], object]] = []
         """Functions that are called with the id of each conversation that the user is added to."""
         self._invited: Handlers[JsonObject] = Handlers()
         self._chat = chat
         self._rows = Rows()
         self._cursor: str | None = None
+        self._pages = 1
+        """How many pages are loaded, and loaded again by a refresh."""
         self._refreshing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_wanted = False
@@ -47,6 +47,11 @@ class ConversationList:
     def rows(self) -> list[Row]:
         """All rows that are loaded: pinned ones first, then latest message first."""
         return self._rows.sorted()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `load_more` brings further rows."""
+        return self._cursor is not None
 
     @property
     def total_unread(self) -> int:
@@ -85,15 +90,13 @@ class ConversationList:
         """Load the next page; return whether there was one."""
         if not self.has_more:
             return False
-        query = {"limit": PAGE, "cursor": self._cursor}
-        page, history_id = await self._chat.api.get_with_history("/conversations", query)
-        self._rows.load(page, history_id, is_first=False)
-        self._take_cursor(page)
+        page = await self._load_page(self._cursor)
+        self._cursor, self._pages = page.get("next_cursor"), self._pages + 1
         self._changed()
         return True
 
     def refresh_soon(self) -> None:
-        """Read the first page again; call it when the list comes into focus. Calls in a row are one request."""
+        """Load the list again; call it when it comes into focus. Calls in a row are one request."""
         if not self._is_wanted:
             return
         if self._refreshing is not None and not self._refreshing.done():
@@ -153,11 +156,14 @@ class ConversationList:
             self._chat.link.pump()
 
     async def _refresh(self) -> None:
-        page, history_id = await self._chat.api.get_with_history("/conversations", {"limit": PAGE})
-        self._rows.load(page, history_id, is_first=True)
-        if not self.is_loaded or page.get("next_cursor") is None:
-            self._take_cursor(page)
-        self.is_loaded = True
+        cursor, listed = None, set[str]()
+        for _ in range(self._pages):
+            page = await self._load_page(cursor)
+            listed |= {conversation["conversation_id"] for conversation in page["conversations"]}
+            if (cursor := page.get("next_cursor")) is None:
+                break
+        self._rows.keep(listed)
+        self._cursor, self.is_loaded = cursor, True
         for row in self._rows.sorted():
             if (room := self._chat.opened(row.conversation_id)) is not None:
                 self.room_changed(room)
@@ -184,9 +190,11 @@ class ConversationList:
         self._timer = None
         self.refresh_soon()
 
-    def _take_cursor(self, page: JsonObject) -> None:
-        self._cursor = page.get("next_cursor")
-        self.has_more = self._cursor is not None
+    async def _load_page(self, cursor: str | None) -> JsonObject:
+        query = {"limit": PAGE, "cursor": cursor}
+        page, history_id = await self._chat.api.get_with_history("/conversations", query)
+        self._rows.load(page, history_id)
+        return page
 
     def _changed(self) -> None:
         """Notify of a change, if there is one."""

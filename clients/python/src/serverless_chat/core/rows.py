@@ -75,20 +75,21 @@ class Rows:
         rows = [entry.row for entry in self._entries.values()]
         return sorted(rows, key=lambda row: (row.pinned, row.latest), reverse=True)
 
-    def load(self, page: JsonObject, history_id: str | None, *, is_first: bool) -> None:
+    def load(self, page: JsonObject, history_id: str | None) -> None:
         """Take over a page of the list; one of an older history has no effect."""
         if history_id is not None and history_id != self._history_id:
             if not is_newer(history_id, self._history_id):
                 return
             self._history_id = history_id
             self._entries.clear()
-        listed = {entry["conversation_id"] for entry in page["conversations"]}
-        if is_first and page.get("next_cursor") is None:
-            for conversation_id in self._entries.keys() - listed:
-                del self._entries[conversation_id]
         for conversation in page["conversations"]:
             self._merge(conversation)
         self.total_unread = page.get("total_unread", self.total_unread)
+
+    def keep(self, conversations: set[str]) -> None:
+        """Forget all other rows: they are on no page any more."""
+        for conversation_id in self._entries.keys() - conversations:
+            del self._entries[conversation_id]
 
     def apply(self, frame: JsonObject, participant_id: str | None) -> float | None:
         """Apply a frame about the list."""
