@@ -15,9 +15,9 @@ from .targets import Targets
 
 Print = Callable[[str], None]
 EVENTS = 10_000
-MIN_EVENTS = 10_000
-"""How many events the client must parse, apply and show in a second, also on a busy machine. The parser is in C:
-that alone is ten to twenty times as fast."""
+MIN_EVENTS = 30_000
+"""How many events the client must parse, apply and show in a second, also on a busy machine: a quarter of what it
+does on an idle one. The parser is in C, and alone three to four times as fast."""
 MAX_GROWTH = 1.1
 """How many times as much memory a room may take after 100,000 messages as after 20,000, with a window."""
 

@@ -48,6 +48,7 @@ def _signature(value: Callable[..., object]) -> str:
     except ValueError:
         return ""
     text = re.sub(r"\(self(?:, )?", "(", text)
+    text = re.sub(r"ForwardRef\((['\"])(.*?)\1\)", r"\2", text)  # of a named tuple
     return re.sub(r"<[^>]*>", "…", text).replace("'", "")
 
 

@@ -32,9 +32,12 @@ class Send:
     """The opening of the room in which it was sent: only there the client knows all that became of it."""
     is_free: bool = False
     """Whether the user has deleted or discarded it, or a crash may have lost it before it was stored."""
+    is_stored: bool = False
+    """Whether the storage has it: as long as it is full, a message that was shown is sent again after a crash."""
     was_stored: bool = False
+    was_shown: bool = False
     done_in: set[str] = field(default_factory=set)
-    """The histories in which it is known to be in the log: its send has resolved, or it was shown as sent."""
+    """The histories in which it is done for the client: resolved, or shown as sent and not in the storage."""
 
 
 @dataclass
@@ -79,7 +82,8 @@ class Sends:
         for send in self.all:
             if send.key is None:
                 continue
-            if send.key in text:
+            send.is_stored = send.key in text
+            if send.is_stored:
                 send.was_stored = True
             elif send.was_stored and not send.is_free:
                 history_id = self._gateway.newest_history(send.key)
@@ -189,7 +193,10 @@ class Judge:
         for message in line["messages"]:
             if message["status"] == "sent" and message["sender"] == ME["participant_id"]:
                 event = log[message["sequence_id"] - 1]
-                self._sends.named(event["client_message_id"], event["content"]).done_in.add(view.history_id)
+                send = self._sends.named(event["client_message_id"], event["content"])
+                send.was_shown = True
+                if not send.is_stored:
+                    send.done_in.add(view.history_id)
 
     def _check_unresolved(self, conversation_id: str, view: View) -> None:
         shown: dict[str, Shown] = {}
@@ -210,7 +217,7 @@ class Judge:
         """Whether a message is in the log at a place that the view does not have, or of an earlier history."""
         place = self._gateway.place(send.conversation_id, str(send.key))
         if place is None:
-            return bool(send.done_in)
+            return bool(send.done_in) or send.was_shown
         return view.start is None or place < view.start or view.epoch is not send.epoch
 
 

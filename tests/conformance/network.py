@@ -105,7 +105,9 @@ class Network:
 
     def restore(self, kept: int) -> None:
         """Restore the server from a backup; its connections, and the frames of the former one, end."""
-        self._former = [*self._delivered, *(frame for _, frame in self.to_clients)]
+        frames = [*self._delivered, *(frame for _, frame in self.to_clients)]
+        # Without a history, they would answer a command of the connection that receives them now.
+        self._former = [frame for frame in frames if "history_id" in frame]
         self.gateway.restore(kept)
         self.restart_server()
 

@@ -112,8 +112,10 @@ class World(Network):
 
     def restart(self, tab: Tab) -> None:
         """Let a client end in order, and start it again in the same process."""
+        starts = tab.starts
         tab.give({"type": "stop"})
-        self._start_again(tab)
+        if tab.starts == starts:  # else it was killed meanwhile
+            self._start_again(tab)
 
     def _start_again(self, tab: Tab) -> None:
         tab.lose_session()

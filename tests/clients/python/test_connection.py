@@ -114,6 +114,24 @@ def test_expired_token_is_renewed_at_once_and_refuses_no_message() -> None:
     assert [message.status for message in client.messages("conv_a")] == ["pending"]
 
 
+def test_item_waits_no_longer_than_a_second_once_the_token_is_renewed() -> None:
+    client = connected()
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    now = NOW
+    for _ in range(6):  # its delay grows
+        [message] = frames(client, "message")
+        client.receive(SOCKET, error(message, "TOKEN_EXPIRED", retryable=False), now)
+        now += 32
+        client.advance(now)
+    [message] = frames(client, "message")
+    client.receive(SOCKET, error(message, "TOKEN_EXPIRED", retryable=False), now)
+    client.receive(SOCKET, {"type": "auth_ok", "expires_at": WELCOME["expires_at"]}, now)
+    client.advance(now + 0.9)
+    assert frames(client, "message") == []
+    client.advance(now + 1)
+    assert len(frames(client, "message")) == 1
+
+
 def test_connection_is_replaced_before_two_hours_have_passed() -> None:
     client = connected(ping_interval=100_000, expires_at="2126-01-15T08:00:00.000Z")
     client.advance(NOW + 5_999)

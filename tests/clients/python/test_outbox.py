@@ -348,3 +348,15 @@ def test_stored_update_of_a_message_that_left_the_storage_is_deleted() -> None:
     [react] = take(client, Save)
     assert take(new_client({first.key: first.value, react.key: react.value}), Forget) == []
     assert take(new_client({react.key: react.value}), Forget) == [Forget(react.key)]
+
+
+def test_send_of_a_failed_message_is_refused_again_and_sends_nothing() -> None:
+    client = connected()
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    client.receive(SOCKET, error(message, "MUTED", retryable=False), NOW)
+    assert [refused.client_message_id for refused in take(client, Refused)] == ["k"]
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    outputs = list(client.outputs())
+    assert [output.error["code"] for output in outputs if isinstance(output, Refused)] == ["MUTED"]
+    assert not any(isinstance(output, SendFrame) for output in outputs)

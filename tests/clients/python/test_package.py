@@ -26,10 +26,12 @@ def test_reference_is_that_of_the_docstrings() -> None:
 
 
 def test_dependencies_are_among_the_locked_ones() -> None:
-    dependencies = project("clients/python/pyproject.toml")["dependencies"]
+    described = project("clients/python/pyproject.toml")
+    dependencies, extras = described["dependencies"], described["optional-dependencies"]
     assert isinstance(dependencies, list)
+    assert isinstance(extras, dict)
     locked = (ROOT / "requirements" / "test.txt").read_text(encoding="utf-8")
-    for dependency in dependencies:
+    for dependency in [*dependencies, *extras["tui"]]:
         name, _, lowest = dependency.partition(">=")
         found = re.search(rf"^{name}==(\S+)", locked, re.MULTILINE)
         assert found is not None, f"{name} is not in requirements/test.in"

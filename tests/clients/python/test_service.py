@@ -58,9 +58,23 @@ def test_message_is_repeated_with_the_same_key_until_it_is_answered() -> None:
     assert {request.url.path for request in requests} == {"/conversations/conv_a/messages"}
 
 
-def test_creation_is_not_repeated() -> None:
+def test_creation_for_a_participant_is_repeated_with_the_same_key_and_not_mixed_with_others() -> None:
+    answers = iter([httpx.Response(503), httpx.Response(201, json={}), httpx.Response(201, json={})])
+
     async def steps(service: Service) -> None:
-        await service.acting_for("alice").create("Order", [{"participant_id": "bob", "name": "Bob"}])
+        alice = service.acting_for("alice")
+        await alice.create("Order")
+        await alice.create("Order", idempotency_key="order-7")
+
+    _, requests = run(lambda _: next(answers), steps)
+    keys = [request.headers["Idempotency-Key"] for request in requests]
+    assert keys[0] == keys[1] != keys[2] == '"order-7"'
+    assert {request.headers["Chat-Participant"] for request in requests} == {"alice"}
+
+
+def test_creation_without_a_participant_is_not_repeated() -> None:
+    async def steps(service: Service) -> None:
+        await service.create("Order", [{"participant_id": "bob", "name": "Bob"}])
 
     sent: list[httpx.Request] = []
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from serverless_chat.core.outputs import Forget, Save
+from serverless_chat.core.outputs import Forget, JsonObject, Save
 from serverless_chat.durable import DurableStorage
 from serverless_chat.storage import MemoryStorage, SqliteStorage
+
+from tests.clients.python.drive import HISTORY
+from tests.clients.python.fake_server import Server, until
 
 
 def test_memory_storage_returns_copies_of_the_stored_values() -> None:
@@ -69,3 +73,43 @@ def test_order_that_fails_does_not_stop_others() -> None:
     durable.carry_out(Save("outbox/1", {"a": 1}))
     durable.carry_out(Forget("outbox/0"))
     assert storage.load() == {}
+
+
+class LockedStorage(MemoryStorage):
+    is_locked = False
+
+    def forget(self, key: str) -> None:
+        if self.is_locked:
+            raise OSError("read-only")
+        super().forget(key)
+
+
+def test_send_is_resolved_when_the_message_has_left_the_storage() -> None:
+    storage, server = LockedStorage(), Server()
+
+    def acknowledge(sent: JsonObject) -> list[JsonObject]:
+        ack = {
+            "type": "message_ack",
+            "id": sent["id"],
+            "sequence_id": 2,
+            "history_id": HISTORY,
+            "duplicate": False,
+        }
+        return [ack] if sent["type"] == "message" else []
+
+    async def run() -> None:
+        server.answers = acknowledge
+        async with server.chat(storage) as chat:
+            await chat.connected()
+            storage.is_locked = True
+            room = chat.room("conv_a")
+            sending = asyncio.ensure_future(room.send("hi", client_message_id="k"))
+            await until(lambda: chat.error is not None)
+            assert room.waiting.is_sending("k")  # a restart would send it again, also into a later history
+            assert any(key.startswith("outbox/") for key in storage.load())
+            storage.is_locked = False
+            chat.online()
+            assert (await sending).sequence_id == 2
+            assert not any(key.startswith("outbox/") for key in storage.load())
+
+    asyncio.run(asyncio.wait_for(run(), 20))

@@ -6,8 +6,9 @@ mentions. `Service` is for the backend of a product, which acts for its users.
 
 from .bot import Bot
 from .chat import Chat
-from .conversations import ConversationList, Row
+from .conversations import ConversationList
 from .core.message import Message, Reaction
+from .core.rows import Row
 from .errors import (
     ChatClosedError,
     ChatError,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import json
 import random
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ from .errors import RefusedError, UnavailableError
 ATTEMPTS = 6
 TIMEOUT = 15.0
 TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
+HISTORY_HEADER = "chat-history-id"
 TOO_LARGE: JsonObject = {
     "type": "error",
     "code": "TOO_LARGE",
@@ -61,6 +64,28 @@ class Api:
         """
         return await self.repeat("GET", path, None, query)
 
+    async def get_with_history(
+        self, path: str, query: Mapping[str, Any] | None = None
+    ) -> tuple[JsonObject, str | None]:
+        """Return the body as `get` does, and the history of its sequence ids."""
+        response = await self._repeated("GET", path, None, query)
+        return self._body(response), response.headers.get(HISTORY_HEADER)
+
+    async def create_once(self, path: str, body: JsonObject, key: str | None = None) -> JsonObject:
+        """Return the body of a creation with an idempotency key: it is repeated, and creates once.
+
+        Args:
+            path: The route.
+            body: The body of the request.
+            key: The key, if another process may repeat the creation, for 24 hours; by default a random one.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnavailableError: There was no answer in several attempts: repeat it with the same `key`.
+        """
+        headers = {"Idempotency-Key": json.dumps(key or str(uuid.uuid4()))}
+        return await self.with_headers(headers).repeat("POST", path, body)
+
     async def repeat(
         self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
     ) -> JsonObject:
@@ -70,11 +95,16 @@ class Api:
             RefusedError: The server refuses the request.
             UnavailableError: There was no answer, or only transient errors.
         """
+        return self._body(await self._repeated(method, path, body, query))
+
+    async def _repeated(
+        self, method: str, path: str, body: JsonObject | None, query: Mapping[str, Any] | None
+    ) -> httpx.Response:
         backoff = Backoff(random.random)
         for attempt in range(ATTEMPTS):
             response = await self._attempt(method, path, query, body)
             if response is not None and response.status_code not in TRANSIENT_STATUSES:
-                return self._body(response)
+                return response
             if attempt + 1 < ATTEMPTS:
                 await asyncio.sleep(backoff.next_delay(_retry_after(response)))
         raise UnavailableError(_description(response))

@@ -22,9 +22,9 @@ from . import chat as asynchronous
 from . import room as asynchronous_room
 from .api import Token
 from .blocking_service import Acting, Service
-from .conversations import Row
 from .core.message import Message
 from .core.outputs import JsonObject
+from .core.rows import Row
 from .errors import RefusedError
 from .loop_thread import LoopThread
 from .room import Target

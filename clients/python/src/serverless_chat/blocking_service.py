@@ -57,6 +57,14 @@ class Service:
         """Return all conversations, or those of one participant, in the order of their creation."""
         return self._loop.run(_collected(self._service.conversations(participant_id)))
 
+    def reports(self, conversation_id: str, status: str = "open") -> list[JsonObject]:
+        """Return the `open` or `closed` reports of messages of any conversation."""
+        return self._loop.run(_collected(self._service.reports(conversation_id, status)))
+
+    def close_report(self, conversation_id: str, report_id: str, status: str = "resolved") -> JsonObject:
+        """Close a report as `resolved` or `dismissed`, and return it."""
+        return self._loop.run(self._service.close_report(conversation_id, report_id, status))
+
     def export(self, participant_id: str) -> list[JsonObject]:
         """Return the pages of a participant's data."""
         return self._loop.run(_collected(self._service.export(participant_id)))
@@ -64,6 +72,14 @@ class Service:
     def erase(self, participant_id: str) -> JsonObject:
         """Erase the data of a participant, and return the progress."""
         return self._loop.run(self._service.erase(participant_id))
+
+    def erasure(self, participant_id: str) -> JsonObject:
+        """Return the progress of an erasure."""
+        return self._loop.run(self._service.erasure(participant_id))
+
+    def participant(self, participant_id: str) -> JsonObject:
+        """Return whether a participant is suspended, and whether they are an agent."""
+        return self._loop.run(self._service.participant(participant_id))
 
     def suspend(self, participant_id: str, *, suspended: bool = True) -> JsonObject:
         """Suspend a participant everywhere, or with `suspended=False` lift that, and return their state."""
@@ -91,8 +107,16 @@ class Acting:
         self._loop, self._acting = loop, acting
 
     def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> JsonObject:
-        """Create a conversation whose owner is the participant, and return it."""
+        """Create a conversation whose owner is the participant, once; `idempotency_key` is a field, too."""
         return self._loop.run(self._acting.create(title, participants, **fields))
+
+    def direct(self, participant_id: str, name: str | None = None) -> JsonObject:
+        """Return the direct conversation with another participant, which begins if there is none yet."""
+        return self._loop.run(self._acting.direct(participant_id, name))
+
+    def conversations(self, limit: int = 50) -> JsonObject:
+        """Return the newest conversations, as `conversations`, and `total_unread`."""
+        return self._loop.run(self._acting.conversations(limit))
 
     def send(self, conversation_id: str, content: str, **options: Any) -> JsonObject:
         """Send a message, repeated until it is answered, and return its event."""

@@ -114,6 +114,7 @@ class Chat:
     def online(self) -> None:
         """Connect and repeat unanswered commands now: call it when the network is back, or the device woke up."""
         self.link.online()
+        self.conversations.refresh_soon()
 
     async def open(self, conversation_id: str) -> Room:
         """Return a conversation when its newest messages are there.
@@ -174,7 +175,7 @@ class Chat:
     async def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Room:
         """Create a conversation and open it. `participants` are `{"participant_id": …, "name": …}`."""
         body = {"title": title, "participants": [dict(entry) for entry in participants], **fields}
-        created = await self.api.request("POST", "/conversations", body)
+        created = await self.api.create_once("/conversations", body)
         return await self.open(created["conversation_id"])
 
     async def direct(self, participant_id: str, name: str | None = None) -> Room:
@@ -218,8 +219,6 @@ class Chat:
         if isinstance(output, StatusChanged):
             self._status = output.status
             self.changes.emit()
-            if output.status == "open":
-                self.conversations.refresh_soon()
         elif isinstance(output, Pushed):
             self.conversations.pushed(output.frame)
         elif isinstance(output, HeadsReceived):

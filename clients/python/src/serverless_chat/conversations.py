@@ -1,73 +1,79 @@
-"""The user's conversations, latest message first, with unread counts.
-
-The server has no feed of all conversations yet. The list reads its first page when the connection opens and when a
-conversation is added or removed; rooms that are open change their rows at once, and the heads of other rows are
-compared by each `ping`. A feed can call `apply_page`, `remove` and `update` in place of these triggers.
-"""
+"""The user's conversations, latest message first, with unread counts: live by the feed of the connection."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 
-from .changes import Changes, log
+from .changes import Changes, Handlers, log
 from .core.outputs import JsonObject
-from .errors import ChatError
+from .core.rows import Row, Rows
+from .errors import ChatError, UnavailableError
 
 if TYPE_CHECKING:
     from .chat import Chat
     from .room import Room
 
 PAGE = 50
-WATCHED = 100
+WATCHED = 20
 """How many rows are compared by `ping`."""
-LOST = {"conversation_removed", "conversation_deleted"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A conversation in the list."""
-
-    conversation_id: str
-    title: str
-    unread_count: int
-    read_up_to: int
-    head: int
-    created_at: str
-    last_message: JsonObject | None = None
-    direct: bool = False
-    """Whether it is the direct conversation with another participant: then the title is empty."""
-
-    @property
-    def latest(self) -> str:
-        """The time by which rows are sorted."""
-        return self.last_message["created_at"] if self.last_message else self.created_at
+FAILURE_DELAY = 10.0
+"""After how many seconds a request that had no answer is repeated."""
 
 
 class ConversationList:
-    """`async for rows in chat.conversations.changes` yields the rows after each change."""
+    """`async for rows in chat.conversations` yields the rows when they are loaded, and after each change."""
 
     def __init__(self, chat: Chat) -> None:
         self.changes: Changes[list[Row]] = Changes(lambda: self.rows)
         self.is_loaded = False
         """Whether the first page is there."""
-        self.has_more = False
-        """Whether `load_more` brings further rows."""
         self.added: list[Callable[[str], object]] = []
         """Functions that are called with the id of each conversation that the user is added to."""
+        self._invited: Handlers[JsonObject] = Handlers()
         self._chat = chat
-        self._rows: dict[str, Row] = {}
+        self._rows = Rows()
         self._cursor: str | None = None
+        self._pages = 1
+        """How many pages are loaded, and loaded again by a refresh."""
         self._refreshing: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._is_wanted = False
         self._is_stale = False
+        self._shown: tuple[bool, int, list[Row]] = (False, 0, [])
 
     @property
     def rows(self) -> list[Row]:
-        """All rows that are loaded, latest message first."""
-        return sorted(self._rows.values(), key=lambda row: row.latest, reverse=True)
+        """All rows that are loaded: pinned ones first, then latest message first."""
+        return self._rows.sorted()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `load_more` brings further rows."""
+        return self._cursor is not None
+
+    @property
+    def total_unread(self) -> int:
+        """How many messages are unread in all conversations that are not archived, for a badge."""
+        return self._rows.total_unread
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the first page is there, and not requested again."""
+        return self.is_loaded and (self._refreshing is None or self._refreshing.done())
+
+    def on_invited(self, handler: Callable[[JsonObject], object]) -> Callable[[], None]:
+        """Call a function with each `invited` frame, which asks for consent; return a function that ends this."""
+        return self._invited.on(handler)
+
+    async def __aiter__(self) -> AsyncIterator[list[Row]]:
+        """Yield the rows when they are loaded, and after each change."""
+        self._want()
+        self.refresh_soon()
+        async for rows in self.changes:
+            if self.is_loaded:
+                yield rows
 
     async def load(self) -> list[Row]:
         """Return the rows when the first page is there, and keep them up to date from here on.
@@ -76,7 +82,7 @@ class ConversationList:
             RefusedError: The server refuses the request, for instance because of the token.
             UnavailableError: The server does not answer.
         """
-        self._is_wanted = True
+        self._want()
         await self._refresh()
         return self.rows
 
@@ -84,14 +90,13 @@ class ConversationList:
         """Load the next page; return whether there was one."""
         if not self.has_more:
             return False
-        page = await self._chat.api.get("/conversations", {"limit": PAGE, "cursor": self._cursor})
-        self._merge(page["conversations"])
-        self._take_cursor(page)
+        page = await self._load_page(self._cursor)
+        self._cursor, self._pages = page.get("next_cursor"), self._pages + 1
         self._changed()
         return True
 
     def refresh_soon(self) -> None:
-        """Read the first page again; call it when the list comes into focus. Calls in a row are one request."""
+        """Load the list again; call it when it comes into focus. Calls in a row are one request."""
         if not self._is_wanted:
             return
         if self._refreshing is not None and not self._refreshing.done():
@@ -101,67 +106,68 @@ class ConversationList:
 
     async def close(self) -> None:
         """End the requests."""
+        self._is_wanted = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
 
-    def apply_page(self, page: JsonObject) -> None:
-        """Take over the first page of the list."""
-        if page.get("next_cursor") is None:
-            self._rows.clear()
-        self._merge(page["conversations"])
-        if not self.is_loaded or page.get("next_cursor") is None:
-            self._take_cursor(page)
-        self.is_loaded = True
-        self._changed()
-
-    def update(self, conversation_id: str, **fields: Any) -> None:
-        """Change fields of a row, if there is one."""
-        row = self._rows.get(conversation_id)
-        if row is not None and (changed := replace(row, **fields)) != row:
-            self._rows[conversation_id] = changed
-            self._changed()
-
-    def remove(self, conversation_id: str) -> None:
-        """Remove a row."""
-        if self._rows.pop(conversation_id, None) is not None:
-            self._changed()
-
     def pushed(self, frame: JsonObject) -> None:
         """Apply a frame about the list."""
-        match frame["type"]:
-            case "conversation_added":
-                self._merge([frame["conversation"]])
-                for handler in list(self.added):
-                    handler(frame["conversation"]["conversation_id"])
-                self._changed()
-                self.refresh_soon()
-            case kind if kind in LOST:
-                self.remove(frame["conversation_id"])
-                self.refresh_soon()
-            case "read":
-                self._read_elsewhere(frame)
+        delay = self._rows.apply(frame, (self._chat.participant or {}).get("participant_id"))
+        if frame["type"] == "invited":
+            self._invited.call(lambda: frame)
+        elif frame["type"] == "conversation_added":
+            for handler in list(self.added):
+                handler(frame["conversation"]["conversation_id"])
+        if delay == 0:
+            self.refresh_soon()
+        elif delay is not None:
+            self._refresh_later(delay)
+        self._changed()
 
     def compare(self, heads: Mapping[str, int], missing: Collection[str]) -> None:
         """Refresh if a row that is not open has a lower head than the server, or does not exist any more."""
-        shown = {key: row for key, row in self._rows.items() if self._chat.opened(key) is None}
-        if any(head > shown[key].head for key, head in heads.items() if key in shown) or set(missing) & set(shown):
+        shown = {row.conversation_id: row.head for row in self.rows[:WATCHED]}
+        shown = {key: head for key, head in shown.items() if self._chat.opened(key) is None}
+        if any(heads.get(key, 0) > head for key, head in shown.items()) or set(missing) & set(shown):
             self.refresh_soon()
 
     def room_changed(self, room: Room) -> None:
         """Take over the state of an open conversation."""
         if room.ended is not None or not room.is_loaded or room.id not in self._rows:
             return
-        sent = [
-            message for message in self._chat.link.core.events(room.id)[-PAGE:] if message["type"] == "message"
-        ]
-        fields: dict[str, Any] = {"unread_count": room.unread_count, "read_up_to": room.read_up_to}
-        if sent:
-            fields["last_message"] = sent[-1]
-        self.update(room.id, head=room.position, **fields)
+        core, head = self._chat.link.core, self._rows[room.id].head
+        if room.position < head:
+            return  # its events are on their way
+        events = core.events_after(room.id, head)
+        if events is None:
+            self.refresh_soon()  # its view begins later: the messages before are not counted
+            return
+        self._rows.follow(room.id, events, room.read_up_to, room.unread_count, core.latest_message(room.id))
+        self._changed()
+
+    def _want(self) -> None:
+        """Keep the list up to date from here on."""
+        if not self._is_wanted:
+            self._is_wanted = True
+            self._chat.link.core.want_feed(self._chat.link.now)
+            self._chat.link.pump()
 
     async def _refresh(self) -> None:
-        self.apply_page(await self._chat.api.get("/conversations", {"limit": PAGE}))
+        cursor, listed = None, set[str]()
+        for _ in range(self._pages):
+            page = await self._load_page(cursor)
+            listed |= {conversation["conversation_id"] for conversation in page["conversations"]}
+            if (cursor := page.get("next_cursor")) is None:
+                break
+        self._rows.keep(listed)
+        self._cursor, self.is_loaded = cursor, True
+        for row in self._rows.sorted():
+            if (room := self._chat.opened(row.conversation_id)) is not None:
+                self.room_changed(room)
+        self._changed()
 
     async def _refresh_until_fresh(self) -> None:
         while True:
@@ -170,41 +176,31 @@ class ConversationList:
                 await self._refresh()
             except ChatError as error:
                 log.warning("the list of conversations is not refreshed: %s", type(error).__name__)
+                if isinstance(error, UnavailableError):
+                    self._refresh_later(FAILURE_DELAY)
                 return
             if not self._is_stale:
                 return
 
-    def _merge(self, conversations: Iterable[JsonObject]) -> None:
-        for entry in conversations:
-            self._rows[entry["conversation_id"]] = _row(entry)
+    def _refresh_later(self, delay: float) -> None:
+        if self._timer is None and self._is_wanted:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._refresh_now)
 
-    def _take_cursor(self, page: JsonObject) -> None:
-        self._cursor = page.get("next_cursor")
-        self.has_more = self._cursor is not None
+    def _refresh_now(self) -> None:
+        self._timer = None
+        self.refresh_soon()
 
-    def _read_elsewhere(self, frame: JsonObject) -> None:
-        row = self._rows.get(frame["conversation_id"])
-        me = (self._chat.participant or {}).get("participant_id")
-        if row is not None and frame["participant_id"] == me and self._chat.opened(row.conversation_id) is None:
-            if frame["sequence_id"] >= row.head:
-                self.update(row.conversation_id, read_up_to=frame["sequence_id"], unread_count=0)
-            else:
-                self.refresh_soon()
+    async def _load_page(self, cursor: str | None) -> JsonObject:
+        query = {"limit": PAGE, "cursor": cursor}
+        page, history_id = await self._chat.api.get_with_history("/conversations", query)
+        self._rows.load(page, history_id)
+        return page
 
     def _changed(self) -> None:
-        if self._is_wanted:
-            self._chat.link.core.watch({row.conversation_id: row.head for row in self.rows[:WATCHED]})
-        self.changes.emit()
-
-
-def _row(entry: JsonObject) -> Row:
-    return Row(
-        conversation_id=entry["conversation_id"],
-        title=entry.get("title") or "",
-        unread_count=entry.get("unread_count") or 0,
-        read_up_to=entry.get("read_up_to") or 0,
-        head=entry.get("head") or 0,
-        created_at=entry.get("created_at") or "",
-        last_message=entry.get("last_message"),
-        direct=entry.get("direct") is True,
-    )
+        """Notify of a change, if there is one."""
+        rows = self.rows
+        state = (self.is_loaded, self.total_unread, rows)
+        if state != self._shown:
+            self._shown = state
+            self._chat.link.core.watch({row.conversation_id: row.head for row in rows[:WATCHED]})
+            self.changes.emit()

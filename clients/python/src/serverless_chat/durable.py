@@ -38,6 +38,11 @@ class DurableStorage:
             else:
                 del self._waiting[key]
 
+    @property
+    def is_forgetting(self) -> bool:
+        """Whether a value is to be deleted that a restart would still find."""
+        return any(isinstance(order, Forget) for order in self._waiting.values())
+
     def may_send(self, frame: JsonObject) -> bool:
         """Return whether a frame may be sent now; the client repeats one that was not."""
         return not self._waiting or frame["type"] not in APPENDING

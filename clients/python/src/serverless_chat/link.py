@@ -24,6 +24,7 @@ from .core.outputs import (
     Output,
     PostBatch,
     RequestToken,
+    Resolved,
     Save,
     SendFrame,
 )
@@ -66,6 +67,8 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_pumping = False
+        self._held: list[Resolved] = []
+        """Notifications of messages that the storage still has: a restart would send them again."""
         self._repeat_due: float | None = None
 
     @property
@@ -117,6 +120,8 @@ class Link:
         try:
             for output in self.core.outputs():
                 self._carry_out(output)
+            while self._held and not self._durable.is_forgetting:
+                self._notify(self._held.pop(0))
         finally:
             self._is_pumping = False
         self._plan()
@@ -158,6 +163,8 @@ class Link:
                 if (task := self._sockets.pop(socket, None)) is not None:
                     self._keep(task)
                     task.cancel()
+            case Resolved() if self._durable.is_forgetting:
+                self._held.append(output)
             case _:
                 self._notify(output)
 

@@ -105,6 +105,23 @@ class Service:
             for conversation in page["conversations"]:
                 yield conversation
 
+    async def reports(self, conversation_id: str, status: str = "open") -> AsyncIterator[JsonObject]:
+        """Iterate over the `open` or `closed` reports of messages of any conversation.
+
+        Raises:
+            RefusedError: The server refuses a request.
+            UnavailableError: There was no answer in several attempts.
+        """
+        path = f"{CONVERSATIONS}/{quote(conversation_id, safe='')}/reports"
+        async for page in self._pages(path, {"status": status, "limit": PAGE}):
+            for report in page["reports"]:
+                yield report
+
+    async def close_report(self, conversation_id: str, report_id: str, status: str = "resolved") -> JsonObject:
+        """Close a report as `resolved` or `dismissed`, and return it. Raises RefusedError, UnavailableError."""
+        path = f"{CONVERSATIONS}/{quote(conversation_id, safe='')}/reports/{quote(report_id, safe='')}"
+        return await self._api.repeat("PATCH", path, {"status": status})
+
     async def export(self, participant_id: str) -> AsyncIterator[JsonObject]:
         """Iterate over the pages of a participant's data. Raises RefusedError, UnavailableError."""
         async for page in self._pages(f"{PARTICIPANTS}/export", {"participant_id": participant_id}):
@@ -122,6 +139,14 @@ class Service:
     async def erase(self, participant_id: str) -> JsonObject:
         """Erase the data of a participant, and return the progress. A repeat returns the running erasure."""
         return await self._api.repeat("DELETE", PARTICIPANTS, None, {"participant_id": participant_id})
+
+    async def erasure(self, participant_id: str) -> JsonObject:
+        """Return the progress of an erasure. Raises RefusedError (`NOT_FOUND`) if none was requested."""
+        return await self._api.get(f"{PARTICIPANTS}/erasure", {"participant_id": participant_id})
+
+    async def participant(self, participant_id: str) -> JsonObject:
+        """Return whether a participant is suspended, and whether they are an agent."""
+        return await self._api.get(PARTICIPANTS, {"participant_id": participant_id})
 
     async def suspend(self, participant_id: str, *, suspended: bool = True) -> JsonObject:
         """Suspend a participant everywhere, or with `suspended=False` lift that, and return their state."""
@@ -147,23 +172,48 @@ class Acting:
         return self._api
 
     async def create(
-        self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any
+        self,
+        title: str,
+        participants: Sequence[Mapping[str, Any]] = (),
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
     ) -> JsonObject:
-        """Create a conversation whose owner is the participant, and return it.
+        """Create a conversation whose owner is the participant, once, and return it.
 
         Args:
             title: The title.
             participants: The others, each with `participant_id`, `name` and optionally `role`.
+            idempotency_key: Derive it from the reason of the conversation, such as the id of an order, so that a
+                repeat by another process within 24 hours creates no further one. By default it is random.
             fields: Other fields of the request, such as `join_policy` and `metadata`.
 
         Raises:
             RefusedError: The server refuses it.
-            UnavailableError: There was no answer: whether it was created is not known.
+            UnavailableError: There was no answer in several attempts.
         """
         body: JsonObject = {"title": title, **fields}
         if participants:
             body["participants"] = [dict(other) for other in participants]
-        return await self._api.request("POST", "/conversations", body)
+        return await self._api.create_once("/conversations", body, idempotency_key)
+
+    async def direct(self, participant_id: str, name: str | None = None) -> JsonObject:
+        """Return the direct conversation with another participant, which begins if there is none yet.
+
+        Args:
+            participant_id: The other participant.
+            name: How to show them until they have accepted; by default by their id.
+
+        Raises:
+            RefusedError: For instance because the participant blocks them (code `BLOCKED`).
+            UnavailableError: There was no answer in several attempts.
+        """
+        body = {} if name is None else {"name": name}
+        return await self._api.repeat("PUT", "/direct", body, {"participant_id": participant_id})
+
+    async def conversations(self, limit: int = 50) -> JsonObject:
+        """Return the newest conversations, as `conversations`, and `total_unread`, for instance for a badge."""
+        return await self._api.get("/conversations", {"limit": limit})
 
     async def send(
         self, conversation_id: str, content: str, *, client_message_id: str | None = None, **fields: Any

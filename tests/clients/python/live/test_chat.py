@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from serverless_chat import Chat, MemoryStorage, Message, RefusedError, Room, Sent, SqliteStorage
+from serverless_chat import Chat, MemoryStorage, Message, RefusedError, Room, Row, Sent, SqliteStorage
 
 from tests.clients.python.live.server import LiveServer, Proxy, token
 
@@ -356,8 +356,39 @@ def test_list_of_conversations_follows_messages_reads_and_memberships(server: Li
             await alice.api.request("DELETE", f"/conversations/{third.id}")
             await bob.conversations.changes.until(lambda rows: "Third" not in {row.title for row in rows})
             quiet = await alice.open(second)
-            await quiet.send("found by the next ping")
+            await quiet.send("in a conversation that is not open")
             await bob.conversations.changes.until(lambda _: titles(bob)["Second"] == 1)
+
+    run(watch())
+
+
+def test_feed_shows_messages_titles_and_reads_of_other_devices(server: LiveServer) -> None:
+    conversation_id = server.create("Feed")
+
+    def row(chat: Chat) -> Row:
+        return next(row for row in chat.conversations.rows if row.conversation_id == conversation_id)
+
+    async def watch() -> None:
+        async with server.chat("alice") as alice, server.chat("bob") as bob, server.chat("bob") as phone:
+            async for _ in bob.conversations:
+                break
+            await bob.connected()
+            total = bob.conversations.total_unread
+            room = await alice.open(conversation_id)
+            await room.send("x" * 200)
+            # Pages of the list have the whole text.
+            await bob.conversations.changes.until(lambda _: "truncated" in (row(bob).last_message or {}))
+            assert (row(bob).unread_count, bob.conversations.total_unread) == (1, total + 1)
+            await alice.api.request("PATCH", f"/conversations/{conversation_id}", {"title": "Renamed"})
+            await bob.conversations.changes.until(lambda _: row(bob).title == "Renamed")
+            (await phone.open(conversation_id)).read()
+            await bob.conversations.changes.until(lambda _: row(bob).unread_count == 0)
+            assert bob.conversations.total_unread == total
+            await phone.room(conversation_id).send("from the phone")
+            await bob.conversations.changes.until(
+                lambda _: (row(bob).last_message or {})["content"] == "from the phone"
+            )
+            assert row(bob).unread_count == 0
 
     run(watch())
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -258,3 +262,42 @@ def test_completion_names_commands_and_options(cli: Cli, shell: str) -> None:
         found = done.stdout.split()
         assert expected in found, done.stderr
         assert shell == "zsh" or found == [expected]  # zsh itself filters what `compgen` prints
+
+
+def test_screen_draws_on_a_terminal_and_leaves_it_as_it_was(cli: Cli) -> None:
+    cli.login(text=token("alice") + "\n")
+    conversation_id = cli.server.create("On a terminal")
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    variables = {"PATH": os.environ["PATH"], "HOME": str(cli.home), "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "serverless_chat.cli", "tui", conversation_id],
+        env={**variables, "PYTHONPATH": str(ROOT / "clients" / "python" / "src")},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        text=True,
+    )
+    cli.processes.append(process)
+    os.close(terminal)
+    drawn = _read_until(screen, b"On a terminal")
+    os.write(screen, b"\x11")  # Ctrl+Q
+    drawn += _read_until(screen, b"\x1b[?1049l")  # the former content is back
+    assert process.wait(TIMEOUT) == 0, drawn
+    os.close(screen)
+
+
+def _read_until(descriptor: int, wanted: bytes) -> bytes:
+    drawn = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while wanted not in drawn and select.select([descriptor], [], [], TIMEOUT)[0]:
+            drawn += os.read(descriptor, 65_536)
+    assert wanted in drawn, drawn
+    return drawn
+
+
+def test_screen_without_its_extra_is_an_error_for_people(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "textual.py").write_text("raise ImportError", "utf-8")
+    source = str(ROOT / "clients" / "python" / "src")
+    errors = cli.run("tui", status=2, PYTHONPATH=f"{tmp_path}{os.pathsep}{source}")
+    assert "serverless-chat-client[tui]" in errors

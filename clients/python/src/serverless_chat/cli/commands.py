@@ -6,15 +6,16 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import logging
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..chat import Chat, path
-from ..conversations import Row
 from ..core.message import Message
 from ..core.outputs import JsonObject
+from ..core.rows import Row
 from ..room import Room
 from . import profiles
 from .errors import NOT_FOUND, UNAVAILABLE, USAGE, CommandError
@@ -127,6 +128,19 @@ async def tail(options: argparse.Namespace, printer: Printer) -> None:
             await _print_until_the_end(room, printer, shown)
 
 
+async def tui(options: argparse.Namespace, _: Printer) -> None:
+    """Run the terminal interface."""
+    try:
+        from .tui import ChatApp  # noqa: PLC0415 -- an extra of the package
+    except ImportError:
+        raise CommandError("Install the extra for it: pip install 'serverless-chat-client[tui]'.", USAGE) from None
+    logging.getLogger("serverless_chat").addHandler(logging.NullHandler())  # not across the screen
+    async with connected(options) as chat:
+        conversation_id = None if options.conversation is None else await _resolve(chat, options)
+        await limited(chat.conversations.load(), options)
+        await ChatApp(chat, conversation_id).run_async()
+
+
 async def history(options: argparse.Namespace, printer: Printer) -> None:
     """Print all messages."""
     async with connected(options) as chat:
@@ -227,4 +241,5 @@ COMMANDS: dict[str, Command] = {
     "tail": tail,
     "history": history,
     "export": export,
+    "tui": tui,
 }

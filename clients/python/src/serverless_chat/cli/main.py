@@ -64,6 +64,8 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     history.add_argument("--after", type=int, default=0, metavar="N", help="only those after a sequence id")
     export = command("export", "Print all events of a conversation, or all of the user's own data, as JSON.")
     export.add_argument("conversation", nargs="?", metavar="CONVERSATION")
+    shown = command("tui", "Show conversations in the terminal, and write in them.")
+    shown.add_argument("conversation", nargs="?", metavar="CONVERSATION", help="open it at once")
     completed = command("completion", "Print a script: source <(chat completion bash)")
     completed.add_argument("shell", choices=["bash", "zsh"])
     return result, found

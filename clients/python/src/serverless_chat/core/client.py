@@ -110,6 +110,10 @@ class Client(Inputs):
         else:
             self._keystrokes.stopped(conversation_id)
 
+    def want_feed(self, now: float) -> None:
+        """Ask for the frames about all conversations, which `Pushed` has, on this connection and later ones."""
+        self._feed.want(self._clock.at(now), self._is_open)
+
     def watch(self, heads: Mapping[str, int]) -> None:
         """Ask for the heads of the conversations in a list by each `ping`: `HeadsReceived` has them."""
         self._rows = dict(heads)
@@ -136,11 +140,20 @@ class Client(Inputs):
         start = timeline.position + 1 if timeline.start is None else timeline.start
         return [timeline.events[number] for number in range(start, timeline.position + 1)]
 
-    def latest_message(self, conversation_id: str) -> JsonObject | None:
-        """Return the last event of the view that is a message, as it was sent."""
+    def events_after(self, conversation_id: str, sequence_id: int) -> list[JsonObject] | None:
+        """Return the events of the view after one, or None if the view begins later."""
         timeline = self._subscriptions[conversation_id].timeline
-        newest = (timeline.events[timeline.position - back] for back in range(len(timeline.events)))
-        return next((event for event in newest if event["type"] == "message"), None)
+        if timeline.start is None or sequence_id + 1 < timeline.start:
+            return None
+        return [timeline.events[number] for number in range(sequence_id + 1, timeline.position + 1)]
+
+    def latest_message(self, conversation_id: str) -> JsonObject | None:
+        """Return the newest message of the view in its current state, as a page of messages has it."""
+        newest = self._subscriptions[conversation_id].view.newest()
+        if newest is None:
+            return None
+        event, message = newest
+        return {**event, "sender": message.sender, "content": message.content, "edited_at": message.edited_at}
 
     def position(self, conversation_id: str) -> int:
         """Return the sequence id of the last event in the view."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from .clock import Clock
 from .connection import Connection, State
+from .feed import Feed
 from .frames import FrameSender, is_newer
 from .keystrokes import Keystrokes
 from .outbox import Outbox
@@ -19,7 +20,10 @@ from .subscriptions import Subscriptions
 HISTORY_KEY = "history"
 PARTICIPANT_KEY = "participant"
 CONNECTED = {State.GREETING, State.OPEN}
-ABOUT_LIST = {"conversation_added", "conversation_removed", "conversation_deleted", "read"}
+ABOUT_LIST = {
+    *("welcome", "activity", "read", "read_ack", "personal_state"),
+    *("conversation_added", "conversation_removed", "conversation_deleted", "invited"),
+}
 """Frames that change the list of the user's conversations."""
 
 
@@ -36,6 +40,7 @@ class Inputs:
         self._connection = Connection(self._sender, self._outputs, random)
         self._reads = ReadMarks(self._sender, random)
         self._keystrokes = Keystrokes(self._sender)
+        self._feed = Feed(self._sender, random)
         self._outbox = Outbox(self._sender, self._outputs, random, self._reads)
         self._outbox.restore(item_values(values))
         self._subscriptions = Subscriptions(values, self._sender, self._outputs, random)
@@ -53,6 +58,7 @@ class Inputs:
         timers = [self._subscriptions.next_timer(), self._connection.next_timer()]
         if self._is_open:
             timers += [self._outbox.next_timer(time), self._reads.next_timer(), self._keystrokes.next_timer()]
+            timers.append(self._feed.due)
         due = min((timer for timer in timers if timer is not None), default=None)
         if due is None:
             return None
@@ -65,6 +71,8 @@ class Inputs:
         self._after_connection_change()
         self._subscriptions.advance(time)
         self._outbox.advance(time)
+        if self._is_open:
+            self._feed.advance(time)
         self._finish(time)
 
     def online(self, now: float) -> None:
@@ -102,7 +110,8 @@ class Inputs:
             return
         frame_id = self._sender.next_id()
         self._connection.opened(frame_id, time)
-        self._sender.send("hello", id=frame_id, subscribe=self._subscriptions.hello_entries(frame_id, time))
+        entries = self._subscriptions.hello_entries(frame_id, time)
+        self._sender.send("hello", id=frame_id, subscribe=entries, **self._feed.hello_fields())
 
     def socket_closed(self, socket: int, now: float, retry_after: float = 0.0) -> None:
         """Connect again: the socket is closed, or its handshake was refused, with 401 or another status."""
@@ -158,9 +167,12 @@ class Inputs:
     def _apply(self, frame: JsonObject, time: float, wall_time: float) -> None:
         match frame["type"]:
             case "welcome":
-                self._welcomed(frame, time, wall_time)
+                self._feed.welcomed(frame, time)
+                if not self._is_open:  # else it answers a further `hello`
+                    self._welcomed(frame, time, wall_time)
             case "auth_ok":
                 self._connection.plan_renewal(frame["expires_at"], time, wall_time)
+                self._outbox.renewed(time)
             case "pong":
                 missing = self._connection.ponged(frame)
                 self._outputs.append(HeadsReceived(frame.get("heads") or {}, frozenset(missing)))
@@ -200,7 +212,9 @@ class Inputs:
             self._connection.token_expired(time)
         if self._connection.failed(frame, time):
             self._after_connection_change()
-        elif not self._outbox.replied(frame, time) and not self._reads.replied(frame, time):
+            return
+        is_answer = self._outbox.replied(frame, time) or self._reads.replied(frame, time)
+        if not is_answer and not self._feed.failed(frame, time):
             self._subscriptions.failed(frame, time)
 
     def _after_connection_change(self) -> None:
@@ -208,6 +222,7 @@ class Inputs:
             self._outbox.disconnected()
             self._subscriptions.disconnected()
             self._keystrokes.clear()
+            self._feed.disconnected()
 
     def _finish(self, time: float) -> None:
         """Compare the outbox with the view, and send the items and marks that are due."""

@@ -27,7 +27,7 @@ class Members:
         self.typing_expires = DEFAULT_TYPING_EXPIRES
         self.read_up_to = 0
         self.unread_count = 0
-        self._conversation_id, self._outputs = conversation_id, outputs
+        self._outputs, self._change = outputs, MembersChanged(conversation_id)
         self._participants: dict[str, JsonObject] = {}
         self._typists: dict[str, _Typist] = {}
         self._counted = 0
@@ -71,14 +71,13 @@ class Members:
     def apply(self, events: Iterable[JsonObject], now: float) -> None:
         """Apply events that follow the position."""
         for event in events:
-            self._apply(event, now)
+            if event["type"] == "message":
+                self._count(event, event["sender"]["participant_id"])
+            else:
+                self._apply(event)
 
-    def _apply(self, event: JsonObject, now: float) -> None:
-        sender = event["sender"]["participant_id"]
+    def _apply(self, event: JsonObject) -> None:
         match event["type"]:
-            case "message":
-                self._end_typing(sender, event["created_at"])
-                self._count(event, sender)
             case "participant_joined" | "participant_updated":
                 self._update(event["participant"])
             case "participant_left":
@@ -87,7 +86,7 @@ class Members:
                 self._end_typing(participant_id, event["created_at"])
                 self._changed()
             case "participant_erased":
-                self._participants.pop(sender, None)
+                self._participants.pop(event["sender"]["participant_id"], None)
                 self._changed()
             case _:
                 pass
@@ -95,12 +94,16 @@ class Members:
     def _count(self, event: JsonObject, sender: str) -> None:
         """Count a message of others; one that directly follows its sender's pointer moves it."""
         number = event["sequence_id"]
-        if sender != self.participant_id and number > max(self._counted, self.read_up_to):
+        if sender in self._typists:
+            self._end_typing(sender, event["created_at"])
+        if sender == self.participant_id:
+            if self.read_up_to == number - 1:
+                self.mark_read(number, 0)
+        elif number > self._counted and number > self.read_up_to:
             self.unread_count += 1
             self._changed()
-        elif sender == self.participant_id and self.read_up_to == number - 1:
-            self.mark_read(number, 0)
-        if (self._participants.get(sender) or {}).get("read_up_to") == number - 1:
+        entry = self._participants.get(sender)
+        if entry is not None and entry.get("read_up_to") == number - 1:
             self._read(sender, number)
         self._counted = max(self._counted, number)
 
@@ -165,9 +168,8 @@ class Members:
                 self._end_typing(participant_id, "")
 
     def _changed(self) -> None:
-        change = MembersChanged(self._conversation_id)
-        if not self._outputs or self._outputs[-1] != change:
-            self._outputs.append(change)
+        if not self._outputs or self._outputs[-1] is not self._change:
+            self._outputs.append(self._change)
 
 
 def unread_after(events: Iterable[JsonObject], read_up_to: int, participant_id: str | None) -> int:

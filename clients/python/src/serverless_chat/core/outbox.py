@@ -25,6 +25,8 @@ OTHER_HISTORY: JsonObject = {
     "message": "The server's data was restored; the message that this refers to may be another one now.",
     "retryable": False,
 }
+RENEWED_DELAY = 1.0
+"""How many seconds an item waits at most once the token was renewed."""
 
 
 class Outbox(Queue):
@@ -134,6 +136,12 @@ class Outbox(Queue):
         self.disconnected()
         for lane in self._lanes.values():
             lane.not_before = 0.0
+            lane.backoff.reset()
+
+    def renewed(self, now: float) -> None:
+        """Shorten all delays: the token is valid again. None ends, as the server may refuse this one, too."""
+        for lane in self._lanes.values():
+            lane.not_before = min(lane.not_before, now + RENEWED_DELAY)
 
     def next_timer(self, now: float) -> float | None:
         """Return when `advance` has something to do."""

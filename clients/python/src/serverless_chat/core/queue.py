@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .frames import FrameSender
 from .items import ITEM_KEY, Item
 from .lane import Lane
-from .outputs import Forget, JsonObject, OutboxChanged, Outputs, Resolved, Save, Withdrawn
+from .outputs import Forget, JsonObject, OutboxChanged, Outputs, Refused, Resolved, Save, Withdrawn
 from .retries import Random
 
 
@@ -39,14 +39,19 @@ class Queue:
         return [] if lane is None else [*lane.acknowledged, *(item for item in lane.items if item.is_message)]
 
     def add_message(self, conversation_id: str, client_message_id: str, fields: JsonObject) -> None:
-        """Queue a message, unless the outbox has it already. One that is acknowledged is resolved once more."""
+        """Queue a message, unless the outbox has it already.
+
+        One that is acknowledged is resolved once more, and one that has failed is refused once more.
+        """
         lane = self._lane(conversation_id)
         acknowledged = lane.acknowledgement(client_message_id)
         if acknowledged is not None and acknowledged.sequence_id is not None:
             place = (acknowledged.sequence_id, self._sender.history_id or "")
             self._outputs.append(Resolved(conversation_id, client_message_id, *place))
             return
-        if lane.message(client_message_id) is not None:
+        if (known := lane.message(client_message_id)) is not None:
+            if known.error is not None:
+                self._outputs.append(Refused(conversation_id, known.kind, client_message_id, known.error))
             return
         item = self._new_item(conversation_id, "message", fields)
         item.client_message_id = client_message_id

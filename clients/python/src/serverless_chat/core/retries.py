@@ -68,6 +68,7 @@ class RepeatedRequest:
 
     def hurry(self, now: float) -> None:
         """Send it again now, if it is running: its frame may be lost."""
+        self._backoff.reset()
         if self.is_running:
             self.start(now)
 

@@ -60,15 +60,19 @@ class Timeline:
 
     def apply(self, events: Iterable[JsonObject]) -> list[JsonObject]:
         """Add events in any order, and return those that now follow the position."""
+        released: list[JsonObject] = []
         for event in events:
             number = event["sequence_id"]
-            self.note_head(number)
-            if number > self.position and (number == self.position + 1 or len(self._held) < MAX_HELD):
+            if number == self.position + 1 and self.start is not None and number not in self._held:
+                self.position, self.events[number] = number, event
+                released.append(event)
+            elif number > self.position and (number == self.position + 1 or len(self._held) < MAX_HELD):
                 self._held.setdefault(number, event)
-        return self._release() if self.is_loaded else []
+            self.head = max(self.head, number)
+        return self._release(released) if self.is_loaded and self._held else released
 
-    def _release(self) -> list[JsonObject]:
-        released = []
+    def _release(self, released: list[JsonObject]) -> list[JsonObject]:
+        """Add the held events that now follow the position to those that do."""
         while (event := self._held.pop(self.position + 1, None)) is not None:
             self.position += 1
             self.events[self.position] = event

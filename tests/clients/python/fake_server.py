@@ -1,0 +1,75 @@
+"""A server for one chat in the process of the test, whose answers the test chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import httpx
+from serverless_chat import Chat, Storage
+from serverless_chat.core.outputs import JsonObject
+
+from tests.clients.python.drive import HISTORY, NOW, WELCOME
+
+Answers = Callable[[JsonObject], Iterable[JsonObject]]
+
+
+class Socket:
+    """A socket whose server greets; `push` sends a frame to the client."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def push(self, frame: JsonObject) -> None:
+        self._frames.put_nowait(json.dumps(frame))
+
+    async def send(self, text: str) -> None:
+        sent = json.loads(text)
+        if sent["type"] == "hello":
+            self.push(WELCOME | {"id": sent["id"], "feed": sent.get("feed", False)})
+        for frame in self._answers(sent):
+            self.push(frame)
+
+    async def close(self) -> None:
+        self._frames.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while (text := await self._frames.get()) is not None:
+            yield text
+
+
+class Server:
+    """Answers requests for the list as the test says."""
+
+    def __init__(self) -> None:
+        self.page: JsonObject = {"conversations": []}
+        self.history_id = HISTORY
+        self.status = 200
+        self.requests = 0
+        self.answers: Answers = lambda _: []
+        """Further answers to frames of the client."""
+        self.socket = Socket(self.answers)
+        self.answering = asyncio.Event()
+        self.answering.set()
+
+    async def answer(self, _request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        status, page, headers = self.status, self.page, {"chat-history-id": self.history_id}
+        await self.answering.wait()
+        return httpx.Response(status, json=page, headers=headers)
+
+    async def connect(self, *_arguments: object, **_options: object) -> Socket:
+        self.socket = Socket(self.answers)
+        return self.socket
+
+    def chat(self, storage: Storage | None = None) -> Chat:
+        options: Any = {"transport": httpx.MockTransport(self.answer), "open_socket": self.connect}
+        return Chat("http://server", "ws://server", lambda: "t", storage=storage, clock=lambda: NOW, **options)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 -- the test limits the time
+        await asyncio.sleep(0)

@@ -1,0 +1,250 @@
+"""The terminal interface, by keys, on a real chat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+
+import pytest
+from rich.console import Console
+from serverless_chat import Chat, Message, Room
+from serverless_chat.cli.tui import ChatApp
+from serverless_chat.cli.tui.messages import MessageItem, MessageList
+from serverless_chat.cli.tui.text import message_view, row_text
+from serverless_chat.core.rows import Row
+from textual.pilot import Pilot
+from textual.widgets import Label, ListView, TextArea
+
+from tests.clients.python.live.server import LiveServer
+
+LONGEST = 40.0
+HOSTILE = "a\x1b]0;title\x07 <b>kept</b> **bold** \u202eevil"
+
+
+def shown(renderable: object, width: int = 60) -> str:
+    console = Console(width=width, force_terminal=True, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+class Screen:
+    """The terminal of a user, and their keys."""
+
+    def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
+        self.app, self._pilot = app, pilot
+
+    async def press(self, *keys: str) -> None:
+        await self._pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        await self.press(*("space" if key == " " else key for key in text))
+
+    async def resize(self, width: int, height: int) -> None:
+        await self._pilot.resize_terminal(width, height)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._pilot.pause()
+            await asyncio.sleep(0.01)  # other processes answer meanwhile
+
+    @property
+    def messages(self) -> MessageList:
+        return self.app.query_one(MessageList)
+
+    @property
+    def text(self) -> str:
+        """The messages as text."""
+        views = (message_view(item.message, None) for item in self.messages.query(MessageItem))
+        return "\n".join(shown(view) for view in views)
+
+    @property
+    def contents(self) -> list[str | None]:
+        return [item.message.content for item in self.messages.items]
+
+    @property
+    def rows(self) -> str:
+        listed = self.app.query_one("#list", ListView)
+        return "\n".join(str(label.render()) for label in listed.query(Label))
+
+    @property
+    def state(self) -> str:
+        return str(self.app.query_one("#state", Label).render())
+
+    @property
+    def draft(self) -> str:
+        return self.app.query_one("#composer", TextArea).text
+
+
+@contextlib.asynccontextmanager
+async def screen(chat: Chat, conversation_id: str | None = None) -> AsyncIterator[Screen]:
+    await chat.conversations.load()
+    app = ChatApp(chat, conversation_id)
+    async with app.run_test(size=(100, 30)) as pilot:
+        yield Screen(app, pilot)
+
+
+def run(server: LiveServer, steps: Callable[[Screen, Room], Coroutine[object, object, None]]) -> None:
+    """Run steps with Alice's screen and Bob's room of one conversation."""
+    conversation_id = server.create("Tui")
+
+    async def talk() -> None:
+        async with server.chat("alice") as alice, server.chat("bob") as bob:
+            room = await bob.open(conversation_id)
+            async with screen(alice, conversation_id) as seen:
+                await seen.until(lambda: seen.messages.is_mounted and alice.opened(conversation_id) is not None)
+                await seen.until(lambda: seen.app.query_one("#composer").has_focus)
+                await steps(seen, room)
+
+    asyncio.run(asyncio.wait_for(talk(), LONGEST))
+
+
+def test_messages_are_sent_edited_answered_and_deleted_by_keys(server: LiveServer) -> None:
+    async def steps(seen: Screen, bob: Room) -> None:
+        await seen.type("hi bob")
+        await seen.press("ctrl+j")
+        await seen.type("there")
+        await bob.changes.until(lambda _: [typist["participant_id"] for typist in bob.typists] == ["alice"])
+        await seen.press("enter")
+        await bob.changes.until(lambda messages: [m.content for m in messages] == ["hi bob\nthere"])
+        await bob.send("hello **alice**")
+        await seen.until(lambda: seen.contents == ["hi bob\nthere", "hello **alice**"])
+        assert "hello alice" in seen.text
+        await seen.press("shift+tab")
+        await seen.until(lambda: seen.messages.selected is not None)
+        await seen.press("r")
+        assert "reply to Bob: hello" in seen.state
+        await seen.type("yes")
+        await seen.press("enter")
+        messages = await bob.changes.until(lambda messages: len(messages) == 3)
+        assert (messages[2].content, messages[2].reply_to) == ("yes", messages[1].sequence_id)
+        await seen.until(lambda: len(seen.contents) == 3)
+        await seen.press("shift+tab", "end", "e")
+        await seen.until(lambda: seen.draft == "yes")
+        await seen.type("!")
+        await seen.press("enter")
+        await bob.changes.until(lambda messages: messages[2].content == "yes!")
+        await seen.press("shift+tab", "d")
+        await bob.changes.until(lambda messages: messages[2].is_deleted)
+        await seen.until(lambda: "(deleted)" in seen.text)
+
+    run(server, steps)
+
+
+def test_reaction_is_added_and_removed_by_the_same_key(server: LiveServer) -> None:
+    async def steps(seen: Screen, bob: Room) -> None:
+        await bob.send("react to this")
+        await seen.until(lambda: seen.contents == ["react to this"])
+        await seen.press("shift+tab", "1")
+        await bob.changes.until(lambda messages: [r.emoji for r in messages[0].reactions] == ["👍"])
+        await seen.until(lambda: "👍 1" in seen.text)
+        await seen.press("1")
+        await bob.changes.until(lambda messages: not messages[0].reactions)
+
+    run(server, steps)
+
+
+def test_typing_of_others_and_their_messages_are_shown_and_read(server: LiveServer) -> None:
+    async def steps(seen: Screen, bob: Room) -> None:
+        bob.typing()
+        await seen.until(lambda: "Bob typing" in seen.state)
+        sent = await bob.send("done")
+        await seen.until(lambda: "typing" not in seen.state and seen.contents == ["done"])
+        await bob.changes.until(
+            lambda _: any(
+                person["participant_id"] == "alice" and person.get("read_up_to") == sent.sequence_id
+                for person in bob.participants
+            )
+        )
+
+    run(server, steps)
+
+
+def test_earlier_messages_are_fetched_at_the_top_and_the_place_stays(server: LiveServer) -> None:
+    conversation_id = server.create("Long")
+
+    async def talk() -> None:
+        async with server.chat("bob") as bob:
+            room = await bob.open(conversation_id)
+            await asyncio.gather(*(room.send(str(number)) for number in range(70)))
+        async with server.chat("alice") as alice, screen(alice, conversation_id) as seen:
+            await seen.until(lambda: len(seen.contents) == 50)
+            await seen.until(lambda: seen.messages.is_at_end)
+            await seen.press("shift+tab", "home")
+            await seen.until(lambda: len(seen.contents) == 70)
+            assert seen.contents == [str(number) for number in range(70)]
+            assert seen.messages.selected is not None
+            assert seen.messages.selected.content == "20"
+
+    asyncio.run(asyncio.wait_for(talk(), LONGEST))
+
+
+def test_list_shows_unread_messages_and_a_narrow_window_shows_one_part(server: LiveServer) -> None:
+    conversation_id = server.create("Here")
+    other_id = server.create("Elsewhere")
+
+    async def talk() -> None:
+        async with (
+            server.chat("alice") as alice,
+            server.chat("bob") as bob,
+            screen(alice, conversation_id) as seen,
+        ):
+            await seen.until(lambda: seen.app.query_one("#composer").has_focus)
+            room = await bob.open(other_id)
+            await room.send("look here")
+            await seen.until(lambda: "Elsewhere  1\nBob: look here" in seen.rows)
+            await seen.resize(50, 20)
+            listed = seen.app.query_one("#list", ListView)
+            await seen.until(lambda: not listed.display and bool(seen.messages.size.width > 40))
+            await seen.press("ctrl+l")
+            await seen.until(lambda: listed.display and listed.has_focus)
+            await seen.press("home", "enter")  # the latest message is there
+            await seen.until(lambda: seen.contents == ["look here"] and not listed.display)
+            await seen.until(lambda: "Elsewhere  1" not in seen.rows)
+            assert seen.app.title.startswith("Elsewhere")
+
+    asyncio.run(asyncio.wait_for(talk(), LONGEST))
+
+
+def test_refused_message_is_shown_as_failed_and_discarded_by_a_key(server: LiveServer) -> None:
+    conversation_id = server.create("Muted")
+
+    async def talk() -> None:
+        async with server.chat("alice") as alice, server.chat("bob") as bob, screen(bob, conversation_id) as seen:
+            await seen.until(lambda: seen.app.query_one("#composer").has_focus)
+            body = {"muted_for": 3600}
+            path = f"/conversations/{conversation_id}/participants"
+            await alice.api.request("PATCH", path, body, {"participant_id": "bob"})
+            await seen.type("let me")
+            await seen.press("enter")
+            await seen.until(lambda: "not sent: MUTED" in seen.text)
+            await seen.press("shift+tab", "d")
+            await seen.until(lambda: seen.contents == [])
+
+    asyncio.run(asyncio.wait_for(talk(), LONGEST))
+
+
+def test_text_neither_acts_on_the_terminal_nor_hides() -> None:
+    sender = {"participant_id": "bob", "name": "Bob\x1b[31m"}
+    message = Message("sent", 2, None, None, "2026-11-29T12:00:00.000Z", sender, HOSTILE)
+    text = shown(message_view(message, None))
+    assert "\x1b]" not in text
+    assert "\x07" not in text
+    assert "\u202e" not in text
+    assert "<b>kept</b> bold" in text
+    row = Row(
+        "conv_a", HOSTILE, 3, 0, 3, "", {"created_at": "", "content": HOSTILE, "sender": sender}, pinned=True
+    )
+    assert "\x1b]" not in shown(row_text(row))
+
+
+@pytest.mark.parametrize(
+    "content", ["one\ntwo", "```\ncode\n```", "| a | b |\n|---|---|\n| 1 | 2 |", "[a](javascript:x)"]
+)
+def test_markdown_is_shown_with_all_of_its_words(content: str) -> None:
+    message = Message("sent", 2, None, None, "2026-11-29T12:00:00.000Z", {"name": "Bob"}, content)
+    text = shown(message_view(message, None))
+    words = {"one\ntwo": ["one", "two"], "```\ncode\n```": ["code"]}.get(content, ["a"])
+    assert all(word in text for word in words)
+    assert "\x1b]8" not in text

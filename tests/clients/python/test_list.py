@@ -1,0 +1,338 @@
+"""The list of conversations: the feed, the pages that repair it, and the order in which both arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from serverless_chat import ConversationList
+from serverless_chat.core.outputs import HeadsReceived, JsonObject, Pushed
+from serverless_chat.core.rows import UNKNOWN_DELAY, Row, Rows
+
+from tests.clients.python.drive import HISTORY, NOW, SOCKET, WELCOME, connected, error, frames, new_client, take
+from tests.clients.python.fake_server import Server, until
+
+NEWER = "2.conversations"
+
+
+def last(sequence_id: int, content: str | None = None) -> JsonObject:
+    return {
+        "sequence_id": sequence_id,
+        "content": content or f"text {sequence_id}",
+        "created_at": f"2027-01-15T08:00:{sequence_id:02d}.000Z",
+        "sender": {"participant_id": "bob", "name": "Bob"},
+    }
+
+
+def entry(head: int, conversation_id: str = "conv_a", **fields: Any) -> JsonObject:
+    """Return a conversation whose events are all unread messages of others."""
+    return {
+        "conversation_id": conversation_id,
+        "title": "Trip",
+        "created_at": "2027-01-15T07:00:00.000Z",
+        "head": head,
+        "message_count": head,
+        "read_up_to": 0,
+        "unread_count": head,
+        "last_message": last(head),
+        "me": {"archived": False, "pinned": False, "notifications_muted": False},
+        **fields,
+    }
+
+
+def activity(head: int, conversation_id: str = "conv_a", **fields: Any) -> JsonObject:
+    about = {"conversation_id": conversation_id, "history_id": HISTORY, "head": head, "message_count": head}
+    return {"type": "activity", **about, "last_message": last(head), **fields}
+
+
+def read(head: int, read_up_to: int, unread: int, conversation_id: str = "conv_a") -> JsonObject:
+    counts = {"head": head, "read_up_to": read_up_to, "message_count": head, "unread_count": unread}
+    about = {"conversation_id": conversation_id, "history_id": HISTORY, "participant_id": "alice"}
+    return {"type": "read", **about, "sequence_id": read_up_to, **counts}
+
+
+def loaded(*entries: JsonObject, **page: Any) -> Rows:
+    rows = Rows()
+    rows.load({"conversations": list(entries), **page}, HISTORY)
+    return rows
+
+
+def state(row: Row) -> tuple[object, ...]:
+    return row.title, row.unread_count, row.read_up_to, row.head, (row.last_message or {}).get("content")
+
+
+# The core
+
+
+def test_list_asks_for_the_feed_in_hello_and_on_an_open_connection() -> None:
+    client = new_client()
+    client.want_feed(NOW)
+    client.start(NOW)
+    client.token_received("token", NOW)
+    client.socket_opened(SOCKET, NOW)
+    assert [hello["feed"] for hello in frames(client, "hello")] == [True]
+    other = connected()
+    other.want_feed(NOW)
+    [first] = frames(other, "hello")
+    assert first["feed"] is True
+    other.receive(SOCKET, error(first, "UNAVAILABLE", retryable=True), NOW)
+    other.advance(NOW + 5)
+    [second] = frames(other, "hello")
+    other.receive(SOCKET, WELCOME | {"id": second["id"], "feed": True}, NOW + 5)
+    assert take(other, Pushed)
+    other.advance(NOW + 30)
+    assert frames(other, "hello") == []
+
+
+def test_ping_names_the_heads_of_the_rows_and_a_higher_one_loads_the_list_again() -> None:
+    client = connected()
+    client.watch({"conv_b": 7})
+    client.advance(NOW + 240)
+    [ping] = frames(client, "ping")
+    assert ping["heads"] == {"conv_b": 7}
+    heads = {"type": "pong", "id": ping["id"], "history_id": HISTORY, "heads": {"conv_b": 8}}
+    client.receive(SOCKET, heads, NOW + 240)
+    assert take(client, HeadsReceived) == [HeadsReceived({"conv_b": 8}, frozenset())]
+    # `test_list_is_loaded_again_…` continues here.
+
+
+def test_row_is_the_same_in_whichever_order_pages_and_pushes_arrive() -> None:
+    pushes = [
+        activity(5, title="Oslo"),
+        activity(6),
+        read(6, 6, 0),
+        activity(8, message_count=7, last_message=last(8, "newest")),
+        entry(4, read_up_to=2, unread_count=2),
+        read(5, 3, 2),
+    ]
+    for order in itertools.permutations(pushes):
+        rows = loaded(entry(3))
+        for push in order:
+            if "type" in push:
+                rows.apply(push, "alice")
+            else:
+                rows.load({"conversations": [push]}, HISTORY)
+        assert state(rows["conv_a"]) == ("Oslo", 1, 6, 8, "newest")
+        assert rows.total_unread == 1
+
+
+def test_total_is_that_of_the_server_and_what_came_since() -> None:
+    rows = loaded(entry(3), next_cursor="more", total_unread=20)
+    rows.apply(activity(5), "alice")
+    assert rows.total_unread == 22
+    rows.apply(read(5, 5, 0), "alice")
+    assert rows.total_unread == 17
+    rows.apply(activity(6), "alice")
+    rows.apply(
+        {"type": "personal_state", "conversation_id": "conv_a", "me": {"archived": True, "pinned": False}}, "alice"
+    )
+    assert rows.total_unread == 17
+    rows.apply({"type": "conversation_removed", "conversation_id": "conv_a", "reason": "removed"}, "alice")
+    assert rows.total_unread == 17
+
+
+def test_pinned_rows_come_first() -> None:
+    rows = loaded(entry(3), entry(2, "conv_b"))
+    rows.apply(
+        {"type": "personal_state", "conversation_id": "conv_b", "me": {"archived": False, "pinned": True}}, "alice"
+    )
+    assert [row.conversation_id for row in rows.sorted()] == ["conv_b", "conv_a"]
+
+
+def test_row_follows_the_open_room_and_counts_on_when_it_is_closed() -> None:
+    rows = loaded(entry(3))
+    events = [
+        {"sequence_id": 4, "type": "message"},
+        {"sequence_id": 5, "type": "conversation_updated", "title": "Oslo"},
+    ]
+    rows.follow("conv_a", events, 5, 0, last(4))
+    assert state(rows["conv_a"]) == ("Oslo", 0, 5, 5, "text 4")
+    rows.apply(activity(6, message_count=5), "alice")
+    assert state(rows["conv_a"]) == ("Oslo", 1, 5, 6, "text 6")
+
+
+def test_acknowledged_mark_counts_also_in_a_closed_room() -> None:
+    rows = loaded(entry(3))
+    rows.apply({"type": "read_ack", "conversation_id": "conv_a", "read_up_to": 2, "unread_count": 1}, "alice")
+    rows.apply(activity(4), "alice")
+    assert state(rows["conv_a"]) == ("Trip", 2, 2, 4, "text 4")
+
+
+def test_read_of_others_changes_no_row_and_one_without_counts_is_looked_up() -> None:
+    rows = loaded(entry(3))
+    bare = {"type": "read", "conversation_id": "conv_a", "participant_id": "alice", "sequence_id": 3}
+    assert rows.apply(read(3, 3, 0) | {"participant_id": "bob"}, "alice") is None
+    assert rows["conv_a"].unread_count == 3
+    assert rows.apply(bare | {"sequence_id": 2}, "alice") == 0
+    assert rows.apply(bare, "alice") is None
+    assert rows["conv_a"].unread_count == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_are_those_of_the_server_after_lost_doubled_and_late_frames(seed: int) -> None:
+    choices = random.Random(seed)
+    server, rows = entry(1), loaded(entry(1))
+    pending: list[JsonObject] = []
+    for _ in range(60):
+        match choices.choice(
+            ["message", "message", "read", "title", "page", "deliver", "deliver", "double", "lose"]
+        ):
+            case "message":
+                number = server["head"] + 1
+                counts = {"head": number, "message_count": server["message_count"] + 1}
+                server |= counts | {"last_message": last(number), "unread_count": server["unread_count"] + 1}
+                pending.append(activity(number, message_count=counts["message_count"]))
+            case "read":
+                server |= {"read_up_to": server["head"], "unread_count": 0}
+                counts = {"message_count": server["message_count"]}
+                pending.append(read(server["head"], server["head"], 0) | counts)
+            case "title":
+                server |= {"head": server["head"] + 1, "title": f"title {server['head']}"}
+                title = {
+                    "head": server["head"],
+                    "message_count": server["message_count"],
+                    "title": server["title"],
+                }
+                pending.append({"type": "activity", "conversation_id": "conv_a", "history_id": HISTORY, **title})
+            case "page":
+                pending.append(dict(server))
+            case "deliver" | "double" | "lose" as kind if pending:
+                index = choices.randrange(len(pending))
+                frame = pending[index] if kind == "double" else pending.pop(index)
+                if kind != "lose":
+                    _deliver(rows, frame)
+            case _:
+                pass
+    choices.shuffle(pending)
+    for frame in [dict(server), *pending]:  # the page after a reconnect, and late frames
+        _deliver(rows, frame)
+    expected = (server["title"], server["unread_count"], server["read_up_to"], server["head"])
+    assert state(rows["conv_a"]) == (*expected, server["last_message"]["content"])
+    assert rows.total_unread == server["unread_count"]
+
+
+def _deliver(rows: Rows, frame: JsonObject) -> None:
+    if "type" in frame:
+        rows.apply(frame, "alice")
+    else:
+        rows.load({"conversations": [frame]}, HISTORY)
+
+
+# The list of a chat
+
+
+def talk(steps: Callable[[Server, ConversationList], Coroutine[Any, Any, None]]) -> None:
+    """Run steps with a list that is loaded, and whose feed has begun."""
+
+    async def run() -> None:
+        server = Server()
+        server.page = {"conversations": [entry(2)]}
+        async with server.chat() as chat:
+            await chat.connected()
+            rows = aiter(chat.conversations)
+            await anext(rows)
+            await until(lambda: server.requests == 2)  # again once the feed has begun
+            await until(lambda: chat.conversations.is_fresh)
+            await steps(server, chat.conversations)
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_feed_moves_conversations_and_counts_without_a_request() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {
+            "conversations": [entry(3), entry(2, "conv_b", unread_count=0, read_up_to=2)],
+            "total_unread": 9,
+        }
+        await conversations.load()
+        count = server.requests
+        server.socket.push(activity(5, "conv_b", title="Moved"))
+        rows = await conversations.changes.until(lambda rows: rows[0].title == "Moved")
+        assert [(row.conversation_id, row.unread_count) for row in rows] == [("conv_b", 3), ("conv_a", 3)]
+        assert conversations.total_unread == 12
+        server.socket.push(read(5, 5, 0, "conv_b"))
+        await conversations.changes.until(lambda rows: rows[0].unread_count == 0)
+        assert conversations.total_unread == 9
+        assert server.requests == count
+
+    talk(steps)
+
+
+def test_list_is_loaded_again_for_unknown_conversations_and_higher_heads_and_after_a_failure() -> None:
+    assert loaded(entry(2)).apply(activity(3, "conv_b"), "alice") == UNKNOWN_DELAY
+    assert loaded(entry(2)).apply(read(3, 3, 0, "conv_b"), "alice") == UNKNOWN_DELAY
+
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {"conversations": [entry(2), entry(3, "conv_b")]}
+        conversations.compare({"conv_a": 2}, ())
+        assert conversations.is_fresh
+        conversations.compare({"conv_a": 4}, ())
+        await conversations.changes.until(lambda rows: len(rows) == 2)
+        server.status = 400
+        conversations.refresh_soon()
+        await until(lambda: conversations.is_fresh)
+        server.status, server.page = 200, {"conversations": [entry(2)]}
+        conversations.compare({}, {"conv_b"})
+        await conversations.changes.until(lambda rows: len(rows) == 1)
+
+    talk(steps)
+
+
+def test_refresh_loads_all_pages_that_were_loaded_and_forgets_the_rows_of_none() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {"conversations": [entry(2)], "next_cursor": "more"}
+        await conversations.load()
+        server.page = {"conversations": [entry(1, "conv_b")], "next_cursor": "further"}
+        assert await conversations.load_more()
+        assert [row.conversation_id for row in conversations.rows] == ["conv_a", "conv_b"]
+        count, server.page = server.requests, {"conversations": [entry(1, "conv_b")], "next_cursor": "further"}
+        conversations.refresh_soon()
+        await until(lambda: conversations.is_fresh)
+        assert server.requests == count + 2
+        assert [row.conversation_id for row in conversations.rows] == ["conv_b"]
+        assert conversations.has_more
+
+    talk(steps)
+
+
+def test_page_that_was_read_before_a_change_of_membership_is_read_again() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        count = server.requests
+        server.answering.clear()
+        conversations.refresh_soon()
+        await until(lambda: server.requests == count + 1)
+        removed = {"type": "conversation_removed", "conversation_id": "conv_a", "reason": "removed"}
+        server.socket.push(removed)
+        await conversations.changes.until(lambda rows: rows == [])
+        server.page = {"conversations": []}
+        server.answering.set()
+        await until(lambda: conversations.is_fresh)
+        assert server.requests == count + 2
+        assert conversations.rows == []
+
+    talk(steps)
+
+
+def test_rows_of_another_history_are_replaced_and_its_frames_are_not_mixed_with_them() -> None:
+    rows = loaded(entry(9))
+    assert rows.apply(activity(20, history_id=NEWER), "alice") == 0
+    assert rows["conv_a"].unread_count == 9
+    rows.load({"conversations": [entry(4)]}, NEWER)
+    assert state(rows["conv_a"]) == ("Trip", 4, 0, 4, "text 4")
+    rows.load({"conversations": [entry(9)]}, HISTORY)
+    assert rows.apply(activity(9), "alice") is None
+    assert rows["conv_a"].unread_count == 4
+
+
+def test_invitations_are_reported() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        invited: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
+        conversations.on_invited(invited.set_result)
+        server.socket.push({"type": "invited", "conversation_id": "conv_z", "title": "Secret", "role": "member"})
+        assert (await invited)["title"] == "Secret"
+
+    talk(steps)
