@@ -39,6 +39,7 @@ CORE_PACKAGES = {
     "conversations": KERNEL_TO_REALTIME,
     "messaging": {*KERNEL_TO_REALTIME, "conversations"},
     "privacy": {*KERNEL_TO_REALTIME, "conversations"},
+    "publishing": {"kernel", "model", "ports", "log"},
     "sessions": {*KERNEL_TO_REALTIME, "conversations", "messaging"},
 }
 """The packages of the core, and the other packages of the core that each may import."""
