@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from chalicelib.aws.dynamodb.cursors import DynamoCursors
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.endpoints import DynamoEndpoints
-from chalicelib.aws.dynamodb.publishing import DynamoLags
+from chalicelib.aws.dynamodb.publishing import DynamoLags, DynamoProgress
+from chalicelib.aws.dynamodb.stream import StreamedChanges, read_changes
 from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.bootstrap.shared import Shared
-from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore
+from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, ProgressStore
 from chalicelib.core.publishing.attempts import Attempts
 from chalicelib.core.publishing.circuits import Circuits
 from chalicelib.core.publishing.logs import Logs
@@ -26,6 +27,7 @@ class PublishingServices(NamedTuple):
     endpoints: EndpointStore
     cursors: CursorStore
     lags: LagStore
+    progress: ProgressStore
     wake_ups: WakeUps
     build_publisher: Callable[[], Publisher]
 
@@ -33,6 +35,11 @@ class PublishingServices(NamedTuple):
     def publisher(self) -> Publisher:
         """Return the service that publishes conversations."""
         return self.build_publisher()
+
+    @staticmethod
+    def read_changes(event: Mapping[str, Any]) -> StreamedChanges:
+        """Return the meaning of the records of the stream in an invocation."""
+        return read_changes(event)
 
 
 def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: PublishingPorts) -> PublishingServices:
@@ -66,6 +73,7 @@ def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: Publi
         endpoints=endpoints,
         cursors=cursors,
         lags=lags,
+        progress=DynamoProgress(dynamo, table),
         wake_ups=WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime),
         build_publisher=functools.cache(build_publisher),
     )
