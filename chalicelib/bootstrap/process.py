@@ -115,7 +115,7 @@ def application() -> Application:
 
 
 def _publishing_ports(settings: Settings, clients: ServiceClients) -> PublishingPorts | None:
-    if not settings.events or settings.delivery_queue is None or _Process.create_sink is None:
+    if not settings.events or settings.delivery_queue is None:
         return None
     queue = clients.delivery_queue(settings.delivery_queue, settings.region, _Process.clock)
     return PublishingPorts(queue, _Process.create_sink)

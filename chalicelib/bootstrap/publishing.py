@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chalicelib.aws.dynamodb.cursors import DynamoCursors
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.endpoints import DynamoEndpoints
-from chalicelib.aws.dynamodb.publishing import DynamoLags
+from chalicelib.aws.dynamodb.publishing import DynamoLags, DynamoProgress
 from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore
@@ -17,7 +17,10 @@ from chalicelib.core.publishing.attempts import Attempts
 from chalicelib.core.publishing.circuits import Circuits
 from chalicelib.core.publishing.logs import Logs
 from chalicelib.core.publishing.publisher import Publisher
+from chalicelib.core.publishing.sweep import Sweep
 from chalicelib.core.publishing.wake_ups import WakeUps
+from chalicelib.core.publishing.walk import Heartbeat, Walk
+from chalicelib.settings import SettingsError
 
 
 class PublishingServices(NamedTuple):
@@ -26,7 +29,11 @@ class PublishingServices(NamedTuple):
     endpoints: EndpointStore
     cursors: CursorStore
     lags: LagStore
+    circuits: Circuits
     wake_ups: WakeUps
+    walk: Walk
+    heartbeat: Heartbeat
+    sweep: Sweep
     build_publisher: Callable[[], Publisher]
 
     @property
@@ -43,7 +50,23 @@ def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: Publi
         endpoints=endpoints, circuits=endpoints, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
     )
 
+    wake_ups = WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime)
+    progress = DynamoProgress(dynamo, table)
+    walk = Walk(
+        conversations=shared.stores.conversations,
+        event_log=shared.stores.event_log,
+        endpoints=endpoints,
+        cursors=cursors,
+        lags=lags,
+        progress=progress,
+        wake_ups=wake_ups,
+        runtime=runtime,
+    )
+    heartbeat = Heartbeat(progress=progress, runtime=runtime)
+
     def build_publisher() -> Publisher:
+        if ports.create_sink is None:
+            raise SettingsError("nothing carries published events to their endpoints")
         return Publisher(
             endpoints=endpoints,
             cursors=cursors,
@@ -66,6 +89,17 @@ def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: Publi
         endpoints=endpoints,
         cursors=cursors,
         lags=lags,
-        wake_ups=WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime),
+        circuits=circuits,
+        wake_ups=wake_ups,
+        walk=walk,
+        heartbeat=heartbeat,
+        sweep=Sweep(
+            endpoints=endpoints,
+            progress=progress,
+            circuits=circuits,
+            walk=walk,
+            heartbeat=heartbeat,
+            runtime=runtime,
+        ),
         build_publisher=functools.cache(build_publisher),
     )

@@ -18,7 +18,14 @@ from chalicelib.observability.invocation import invocation
 def run_sweep(seconds: float) -> None:
     """Do the periodic work that is due, for about `seconds`. Raises Internal if it fails."""
     with invocation("sweep"), _errors_as_internal():
-        bootstrap.application().privacy.jobs.sweep(seconds)
+        chat = bootstrap.application()
+        if not chat.settings.events:
+            chat.privacy.jobs.sweep(seconds)
+            return
+        try:
+            chat.privacy.jobs.sweep(seconds * 2 / 3)
+        finally:
+            chat.publishing.sweep.run(seconds / 3)
 
 
 def run_job(messages: Iterable[str], seconds: float) -> None:

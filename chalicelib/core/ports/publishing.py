@@ -93,7 +93,7 @@ class CursorStore(Protocol):
     def note_failure(self, cursor: Cursor, *, failures: int, retry_at: int, parked_at: int) -> bool:
         """Store the outcome of a failed attempt, and release the lease; return False if it was lost.
 
-        `failing_since`, `check_at` and `is_noted` are stored as `cursor` has them.
+        `own_failures`, `failing_since`, `check_at` and `is_noted` are stored as `cursor` has them.
         """
         ...
 
@@ -118,6 +118,10 @@ class CursorStore(Protocol):
 
     def resume(self, conversation_id: str, endpoint_id: str) -> None:
         """End the parking of a conversation, and the wait for its next attempt."""
+        ...
+
+    def hasten(self, conversation_id: str, endpoint_id: str) -> None:
+        """End the wait for the next attempt of a conversation that is not parked."""
         ...
 
     def cursors(self, conversation_id: str) -> list[Cursor]:
