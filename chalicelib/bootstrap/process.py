@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
 _BACKGROUND_HANDLERS = ("app.sweep", "app.worker")
+_PUBLISHING_HANDLERS = ("app.publish", "app.deliver")
 
 
 def is_http_function() -> bool:
@@ -115,7 +116,7 @@ def application() -> Application:
 
 
 def _publishing_ports(settings: Settings, clients: ServiceClients) -> PublishingPorts | None:
-    if not settings.events or settings.delivery_queue is None or _Process.create_sink is None:
+    if not settings.events or settings.delivery_queue is None:
         return None
     queue = clients.delivery_queue(settings.delivery_queue, settings.region, _Process.clock)
     return PublishingPorts(queue, _Process.create_sink)
@@ -140,3 +141,5 @@ def warm_up() -> None:
         chat = application()
         if os.environ.get("_HANDLER") in _BACKGROUND_HANDLERS:
             chat.build_privacy()
+        if os.environ.get("_HANDLER") in _PUBLISHING_HANDLERS:
+            chat.build_publishing()

@@ -13,12 +13,15 @@ from chalicelib.aws.dynamodb.publishing import DynamoLags, DynamoProgress
 from chalicelib.aws.dynamodb.stream import StreamedChanges, read_changes
 from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.bootstrap.shared import Shared
-from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, ProgressStore
+from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore
 from chalicelib.core.publishing.attempts import Attempts
 from chalicelib.core.publishing.circuits import Circuits
 from chalicelib.core.publishing.logs import Logs
 from chalicelib.core.publishing.publisher import Publisher
+from chalicelib.core.publishing.sweep import Sweep
 from chalicelib.core.publishing.wake_ups import WakeUps
+from chalicelib.core.publishing.walk import Heartbeat, Walk
+from chalicelib.settings import SettingsError
 
 
 class PublishingServices(NamedTuple):
@@ -27,8 +30,11 @@ class PublishingServices(NamedTuple):
     endpoints: EndpointStore
     cursors: CursorStore
     lags: LagStore
-    progress: ProgressStore
+    circuits: Circuits
     wake_ups: WakeUps
+    walk: Walk
+    heartbeat: Heartbeat
+    sweep: Sweep
     build_publisher: Callable[[], Publisher]
 
     @property
@@ -42,15 +48,36 @@ class PublishingServices(NamedTuple):
         return read_changes(event)
 
 
-def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: PublishingPorts) -> PublishingServices:
-    """Return the services of `core/publishing`. `table` is the name of the conversations table."""
+def publishing_services(
+    shared: Shared, dynamo: Dynamo, table: str, ports: PublishingPorts, stream: str
+) -> PublishingServices:
+    """Return the services of `core/publishing`. `table` is the name of the conversations table.
+
+    `stream` is another text for each stream.
+    """
     endpoints, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
     lags, runtime = DynamoLags(dynamo, table), shared.runtime
     circuits = Circuits(
         endpoints=endpoints, circuits=endpoints, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
     )
 
+    wake_ups = WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime)
+    progress = DynamoProgress(dynamo, table)
+    walk = Walk(
+        conversations=shared.stores.conversations,
+        event_log=shared.stores.event_log,
+        endpoints=endpoints,
+        cursors=cursors,
+        lags=lags,
+        progress=progress,
+        wake_ups=wake_ups,
+        runtime=runtime,
+    )
+    heartbeat = Heartbeat(progress=progress, runtime=runtime, stream=stream)
+
     def build_publisher() -> Publisher:
+        if ports.create_sink is None:
+            raise SettingsError("nothing carries published events to their endpoints")
         return Publisher(
             endpoints=endpoints,
             cursors=cursors,
@@ -73,7 +100,17 @@ def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: Publi
         endpoints=endpoints,
         cursors=cursors,
         lags=lags,
-        progress=DynamoProgress(dynamo, table),
-        wake_ups=WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime),
+        circuits=circuits,
+        wake_ups=wake_ups,
+        walk=walk,
+        heartbeat=heartbeat,
+        sweep=Sweep(
+            endpoints=endpoints,
+            progress=progress,
+            circuits=circuits,
+            walk=walk,
+            heartbeat=heartbeat,
+            runtime=runtime,
+        ),
         build_publisher=functools.cache(build_publisher),
     )

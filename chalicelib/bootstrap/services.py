@@ -203,7 +203,8 @@ class PublishingPorts(NamedTuple):
     """The parts that publishing events needs besides the store."""
 
     queue: DeliveryQueue
-    create_sink: Callable[[], EventSink]
+    create_sink: Callable[[], EventSink] | None
+    """None in a process that makes no attempts."""
 
 
 class Application(NamedTuple):

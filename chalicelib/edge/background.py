@@ -20,7 +20,14 @@ from chalicelib.observability.invocation import invocation
 def run_sweep(seconds: float) -> None:
     """Do the periodic work that is due, for about `seconds`. Raises Internal if it fails."""
     with invocation("sweep"), _errors_as_internal():
-        bootstrap.application().privacy.jobs.sweep(seconds)
+        chat = bootstrap.application()
+        if not chat.settings.events:
+            chat.privacy.jobs.sweep(seconds)
+            return
+        try:
+            chat.privacy.jobs.sweep(seconds * 2 / 3)
+        finally:
+            chat.publishing.sweep.run(seconds / 3)
 
 
 def run_job(messages: Iterable[str], seconds: float) -> None:
@@ -36,10 +43,10 @@ def run_changes(event: Mapping[str, Any]) -> None:
         publishing = bootstrap.application().publishing
         changes = publishing.read_changes(event)
         if changes.unreadable:
-            publishing.progress.request_walk()
+            publishing.walk.request_walk()
         publishing.wake_ups.wake(changes.conversation_ids)
         if changes.heartbeat:
-            publishing.progress.note_beat(changes.heartbeat)
+            publishing.heartbeat.received(changes.heartbeat)
 
 
 def run_delivery(messages: Iterable[str], seconds: float) -> None:
@@ -52,7 +59,7 @@ def run_delivery(messages: Iterable[str], seconds: float) -> None:
         for message in messages:
             endpoint_id, _, conversation_id = message.partition(":")
             if message.startswith("{"):
-                publishing.progress.request_walk()
+                publishing.walk.request_now(seconds)
             elif conversation_id:
                 publishing.publisher.run(endpoint_id, conversation_id, seconds)
             else:
