@@ -47,10 +47,11 @@ PACKAGES = {
     "identity": {"core.kernel", "core.model.actors"},
     "awshttp": set[str](),
     "aws": {"core.kernel", "core.model", "core.ports", "awshttp", "identity"},
+    "webhooks": {"core.kernel", "core.model", "core.ports"},
     "settings": {"core.kernel", "identity"},
     "observability": {"core.kernel", "settings"},
     "edge": {"core", "identity", "observability", "settings", "bootstrap"},
-    "bootstrap": {"core", "identity", "aws", "observability", "settings"},
+    "bootstrap": {"core", "identity", "aws", "webhooks", "observability", "settings"},
 }
 """The packages of the product, and the others that each may import. Nothing imports `app`."""
 

@@ -109,7 +109,7 @@ class Delivery(NamedTuple):
 
 
 class Outcome(Enum):
-    """What became of an attempt."""
+    """The outcome of an attempt."""
 
     ACKNOWLEDGED = "acknowledged"
     FAILED = "failed"
