@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.clock import Clock, SystemClock, rfc3339
+from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.errors import Unavailable
-from chalicelib.core.model.published import TEST, content_of
+from chalicelib.core.model.published import content_of
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Endpoint, Outcome, Secret
 from chalicelib.core.model.webhook_url import parse_webhook_url
 from chalicelib.webhooks.errors import AttemptFailed
@@ -67,19 +67,12 @@ class WebhookSink:
 
     def deliver(self, delivery: Delivery) -> DeliveryResult:
         """Make one attempt. Never raises for anything that the endpoint or the network does."""
-        return self._attempt(delivery.endpoint, delivery.delivery_id, content_of(delivery))
-
-    def test(self, endpoint: Endpoint, delivery_id: str) -> DeliveryResult:
-        """Make an attempt with a test event."""
-        now = rfc3339(int(self._clock.now() * 1000))
-        content = {"type": TEST, "timestamp": now, "data": {"endpoint_id": endpoint.endpoint_id}}
-        return self._attempt(endpoint, delivery_id, content)
-
-    def _attempt(self, endpoint: Endpoint, delivery_id: str, content: Mapping[str, object]) -> DeliveryResult:
+        endpoint = delivery.endpoint
         try:
             deadline = Deadline(self._clock, self._network.timeout)
-            body = json_codec.dumps(content).encode()
-            headers = signature_headers(delivery_id, int(self._clock.now()), body, self._keys(endpoint))
+            body = json_codec.dumps(content_of(delivery)).encode()
+            now = int(self._clock.now())
+            headers = signature_headers(delivery.delivery_id, now, body, self._keys(endpoint))
             answer = self._post(endpoint.url, {**_HEADERS, **headers}, body, deadline)
         except AttemptFailed as failure:
             return DeliveryResult(Outcome.FAILED, str(failure))

@@ -38,6 +38,7 @@ CORE_PACKAGES = {
     "realtime": {"kernel", "model", "protocol", "ports", "log"},
     "conversations": KERNEL_TO_REALTIME,
     "messaging": {*KERNEL_TO_REALTIME, "conversations"},
+    "publishing": {"kernel", "model", "protocol", "ports", "log"},
     "privacy": {*KERNEL_TO_REALTIME, "conversations"},
     "sessions": {*KERNEL_TO_REALTIME, "conversations", "messaging"},
 }

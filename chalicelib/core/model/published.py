@@ -1,27 +1,21 @@
-"""Published events as receivers see them: the id of a delivery, and its content."""
+"""Published events as receivers see them: the content of a delivery."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.core.kernel.ids import url_safe_digest
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.publishing import Delivery
 
 EVENTS = "chat.events"
 """The type of a delivery of events."""
 TEST = "chat.test"
-"""The type of a delivery that a service has requested to test an endpoint. It has no events."""
+"""The type of a delivery that a service has requested to test an endpoint, and of its only event."""
 _THIN_FIELDS = (
     "conversation_id", "sequence_id", "type", "created_at", "message_id", "target", "history_id", "head",
     "participant_id", "erasure_id",
 )  # fmt: skip
 """The fields of thin events: ids, numbers and times."""
-
-
-def delivery_id(history_id: str, conversation_id: str, first: int, last: int) -> str:
-    """Return the id of a delivery: the same for each attempt, and another one for any other range."""
-    return f"dlv_{url_safe_digest(f'{history_id} {conversation_id} {first} {last}', 24)}"
 
 
 def thin(event: Event) -> Event:
@@ -37,11 +31,15 @@ def content_of(delivery: Delivery) -> dict[str, Any]:
 
     Its `timestamp` is that of the newest event, as Standard Webhooks defines it.
     """
+    newest = delivery.events[-1]
+    if newest["type"] == TEST:
+        test = {"delivery_id": delivery.delivery_id, "endpoint_id": delivery.endpoint.endpoint_id}
+        return {"type": TEST, "timestamp": newest["created_at"], "data": test}
     is_thin = delivery.endpoint.is_thin
     events = [thin(event) if is_thin else event for event in delivery.events]
     return {
         "type": EVENTS,
-        "timestamp": delivery.events[-1]["created_at"],
+        "timestamp": newest["created_at"],
         "data": {
             "delivery_id": delivery.delivery_id,
             "history_id": delivery.history_id,

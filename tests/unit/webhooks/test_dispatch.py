@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.core.model.published import content_of, delivery_id
+from chalicelib.core.model.published import content_of
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Outcome
 from chalicelib.webhooks.dispatch import KindSink
 from tests.unit.webhooks.hostile import delivery
@@ -59,12 +59,3 @@ def test_thin_content_has_ids_and_types_only() -> None:
         "message_id": "msg_4",
         "sender": {"participant_id": "alice"},
     }
-
-
-def test_delivery_id_belongs_to_its_range_and_history() -> None:
-    ranges = [("0.t", "conv_1", 1, 2), ("0.t", "conv_1", 1, 3), ("0.t", "conv_1", 12, 3), ("0.t", "conv_11", 2, 3),
-              ("1.t", "conv_1", 1, 2)]  # fmt: skip
-    ids = [delivery_id(*each) for each in ranges]
-    assert len(set(ids)) == len(ids)
-    assert ids == [delivery_id(*each) for each in ranges]
-    assert all("." not in each for each in ids)

@@ -10,8 +10,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.model.published import TEST
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Outcome, Secret
-from chalicelib.webhooks import signing
+from chalicelib.core.model.webhook_secret import new_key, parse_secret, secret_text
 from chalicelib.webhooks.sink import Network, WebhookSink
 from tests.support.fakes import FakeClock
 from tests.unit.webhooks.hostile import KEY, Receiver, delivery, receiver, status
@@ -27,7 +28,7 @@ class Received:
     body: bytes
 
     def verify(self, key: bytes) -> object:
-        return Webhook(signing.secret_text(key)).verify(self.body, self.headers)
+        return Webhook(secret_text(key)).verify(self.body, self.headers)
 
 
 def received(request: bytes) -> Received:
@@ -109,22 +110,23 @@ def test_parameter_that_cannot_be_read_fails_the_attempt(error: Exception) -> No
 
 def test_test_event_is_signed() -> None:
     with receiver(status("202 Accepted")) as server:
-        target: Delivery = delivery(f"http://127.0.0.1:{server.port}/")
-        result = WebhookSink(network=Network(is_local=True)).test(target.endpoint, "dlv_test")
+        events = [{"type": TEST, "created_at": "2026-03-01T09:00:00.000Z"}]
+        target: Delivery = delivery(f"http://127.0.0.1:{server.port}/")._replace(events=events)
+        result = WebhookSink(network=Network(is_local=True)).deliver(target)
         assert result == DeliveryResult(Outcome.ACKNOWLEDGED, "status 202")
         content = received(server.requests[0]).verify(KEY)
-    assert isinstance(content, dict)
-    assert (content["type"], content["data"]) == ("chat.test", {"endpoint_id": "ep_1"})
+    data = {"delivery_id": "dlv_x", "endpoint_id": "ep_1"}
+    assert content == {"type": "chat.test", "timestamp": "2026-03-01T09:00:00.000Z", "data": data}
 
 
 def test_secret_as_text() -> None:
-    key = signing.new_key()
-    assert signing.parse_secret(signing.secret_text(key)) == key
-    assert signing.new_key() != key
+    key = new_key()
+    assert parse_secret(secret_text(key)) == key
+    assert new_key() != key
 
 
 @pytest.mark.parametrize("text", ["", "AAAA", "whsec_", "whsec_AAAA", "whsec_!" + "A" * 43, "whsec_" + "A" * 128])
 def test_invalid_secret_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(ValueError, match="secret must") as caught:
-        signing.parse_secret(text)
+        parse_secret(text)
     assert text == "" or text not in str(caught.value)
