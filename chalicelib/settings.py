@@ -5,6 +5,8 @@
 | `CHAT_CONVERSATIONS_TABLE`  | name of the conversations table                                                |
 | `CHAT_CONNECTIONS_TABLE`    | name of the connections table                                                  |
 | `CHAT_JOB_QUEUE`            | URL of the SQS queue for background jobs; without it, the sweep runs them      |
+| `CHAT_EVENTS`               | `on`: events are published to endpoints (default `off`)                        |
+| `CHAT_DELIVERY_QUEUE`       | URL of the SQS queue for the attempts to publish them                          |
 | `CHAT_RETENTION_DAYS`       | after how many days content expires, 30 to 365; 0 is never (default 0)         |
 | `CHAT_MANAGEMENT_ENDPOINT`  | URL of the WebSocket API's connection management API, including the stage      |
 | `CHAT_JWT_SECRET`           | secret of HS256 tokens, at least 32 bytes (for development)                    |
@@ -69,16 +71,16 @@ class Settings:
     history_id: HistoryId
     allowed_origins: tuple[str, ...] = ("*",)
     job_queue: str | None = None
+    events: bool = False
+    delivery_queue: str | None = None
     retention_days: int = 0
     requires_consent: bool = False
     """Whether each addition by another participant needs acceptance."""
     profiles_by_services: bool = False
     stage: str | None = None
-    """The dimension of the metrics; None: no metrics."""
     fenced: bool = False
     """Whether the tables are being replaced, and must be neither read nor written."""
     deployed: bool = False
-    """Whether the process runs on Lambda."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -97,6 +99,8 @@ class Settings:
                 history_id=_history_id(environment),
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
                 job_queue=environment.get("CHAT_JOB_QUEUE") or None,
+                events=_is_second(environment, "CHAT_EVENTS", "off", "on"),
+                delivery_queue=environment.get("CHAT_DELIVERY_QUEUE") or None,
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
                 requires_consent=_is_second(environment, "CHAT_ADDING", "anyone", "consent"),
                 profiles_by_services=_is_second(environment, "CHAT_PROFILES", "participants", "services"),
@@ -115,9 +119,7 @@ class Settings:
     def checked_secret(self, secret: str) -> str:
         """Return `secret`, from wherever it was read. Raises SettingsError if it is for development only."""
         if self.deployed and secret.startswith(DEVELOPMENT_SECRET_PREFIX):
-            raise SettingsError(
-                "CHAT_JWT_SECRET is the public secret for development: set your own, or CHAT_JWKS_URL"
-            )
+            raise SettingsError("CHAT_JWT_SECRET is the public secret for development: set your own")
         return secret
 
 
@@ -134,8 +136,8 @@ def is_lambda(environment: Mapping[str, str] = os.environ) -> bool:
 
 def known_names() -> list[str]:
     """Return the names of all settings, from the table above."""
-    documented = [line.split("`")[1] for line in (__doc__ or "").splitlines() if line.startswith(f"| `{PREFIX}")]
-    names = [name for name in documented if "<" not in name]
+    rows = [line for line in (__doc__ or "").splitlines() if line.startswith(f"| `{PREFIX}")]
+    names = [name for name in (row.split("`")[1] for row in rows) if "<" not in name]
     names += [f"{SECOND_ISSUER}{name}" for name in _ISSUER_VARIABLES]
     for kind, prefix in ((Limits, "CHAT_LIMIT_"), (Timing, "CHAT_TIME_")):
         names += [f"{prefix}{field.name.upper()}" for field in fields(kind)]
@@ -148,8 +150,7 @@ def reject_misspelt(environment: Mapping[str, str]) -> None:
     Other variables with the prefix may belong to other programs.
     """
     given = [name for name in environment if name.startswith(PREFIX)]
-    known = known_names()
-    for name in sorted(set(given) - set(known)):
+    for name in sorted(set(given) - set(known := known_names())):
         import difflib
 
         if nearest := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
@@ -203,11 +204,10 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _retention(text: str) -> int:
-    if text == "0" or (text.isdecimal() and MIN_RETENTION_DAYS <= int(text) <= MAX_RETENTION_DAYS):
+    low, high = MIN_RETENTION_DAYS, MAX_RETENTION_DAYS
+    if text == "0" or (text.isdecimal() and low <= int(text) <= high):
         return int(text)
-    raise SettingsError(
-        f"CHAT_RETENTION_DAYS must be 0 (never), or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
-    )
+    raise SettingsError(f"CHAT_RETENTION_DAYS must be 0 (never), or {low} to {high} days")
 
 
 def _names(text: str) -> tuple[str, ...]:

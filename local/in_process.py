@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.aws import clients
 from chalicelib.aws.api_gateway import ApiGatewayPoster
-from chalicelib.aws.sqs import SqsJobQueue
+from chalicelib.aws.sqs import SqsDeliveryQueue, SqsJobQueue
 from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
@@ -43,3 +43,8 @@ class InProcessClients:
         """Return the product's job queue on the embedded queues."""
         del region, clock
         return SqsJobQueue(lambda: QueueService(self._queues), url)
+
+    def delivery_queue(self, url: str, region: str, clock: Clock) -> SqsDeliveryQueue:
+        """Return the product's queue of attempts on the embedded queues."""
+        del region, clock
+        return SqsDeliveryQueue(lambda: QueueService(self._queues), url)

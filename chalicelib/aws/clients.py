@@ -56,12 +56,17 @@ def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> ApiG
 
 def job_queue(url: str, region: str, clock: Clock) -> sqs.SqsJobQueue:
     """Return the job queue at `url`; requests go to SQS, or to `AWS_ENDPOINT_URL_SQS`."""
+    return sqs.SqsJobQueue(functools.partial(_sqs, region, clock), url)
 
-    def create_service() -> AwsJsonClient:
-        endpoint, credentials = _endpoint("sqs", region), _credentials()
-        return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
 
-    return sqs.SqsJobQueue(create_service, url)
+def delivery_queue(url: str, region: str, clock: Clock) -> sqs.SqsDeliveryQueue:
+    """Return the queue of attempts to publish events at `url`."""
+    return sqs.SqsDeliveryQueue(functools.partial(_sqs, region, clock), url)
+
+
+def _sqs(region: str, clock: Clock) -> AwsJsonClient:
+    endpoint, credentials = _endpoint("sqs", region), _credentials()
+    return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
 
 
 def event_bus(stage: str, region: str, clock: Clock) -> eventbridge.EventBridgeSink:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.bootstrap.services import Application
+from chalicelib.bootstrap.services import Application, PublishingPorts
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.bootstrap.wiring import build
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -18,9 +18,10 @@ from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.validation import Request
 from chalicelib.identity.model import Identity
 from chalicelib.observability import context
-from chalicelib.settings import current_settings, is_lambda
+from chalicelib.settings import Settings, current_settings, is_lambda
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.publishing import DeliveryQueue, EventSink
     from chalicelib.core.ports.revocations import RevocationStore
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
@@ -44,9 +45,13 @@ class ServiceClients(Protocol):
     def job_queue(self, url: str, region: str, clock: Clock) -> JobQueue:
         """Return the job queue at `url`."""
 
+    def delivery_queue(self, url: str, region: str, clock: Clock) -> DeliveryQueue:
+        """Return the queue of attempts to publish events at `url`."""
+
 
 class _Process:
     clients: ServiceClients | None = None
+    create_sink: Callable[[], EventSink] | None = None
     clock: Clock = SystemClock()
 
 
@@ -56,6 +61,11 @@ def use_clients(clients: ServiceClients | None) -> None:
     For a process that runs a service itself and calls it without HTTP. The application must not be built yet.
     """
     _Process.clients = clients
+
+
+def use_sink(create_sink: Callable[[], EventSink]) -> None:
+    """Set what carries published events to their endpoints. The application must not be built yet."""
+    _Process.create_sink = create_sink
 
 
 def use_clock(clock: Clock) -> None:
@@ -98,9 +108,17 @@ def application() -> Application:
         dynamo_client=store,
         poster=clients.poster(settings.management_endpoint, settings.region, clock, observer),
         queue=None if queue_url is None else clients.job_queue(queue_url, settings.region, clock),
+        publishing=_publishing_ports(settings, clients),
         clock=clock,
         observer=observer,
     )
+
+
+def _publishing_ports(settings: Settings, clients: ServiceClients) -> PublishingPorts | None:
+    if not settings.events or settings.delivery_queue is None or _Process.create_sink is None:
+        return None
+    queue = clients.delivery_queue(settings.delivery_queue, settings.region, _Process.clock)
+    return PublishingPorts(queue, _Process.create_sink)
 
 
 def _fenced_store() -> Any:

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.bootstrap import groups
-from chalicelib.bootstrap.services import Application, ConsentStores, RealtimeServices, Stores
+from chalicelib.bootstrap.services import Application, ConsentStores, PublishingPorts, RealtimeServices, Stores
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -17,12 +17,13 @@ from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.observability import context
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
     from chalicelib.bootstrap.backend import BackendServices
     from chalicelib.bootstrap.privacy import PrivacyServices
+    from chalicelib.bootstrap.publishing import PublishingServices
     from chalicelib.bootstrap.services import ConversationServices
     from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
@@ -35,13 +36,14 @@ def build(
     dynamo_client: Any,
     poster: ConnectionPoster,
     queue: JobQueue | None = None,
+    publishing: PublishingPorts | None = None,
     clock: Clock | None = None,
     gather: Gather = run_parallel,
     observer: Observer | None = None,
 ) -> Application:
     """Build an application on a DynamoDB client, a poster, and a queue for background jobs.
 
-    Without a queue, the sweep does all background work.
+    Without a queue, the sweep does all background work. `publishing` is needed to publish events.
     """
     from chalicelib.aws.dynamodb.dynamo import Dynamo
 
@@ -75,7 +77,18 @@ def build(
         sessions=groups.session_services(shared, conversations, messaging, verify),
         build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations)),
         build_backend=functools.cache(lambda: _backend(settings, dynamo, shared)),
+        build_publishing=functools.cache(lambda: _publishing(settings, dynamo, shared, publishing)),
     )
+
+
+def _publishing(
+    settings: Settings, dynamo: Dynamo, shared: Shared, ports: PublishingPorts | None
+) -> PublishingServices:
+    from chalicelib.bootstrap.publishing import publishing_services
+
+    if not settings.events or ports is None:
+        raise SettingsError("CHAT_EVENTS must be on, and CHAT_DELIVERY_QUEUE set, to publish events")
+    return publishing_services(shared, dynamo, settings.conversations_table, ports)
 
 
 def _backend(settings: Settings, dynamo: Dynamo, shared: Shared) -> BackendServices:

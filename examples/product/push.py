@@ -1,12 +1,13 @@
 """Web Push to the members of a conversation when a message arrives by the webhook.
 
-The page stores its subscription (`PushSubscription.toJSON()`) at the product. The service worker decides whether it
-shows a notification: it does not while a window with the conversation is visible. `pip install pywebpush` for the
-real sender; a deployment without it sends nothing.
+The page stores its subscription (`PushSubscription.toJSON()`) at the product. The service worker decides whether
+it shows a notification: it does not while a window with the conversation is visible. `pip install pywebpush` for
+the real sender; a deployment without it sends nothing.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -22,14 +23,16 @@ Send = Callable[[dict[str, Any], str], bool]
 def pywebpush_sender(vapid_key: str, contact: str) -> Send | None:
     """Return a sender that signs with a VAPID key (RFC 8292), None if the package is not installed."""
     try:
-        from pywebpush import WebPushException, webpush  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        pywebpush = importlib.import_module("pywebpush")
     except ImportError:
         return None
 
     def send(subscription: dict[str, Any], text: str) -> bool:
         try:
-            webpush(subscription, text, vapid_private_key=vapid_key, vapid_claims={"sub": contact}, ttl=3600)
-        except WebPushException as error:
+            pywebpush.webpush(
+                subscription, text, vapid_private_key=vapid_key, vapid_claims={"sub": contact}, ttl=3600
+            )
+        except pywebpush.WebPushException as error:
             return error.response is None or error.response.status_code not in (404, 410)
         return True
 
@@ -45,7 +48,8 @@ class WebPush:
         self._database = sqlite3.connect(path, check_same_thread=False)
         with self._lock, self._database:
             self._database.execute(
-                "CREATE TABLE IF NOT EXISTS subscriptions (endpoint TEXT PRIMARY KEY, user_id TEXT, subscription TEXT)"
+                "CREATE TABLE IF NOT EXISTS subscriptions"
+                " (endpoint TEXT PRIMARY KEY, user_id TEXT, subscription TEXT)"
             )
 
     def close(self) -> None:

@@ -159,8 +159,10 @@ def test_copy_equals_the_log_after_repeats_and_lost_deliveries(mirror: Mirror, l
     for number in range(200):
         target = rng.choice([0, *(found for found, text in expected.items() if text is not None)])
         kind = rng.choice(["message", "message_edited", "message_deleted"]) if target else "message"
-        fields = {} if kind == "message_deleted" else {"content": str(number)}
-        event = log.append(kind, **fields, **({"target": target} if kind != "message" else {}))
+        fields: dict[str, Any] = {} if kind == "message_deleted" else {"content": str(number)}
+        if kind != "message":
+            fields["target"] = target
+        event = log.append(kind, **fields)
         expected[event["sequence_id"] if kind == "message" else target] = fields.get("content")
     position = 0
     while position < len(log.events):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.bootstrap import Application, build
+from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.core.model.actors import ParticipantType, Principal, Role
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
@@ -37,6 +38,7 @@ class AppHarness:
         *,
         queue: FakeJobQueue | None = None,
         engine: Callable[..., MemoryEngine] = MemoryEngine,
+        publishing: PublishingPorts | None = None,
     ) -> None:
         """`environment` changes settings. Without a queue the application has none. `engine` takes the tables."""
         self.clock, self.gather, self.poster = FakeClock(), InterleavingGather(), FakePoster()
@@ -47,6 +49,7 @@ class AppHarness:
             dynamo_client=self.store,
             poster=self.poster,
             queue=queue,
+            publishing=publishing,
             clock=self.clock,
             gather=self.gather,
             observer=self.observer,

@@ -50,6 +50,8 @@ class Endpoint(NamedTuple):
     """Consecutive failures over all conversations."""
     probe_at: int = 0
     """Of an open circuit breaker: when the next probe is due, in milliseconds since the epoch."""
+    succeeded_at: int = 0
+    """When a delivery was last acknowledged, to about a minute, in milliseconds since the epoch."""
     version: int = 0
     """Increases with each write."""
 
@@ -70,7 +72,7 @@ class InFlight(NamedTuple):
     first: int
     last: int
     previous: int
-    """The last sequence id that was sent to the endpoint before; 0: none."""
+    """The last sequence id that the endpoint acknowledged before; 0: none."""
 
 
 class Cursor(NamedTuple):
@@ -96,7 +98,29 @@ class Cursor(NamedTuple):
     parked_at: int = 0
     """When it was parked after too many failures; 0: it is not."""
     history_id: str = ""
-    """The history that `position` belongs to."""
+    """The history that `position` belongs to; empty until the first read of the log."""
+    check_at: int = 0
+    """Up to then a message of the queue is under way, so that another one is not needed."""
+    is_noted: bool = False
+    """Whether there is a lag note, which the holder of the lease deletes when nothing is left to publish."""
+
+
+class WalkProgress(NamedTuple):
+    """The progress of the walk of all conversations."""
+
+    requested: int = 0
+    """Counts the requests."""
+    covered: int = 0
+    """The count of requests at the start of the last walk that is complete."""
+    covers: int = 0
+    """The count of requests at the start of the walk in progress."""
+    position: str = ""
+    """The conversation up to which the walk in progress has come; empty: none is in progress."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is a walk to begin or to continue."""
+        return self.requested > self.covered
 
 
 class Delivery(NamedTuple):
@@ -114,7 +138,7 @@ class Delivery(NamedTuple):
 
 
 class Outcome(Enum):
-    """The outcome of an attempt."""
+    """The result of an attempt."""
 
     ACKNOWLEDGED = "acknowledged"
     FAILED = "failed"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chalicelib.core.model.events import Event
-from chalicelib.core.model.publishing import Cursor, Delivery, DeliveryResult, Endpoint, InFlight
+from chalicelib.core.model.publishing import Cursor, Delivery, DeliveryResult, Endpoint, InFlight, WalkProgress
 
 
 class EndpointStore(Protocol):
@@ -23,12 +23,41 @@ class EndpointStore(Protocol):
     def save(self, endpoint: Endpoint) -> bool:
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`.
 
-        Version 0 is a new endpoint.
+        Version 0 is a new endpoint. The state of its circuit breaker is left as it is; disabling an endpoint
+        ends it. Saving an enabled endpoint requests a walk, so that missed events are published.
         """
         ...
 
     def delete(self, endpoint_id: str) -> None:
-        """Delete an endpoint. Its cursors are deleted by the sweep."""
+        """Delete an endpoint, and request a walk, which deletes its cursors and lag notes."""
+        ...
+
+
+class CircuitStore(Protocol):
+    """The state of the circuit breakers of endpoints, and the slots of their concurrent attempts."""
+
+    def note_success(self, endpoint_id: str, now: int) -> bool:
+        """Count no failures any more; return whether this closed the circuit breaker."""
+        ...
+
+    def note_failure(self, endpoint_id: str) -> Endpoint | None:
+        """Count a failure; return the endpoint as written, None if it does not exist."""
+        ...
+
+    def open(self, endpoint_id: str, now: int, probe_at: int) -> bool:
+        """Open the circuit breaker; return False if it is open, or if there are no failures to open it for."""
+        ...
+
+    def claim_probe(self, endpoint: Endpoint, probe_at: int) -> bool:
+        """Move the next probe from `endpoint.probe_at` to `probe_at`; return False if another process did."""
+        ...
+
+    def take_slot(self, endpoint_id: str, slot: int, holder: str, now: int, until: int) -> bool:
+        """Take one of the slots until a time; return False while it is held by another."""
+        ...
+
+    def free_slot(self, endpoint_id: str, slot: int, holder: str) -> None:
+        """Give a slot back."""
         ...
 
 
@@ -39,8 +68,15 @@ class CursorStore(Protocol):
         """Count a wake-up; creates the cursor if it is missing."""
         ...
 
+    def cursor(self, conversation_id: str, endpoint_id: str) -> Cursor | None:
+        """Return a cursor."""
+        ...
+
     def acquire(self, conversation_id: str, endpoint_id: str, lease: str, now: int, until: int) -> Cursor | None:
-        """Take the lease and return the cursor as written, or None while it is held by another."""
+        """Take the lease, or extend it, and return the cursor as written.
+
+        Returns None while it is held by another, before `retry_at`, and if it is parked or does not exist.
+        """
         ...
 
     def note_in_flight(self, cursor: Cursor, in_flight: InFlight) -> bool:
@@ -48,15 +84,36 @@ class CursorStore(Protocol):
         ...
 
     def advance(self, cursor: Cursor, position: int, sent: int) -> bool:
-        """Move on, with nothing in flight and no failures; return False if the lease or the position changed."""
+        """Move on in `cursor.history_id`, with nothing in flight and no failures.
+
+        Returns False if the lease or the position changed.
+        """
         ...
 
     def note_failure(self, cursor: Cursor, *, failures: int, retry_at: int, parked_at: int) -> bool:
-        """Store the outcome of a failed attempt, and release the lease; return False if it was lost."""
+        """Store the outcome of a failed attempt, and release the lease; return False if it was lost.
+
+        `failing_since`, `check_at` and `is_noted` are stored as `cursor` has them.
+        """
+        ...
+
+    def note_check(self, conversation_id: str, endpoint_id: str, check_at: int) -> None:
+        """Store up to when a message of the queue is under way; no-op if the cursor does not exist."""
+        ...
+
+    def mark_noted(self, conversation_id: str, endpoint_id: str) -> None:
+        """Store that there is a lag note; no-op if the cursor does not exist."""
         ...
 
     def release(self, cursor: Cursor) -> bool:
-        """Release the lease if no wake-up came since `cursor` was read; return False otherwise: read again."""
+        """Release the lease if no wake-up came since `cursor` was read; return False otherwise: read again.
+
+        Of a cursor that `is_noted`, the lag note was deleted before.
+        """
+        ...
+
+    def give_up(self, cursor: Cursor) -> None:
+        """Release the lease with work left; no-op if it was lost."""
         ...
 
     def resume(self, conversation_id: str, endpoint_id: str) -> None:
@@ -69,6 +126,10 @@ class CursorStore(Protocol):
 
     def delete(self, conversation_id: str) -> None:
         """Delete the cursors of a conversation."""
+        ...
+
+    def forget(self, conversation_id: str, endpoint_id: str) -> None:
+        """Delete one cursor."""
         ...
 
 
@@ -88,8 +149,36 @@ class LagStore(Protocol):
         ...
 
 
+class ProgressStore(Protocol):
+    """The progress of the walk, and the heartbeat of the stream."""
+
+    def request_walk(self) -> None:
+        """Request a walk of all conversations; one that is running is followed by another one."""
+        ...
+
+    def walk(self) -> WalkProgress:
+        """Return the progress of the walk."""
+        ...
+
+    def save_walk(self, progress: WalkProgress, position: str, covers: int) -> bool:
+        """Store a new position; return False if another process has moved it from `progress.position`."""
+        ...
+
+    def beat(self, now: int) -> None:
+        """Write a row that comes back through the stream (milliseconds since the epoch)."""
+        ...
+
+    def note_beat(self, time: int) -> None:
+        """Store that the row of this time came back; never moves backwards."""
+        ...
+
+    def last_beat(self) -> int:
+        """Return the time of the newest row that came back, 0 if none did."""
+        ...
+
+
 class DeploymentLogStore(Protocol):
-    """The deployment log: events that belong to no conversation, with a sequence of their own.
+    """The deployment log: events that belong to no conversation, with a separate sequence.
 
     An entry is first queued, in the transaction of the change that it describes, so that it costs that change no
     conflict; `append` then gives it its sequence id.
