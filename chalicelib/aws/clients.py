@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.aws import sqs
+from chalicelib.aws import eventbridge, sqs
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.aws.dynamodb import client
 from chalicelib.awshttp import AwsJsonClient, Credentials, TlsContext
@@ -67,6 +67,19 @@ def delivery_queue(url: str, region: str, clock: Clock) -> sqs.SqsDeliveryQueue:
 def _sqs(region: str, clock: Clock) -> AwsJsonClient:
     endpoint, credentials = _endpoint("sqs", region), _credentials()
     return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
+
+
+def event_bus(stage: str, region: str, clock: Clock) -> eventbridge.EventBridgeSink:
+    """Return the sink of EventBridge; requests go to it, or to `AWS_ENDPOINT_URL_EVENTS`."""
+
+    def create_service() -> AwsJsonClient:
+        endpoint, credentials = _endpoint("events", region), _credentials()
+        target = eventbridge.TARGET
+        return AwsJsonClient(
+            endpoint, "events", target, region, credentials, clock, _tls(), json_version=eventbridge.JSON_VERSION
+        )
+
+    return eventbridge.EventBridgeSink(create_service, stage)
 
 
 def _endpoint(service: str, region: str) -> str:

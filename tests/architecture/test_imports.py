@@ -38,8 +38,8 @@ CORE_PACKAGES = {
     "realtime": {"kernel", "model", "protocol", "ports", "log"},
     "conversations": KERNEL_TO_REALTIME,
     "messaging": {*KERNEL_TO_REALTIME, "conversations"},
+    "publishing": {"kernel", "model", "protocol", "ports", "log"},
     "privacy": {*KERNEL_TO_REALTIME, "conversations"},
-    "publishing": {"kernel", "model", "ports", "log"},
     "sessions": {*KERNEL_TO_REALTIME, "conversations", "messaging"},
 }
 """The packages of the core, and the other packages of the core that each may import."""
@@ -48,10 +48,11 @@ PACKAGES = {
     "identity": {"core.kernel", "core.model.actors"},
     "awshttp": set[str](),
     "aws": {"core.kernel", "core.model", "core.ports", "awshttp", "identity"},
+    "webhooks": {"core.kernel", "core.model", "core.ports"},
     "settings": {"core.kernel", "identity"},
     "observability": {"core.kernel", "settings"},
     "edge": {"core", "identity", "observability", "settings", "bootstrap"},
-    "bootstrap": {"core", "identity", "aws", "observability", "settings"},
+    "bootstrap": {"core", "identity", "aws", "webhooks", "observability", "settings"},
 }
 """The packages of the product, and the others that each may import. Nothing imports `app`."""
 

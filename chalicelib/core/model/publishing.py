@@ -60,6 +60,11 @@ class Endpoint(NamedTuple):
         """Whether events are published to it."""
         return not self.disabled_at
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether it is one of the settings, and no service created it."""
+        return self.kind == "eventbridge" or self.secret_parameter is not None
+
 
 class InFlight(NamedTuple):
     """The range of the delivery that is being attempted. It stays until it is acknowledged."""

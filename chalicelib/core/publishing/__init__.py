@@ -3,5 +3,5 @@
 The log is the queue. A wake-up only says where to look, and a cursor says from where on; so nothing depends on
 the order, the number or the arrival of wake-ups.
 
-May import: kernel, model, ports, log.
+May import: kernel, model, protocol, ports, log.
 """
