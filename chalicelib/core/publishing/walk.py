@@ -50,10 +50,10 @@ class Walk:
         self._progress.request_walk()
 
     def request_now(self, seconds: float) -> None:
-        """Request a walk and run it, unless one is due already: then the process that runs it runs this one, too."""
-        is_due = self._progress.walk().is_due
+        """Request a walk, and begin it unless one is in progress: that is followed by this one."""
+        is_running = bool(self._progress.walk().position)
         self._progress.request_walk()
-        if not is_due:
+        if not is_running:
             self.resume(seconds)
 
     def resume(self, seconds: float) -> None:
