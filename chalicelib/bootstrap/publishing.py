@@ -15,9 +15,12 @@ from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore
 from chalicelib.core.publishing.attempts import Attempts
 from chalicelib.core.publishing.circuits import Circuits
+from chalicelib.core.publishing.configured import ConfiguredEndpoints, parse_endpoints
 from chalicelib.core.publishing.logs import Logs
 from chalicelib.core.publishing.publisher import Publisher
+from chalicelib.core.publishing.registry import Registry
 from chalicelib.core.publishing.wake_ups import WakeUps
+from chalicelib.settings import Settings, SettingsError
 
 
 class PublishingServices(NamedTuple):
@@ -28,19 +31,34 @@ class PublishingServices(NamedTuple):
     lags: LagStore
     wake_ups: WakeUps
     build_publisher: Callable[[], Publisher]
+    build_registry: Callable[[], Registry]
 
     @property
     def publisher(self) -> Publisher:
         """Return the service that publishes conversations."""
         return self.build_publisher()
 
+    @property
+    def registry(self) -> Registry:
+        """Return the endpoints, as services manage them."""
+        return self.build_registry()
 
-def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: PublishingPorts) -> PublishingServices:
-    """Return the services of `core/publishing`. `table` is the name of the conversations table."""
-    endpoints, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
+
+def publishing_services(
+    shared: Shared, dynamo: Dynamo, settings: Settings, ports: PublishingPorts
+) -> PublishingServices:
+    """Return the services of `core/publishing`. Raises SettingsError."""
+    try:
+        configured = parse_endpoints(settings.endpoints, local=settings.webhooks_local)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    table = settings.conversations_table
+    stored, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
     lags, runtime = DynamoLags(dynamo, table), shared.runtime
+    endpoints = ConfiguredEndpoints(stored, configured, runtime.clock)
+    create_sink = functools.cache(ports.create_sink)
     circuits = Circuits(
-        endpoints=endpoints, circuits=endpoints, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
+        endpoints=endpoints, circuits=stored, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
     )
 
     def build_publisher() -> Publisher:
@@ -54,12 +72,23 @@ def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: Publi
                 cursors=cursors,
                 lags=lags,
                 circuits=circuits,
-                sink=ports.create_sink(),
+                sink=create_sink(),
                 queue=ports.queue,
                 runtime=runtime,
             ),
             queue=ports.queue,
             runtime=runtime,
+        )
+
+    def build_registry() -> Registry:
+        return Registry(
+            endpoints=endpoints,
+            cursors=cursors,
+            lags=lags,
+            queue=ports.queue,
+            sink=create_sink(),
+            runtime=runtime,
+            allows_local=settings.webhooks_local,
         )
 
     return PublishingServices(
@@ -68,4 +97,5 @@ def publishing_services(shared: Shared, dynamo: Dynamo, table: str, ports: Publi
         lags=lags,
         wake_ups=WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime),
         build_publisher=functools.cache(build_publisher),
+        build_registry=functools.cache(build_registry),
     )

@@ -88,7 +88,7 @@ def _publishing(
 
     if not settings.events or ports is None:
         raise SettingsError("CHAT_EVENTS must be on, and CHAT_DELIVERY_QUEUE set, to publish events")
-    return publishing_services(shared, dynamo, settings.conversations_table, ports)
+    return publishing_services(shared, dynamo, settings, ports)
 
 
 def _backend(settings: Settings, dynamo: Dynamo, shared: Shared) -> BackendServices:
