@@ -65,7 +65,10 @@ def use_clients(clients: ServiceClients | None) -> None:
 
 
 def use_sink(create_sink: Callable[[], EventSink]) -> None:
-    """Set what carries published events to their endpoints. The application must not be built yet."""
+    """Set what carries published events to their endpoints, if not `bootstrap.sinks`.
+
+    The application must not be built yet.
+    """
     _Process.create_sink = create_sink
 
 
@@ -118,8 +121,15 @@ def application() -> Application:
 def _publishing_ports(settings: Settings, clients: ServiceClients) -> PublishingPorts | None:
     if not settings.events or settings.delivery_queue is None:
         return None
-    queue = clients.delivery_queue(settings.delivery_queue, settings.region, _Process.clock)
-    return PublishingPorts(queue, _Process.create_sink)
+    clock = _Process.clock
+
+    def create_sink() -> EventSink:
+        from chalicelib.bootstrap.sinks import event_sink
+
+        return event_sink(settings, clock)
+
+    queue = clients.delivery_queue(settings.delivery_queue, settings.region, clock)
+    return PublishingPorts(queue, _Process.create_sink or create_sink)
 
 
 def _fenced_store() -> Any:

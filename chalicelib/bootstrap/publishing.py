@@ -17,14 +17,16 @@ from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, PurgeGate
 from chalicelib.core.publishing.attempts import Attempts
 from chalicelib.core.publishing.circuits import Circuits
+from chalicelib.core.publishing.configured import ConfiguredEndpoints, parse_endpoints
 from chalicelib.core.publishing.deployment_log import open_deployment_log
 from chalicelib.core.publishing.logs import Logs
 from chalicelib.core.publishing.publisher import Publisher
 from chalicelib.core.publishing.purge_gate import DeferringPurgeGate
+from chalicelib.core.publishing.registry import Registry
 from chalicelib.core.publishing.sweep import Sweep
 from chalicelib.core.publishing.wake_ups import WakeUps
 from chalicelib.core.publishing.walk import Heartbeat, Walk
-from chalicelib.settings import SettingsError
+from chalicelib.settings import Settings, SettingsError
 
 
 class PublishingServices(NamedTuple):
@@ -40,11 +42,17 @@ class PublishingServices(NamedTuple):
     sweep: Sweep
     purge_gate: PurgeGate
     build_publisher: Callable[[], Publisher]
+    build_registry: Callable[[], Registry]
 
     @property
     def publisher(self) -> Publisher:
         """Return the service that publishes conversations."""
         return self.build_publisher()
+
+    @property
+    def registry(self) -> Registry:
+        """Return the endpoints, as services manage them."""
+        return self.build_registry()
 
     @staticmethod
     def read_changes(event: Mapping[str, Any]) -> StreamedChanges:
@@ -53,16 +61,20 @@ class PublishingServices(NamedTuple):
 
 
 def publishing_services(
-    shared: Shared, dynamo: Dynamo, table: str, ports: PublishingPorts, stream: str
+    shared: Shared, dynamo: Dynamo, settings: Settings, ports: PublishingPorts
 ) -> PublishingServices:
-    """Return the services of `core/publishing`. `table` is the name of the conversations table.
-
-    `stream` is another text for each stream.
-    """
-    endpoints, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
+    """Return the services of `core/publishing`. Raises SettingsError."""
+    try:
+        configured = parse_endpoints(settings.endpoints, local=settings.webhooks_local)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    table = settings.conversations_table
+    stored, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
     lags, runtime = DynamoLags(dynamo, table), shared.runtime
+    endpoints = ConfiguredEndpoints(stored, configured, runtime.clock)
+    create_sink = functools.cache(ports.create_sink)
     circuits = Circuits(
-        endpoints=endpoints, circuits=endpoints, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
+        endpoints=endpoints, circuits=stored, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
     )
 
     wake_ups = WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime)
@@ -77,11 +89,10 @@ def publishing_services(
         wake_ups=wake_ups,
         runtime=runtime,
     )
-    heartbeat = Heartbeat(progress=progress, runtime=runtime, stream=stream)
+    # The queue is created and deleted together with the stream, and its name is generated (`infra/template`).
+    heartbeat = Heartbeat(progress=progress, runtime=runtime, stream=settings.delivery_queue or "")
 
     def build_publisher() -> Publisher:
-        if ports.create_sink is None:
-            raise SettingsError("nothing carries published events to their endpoints")
         return Publisher(
             endpoints=endpoints,
             cursors=cursors,
@@ -99,12 +110,23 @@ def publishing_services(
                 cursors=cursors,
                 lags=lags,
                 circuits=circuits,
-                sink=ports.create_sink(),
+                sink=create_sink(),
                 queue=ports.queue,
                 runtime=runtime,
             ),
             queue=ports.queue,
             runtime=runtime,
+        )
+
+    def build_registry() -> Registry:
+        return Registry(
+            endpoints=endpoints,
+            cursors=cursors,
+            lags=lags,
+            queue=ports.queue,
+            sink=create_sink(),
+            runtime=runtime,
+            allows_local=settings.webhooks_local,
         )
 
     return PublishingServices(
@@ -131,4 +153,5 @@ def publishing_services(
             runtime=runtime,
         ),
         build_publisher=functools.cache(build_publisher),
+        build_registry=functools.cache(build_registry),
     )

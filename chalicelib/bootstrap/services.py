@@ -203,8 +203,7 @@ class PublishingPorts(NamedTuple):
     """The parts that publishing events needs besides the store."""
 
     queue: DeliveryQueue
-    create_sink: Callable[[], EventSink] | None
-    """None in a process that makes no attempts."""
+    create_sink: Callable[[], EventSink]
 
 
 class Application(NamedTuple):

@@ -108,9 +108,7 @@ def _publishing(
 
     if not settings.events or ports is None:
         raise SettingsError("CHAT_EVENTS must be on, and CHAT_DELIVERY_QUEUE set, to publish events")
-    # The queue is created and deleted together with the stream, and its name is generated (`infra/template`).
-    stream = settings.delivery_queue or ""
-    return publishing_services(shared, dynamo, settings.conversations_table, ports, stream)
+    return publishing_services(shared, dynamo, settings, ports)
 
 
 def _backend(settings: Settings, dynamo: Dynamo, shared: Shared, entries: Entries) -> BackendServices:

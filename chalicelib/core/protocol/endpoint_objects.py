@@ -103,7 +103,7 @@ class Resumption(TypedDict):
     """The `after` of the next request, if there are more."""
 
 
-class TestOutcome(TypedDict):
+class EndpointTest(TypedDict):
     """The outcome of a test event."""
 
     outcome: Annotated[Literal["acknowledged", "failed", "gone"], example("acknowledged")]

@@ -12,13 +12,13 @@ from chalicelib.core.model.webhook_url import MAX_URL_CHARACTERS
 from chalicelib.core.protocol.field_rules import not_null
 from chalicelib.core.protocol.validation import Request
 
-MAX_TYPES = 50
+MAX_TYPES = 30
 MAX_OVERLAP = 7 * 24 * 3600
 DEFAULT_OVERLAP = 24 * 3600
 
-EventType = Annotated[str, Field(pattern="^[a-z][a-z_]{0,63}$", examples=["message"])]
+EventType = Annotated[str, Field(pattern="^[a-z][a-z_]{0,39}$", examples=["message"])]
 EventTypes = Annotated[list[EventType], Field(max_length=MAX_TYPES)]
-Description = Annotated[str, Field(max_length=500, pattern="^[ -~]*$", examples=["Search index"])]
+Description = Annotated[str, Field(max_length=200, pattern="^[ -~]*$", examples=["Search index"])]
 
 
 class CreateEndpoint(Request):

@@ -181,7 +181,7 @@ class Registry:
     # ---- attempts --------------------------------------------------------------------------------------
 
     def resume(self, endpoint_id: str, request: ResumeEndpoint) -> dict[str, Any]:
-        """Attempt again at once what was parked or put off. Raises NotFound, ValidationFailed, Unavailable."""
+        """Attempt parked conversations, or all that lag, at once. Raises NotFound, ValidationFailed."""
         self._get(endpoint_id)
         for name in ("conversation_id", "after"):
             value = getattr(request, name)

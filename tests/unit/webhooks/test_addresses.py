@@ -100,7 +100,7 @@ def test_url_is_allowed(url: str, host: str, target: str) -> None:
         ("https://-a.example.com/", "public host"),
         ("https://hooks%2eexample.com/", "public host"),
         (f"https://{'a.' * 130}com/", "public host"),
-        (f"https://hooks.example.com/{'a' * 2_000}", "characters"),
+        (f"https://hooks.example.com/{'a' * 1_000}", "characters"),
     ],
 )
 def test_url_is_refused_with_the_rule(url: str, rule: str) -> None:
