@@ -22,8 +22,10 @@ from infra.template.queue import MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT_FACTOR, q
 PUBLISH, DELIVER = EVENT_FUNCTIONS
 QUEUE, DEAD_LETTERS = "DeliveryQueue", "DeliveryDeadLetterQueue"
 STREAM = {"Fn::GetAtt": ["ConversationsTable", "StreamArn"]}
-SENDERS = ("sweep",)
+SENDERS = ("api", "sweep")
 """The functions besides these that send deliveries to the queue."""
+SENDING = ("api", "deliver")
+"""The functions that send requests to endpoints: a service can test one."""
 BATCH = 100
 ATTEMPTS = 20
 """Attempts with a batch, which is bisected, before a walk takes its place: a record that always fails must not
@@ -99,14 +101,19 @@ def connect(template: Json, stage: Stage) -> None:
     _connect_queue(template, settings)
     for sender in (function for function in FUNCTIONS if function.name in SENDERS):
         _grant(template, sender.role, "EnqueueDeliveries", "sqs:SendMessage", arn(QUEUE))
-    if settings.buses:
-        prefix = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/"
-        buses = (sub(prefix + name) for name in settings.buses)
-        _grant(template, DELIVER.role, "PutEvents", "events:PutEvents", *buses)
-    if settings.secret_parameters:
-        prefix = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
-        names = (sub(prefix + name) for name in settings.secret_parameters)
-        _grant(template, DELIVER.role, "ReadEndpointSecrets", "ssm:GetParameter", *names)
+    buses = [endpoint.url for endpoint in stage.endpoints if endpoint.kind == "eventbridge"]
+    parameters = [endpoint.secret_parameter for endpoint in stage.endpoints if endpoint.secret_parameter]
+    for role in (function.role for function in (*FUNCTIONS, DELIVER) if function.name in SENDING):
+        if buses:
+            _grant(template, role, "PutEvents", "events:PutEvents", *map(_bus_arn, sorted(set(buses))))
+        if parameters:
+            _grant(
+                template,
+                role,
+                "ReadEndpointSecrets",
+                "ssm:GetParameter",
+                *map(_parameter_arn, sorted(set(parameters))),
+            )
 
 
 def _connect_stream(template: Json) -> None:
@@ -143,3 +150,12 @@ def _grant(template: Json, role: str, sid: str, action: str, *resources: Json) -
     resource = resources[0] if len(resources) == 1 else list(resources)
     statement = {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resource}
     policy["PolicyDocument"]["Statement"].append(statement)
+
+
+def _bus_arn(bus: str) -> Json:
+    here = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/"
+    return sub(bus if bus.startswith("arn:") else here + bus)
+
+
+def _parameter_arn(name: str) -> Json:
+    return sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + name)

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
-from infra.template.events import SENDERS
+from infra.template.events import SENDERS, SENDING
 from infra.template.names import EVENT_FUNCTIONS, FUNCTIONS
+from tests.infra.every_option import BUS
 from tests.infra.test_policies import statements
 
 Json = dict[str, Any]
@@ -99,7 +100,7 @@ def test_only_some_functions_send_deliveries(every: Json) -> None:
     assert senders == {*SENDERS, "publish", "deliver"}
 
 
-def test_only_deliver_may_use_the_named_buses_and_secrets(every: Json) -> None:
+def test_only_senders_of_requests_may_use_the_named_buses_and_secrets(every: Json) -> None:
     granted = {
         (function.name, action): statement["Resource"]
         for function in (*FUNCTIONS, *EVENT_FUNCTIONS)
@@ -108,14 +109,12 @@ def test_only_deliver_may_use_the_named_buses_and_secrets(every: Json) -> None:
         if action == "events:PutEvents" or (action == "ssm:GetParameter" and not function.verifies_tokens)
     }
     account = "${AWS::Region}:${AWS::AccountId}"
+    buses = [{"Fn::Sub": BUS}, {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{account}:event-bus/chat-events"}]
+    secret = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{account}:parameter/chat/every/webhook-secret"}
     assert granted == {
-        ("deliver", "events:PutEvents"): [
-            {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{account}:event-bus/{name}"}
-            for name in ("chat-events", "chat-audit")
-        ],
-        ("deliver", "ssm:GetParameter"): {
-            "Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{account}:parameter/chat/every/webhook-secret"
-        },
+        (name, action): resource
+        for name in SENDING
+        for action, resource in (("events:PutEvents", buses), ("ssm:GetParameter", secret))
     }
 
 
