@@ -135,6 +135,7 @@ def test_attempt_that_the_queue_does_not_take_is_found_by_the_sweep(harness: Pub
     harness.deliveries.is_down = False
     harness.sink.answer = lambda delivery: ACKNOWLEDGED
     harness.clock.advance(60)
+    harness.publishing.heartbeat.received(START)
     harness.publishing.sweep.run(30)
     harness.run_due()
     assert harness.sink.received("end_1", chat) == [1]
