@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from chalicelib.settings import SettingsError, reject_misspelt
 from infra.errors import InfraError
+from infra.events import EventsSetting
 from infra.runtime import Architecture, RuntimeName
 from infra.web.settings import WebSettings
 
@@ -33,6 +34,8 @@ TEMPLATE_VARIABLES = (
     "CHAT_FENCED",
     "CHAT_STAGE",
     "CHAT_VERSION",
+    "CHAT_EVENTS",
+    "CHAT_DELIVERY_QUEUE",
 )
 RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827]
 """The retention periods of CloudWatch Logs, up to five years."""
@@ -109,6 +112,8 @@ class InfraSettings(_Settings):
     alarms: Alarms = Alarms()
     web: WebSettings | None = None
     """The web page. None: the stage has none."""
+    events: EventsSetting = None
+    """Whether and how events leave the deployment. None: they do not."""
 
     @field_validator("allowed_origins")
     @classmethod

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
 _BACKGROUND_HANDLERS = ("app.sweep", "app.worker")
+_PUBLISHING_HANDLERS = ("app.publish", "app.deliver")
 
 
 def is_http_function() -> bool:
@@ -150,3 +151,5 @@ def warm_up() -> None:
         chat = application()
         if os.environ.get("_HANDLER") in _BACKGROUND_HANDLERS:
             chat.build_privacy()
+        if os.environ.get("_HANDLER") in _PUBLISHING_HANDLERS:
+            chat.build_publishing()

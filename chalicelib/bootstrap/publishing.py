@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from chalicelib.aws.dynamodb.cursors import DynamoCursors
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.endpoints import DynamoEndpoints
-from chalicelib.aws.dynamodb.publishing import DynamoLags
+from chalicelib.aws.dynamodb.publishing import DynamoLags, DynamoProgress
+from chalicelib.aws.dynamodb.stream import StreamedChanges, read_changes
 from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore
@@ -19,7 +20,9 @@ from chalicelib.core.publishing.configured import ConfiguredEndpoints, parse_end
 from chalicelib.core.publishing.logs import Logs
 from chalicelib.core.publishing.publisher import Publisher
 from chalicelib.core.publishing.registry import Registry
+from chalicelib.core.publishing.sweep import Sweep
 from chalicelib.core.publishing.wake_ups import WakeUps
+from chalicelib.core.publishing.walk import Heartbeat, Walk
 from chalicelib.settings import Settings, SettingsError
 
 
@@ -29,7 +32,11 @@ class PublishingServices(NamedTuple):
     endpoints: EndpointStore
     cursors: CursorStore
     lags: LagStore
+    circuits: Circuits
     wake_ups: WakeUps
+    walk: Walk
+    heartbeat: Heartbeat
+    sweep: Sweep
     build_publisher: Callable[[], Publisher]
     build_registry: Callable[[], Registry]
 
@@ -42,6 +49,11 @@ class PublishingServices(NamedTuple):
     def registry(self) -> Registry:
         """Return the endpoints, as services manage them."""
         return self.build_registry()
+
+    @staticmethod
+    def read_changes(event: Mapping[str, Any]) -> StreamedChanges:
+        """Return the meaning of the records of the stream in an invocation."""
+        return read_changes(event)
 
 
 def publishing_services(
@@ -56,10 +68,25 @@ def publishing_services(
     stored, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
     lags, runtime = DynamoLags(dynamo, table), shared.runtime
     endpoints = ConfiguredEndpoints(stored, configured, runtime.clock)
-    create_sink = functools.cache(ports.create_sink)
     circuits = Circuits(
         endpoints=endpoints, circuits=stored, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
     )
+
+    wake_ups = WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime)
+    progress = DynamoProgress(dynamo, table)
+    walk = Walk(
+        conversations=shared.stores.conversations,
+        event_log=shared.stores.event_log,
+        endpoints=endpoints,
+        cursors=cursors,
+        lags=lags,
+        progress=progress,
+        wake_ups=wake_ups,
+        runtime=runtime,
+    )
+    # The queue is created and deleted together with the stream, and its name is generated (`infra/template`).
+    heartbeat = Heartbeat(progress=progress, runtime=runtime, stream=settings.delivery_queue or "")
+    create_sink = functools.cache(ports.create_sink)
 
     def build_publisher() -> Publisher:
         return Publisher(
@@ -95,7 +122,18 @@ def publishing_services(
         endpoints=endpoints,
         cursors=cursors,
         lags=lags,
-        wake_ups=WakeUps(endpoints=endpoints, cursors=cursors, queue=ports.queue, runtime=runtime),
+        circuits=circuits,
+        wake_ups=wake_ups,
+        walk=walk,
+        heartbeat=heartbeat,
+        sweep=Sweep(
+            endpoints=endpoints,
+            progress=progress,
+            circuits=circuits,
+            walk=walk,
+            heartbeat=heartbeat,
+            runtime=runtime,
+        ),
         build_publisher=functools.cache(build_publisher),
         build_registry=functools.cache(build_registry),
     )

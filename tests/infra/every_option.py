@@ -38,6 +38,11 @@ SETTINGS: Json = {
         "job_concurrency": 20,
         "request_quota": {"rate": 20_000, "burst": 8_000},
         "alarms": {"email": "ops@chat.test", "latency_p99_ms": 2_000},
+        "events": {
+            "concurrency": 40,
+            "buses": ["chat-events", "chat-audit"],
+            "secret_parameters": ["/chat/every/webhook-secret"],
+        },
         "web": {
             "identity": {
                 "authorization_endpoint": "https://id.test/authorize",

@@ -16,10 +16,17 @@ from chalicelib.observability.metrics import NAMESPACE
 from infra.stage import Alarms, Stage
 from infra.template import alarms
 from infra.template.dashboard import MAX_METRICS
-from infra.template.names import FUNCTIONS
+from infra.template.names import FUNCTIONS, functions_of
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
+OF_EVENTS = {
+    *(f"{name}{kind}Alarm" for name in ("Publish", "Deliver") for kind in ("Errors", "Throttles")),
+    "StreamBehindAlarm",
+    "StreamExpiringAlarm",
+    "DeliveryDeadLettersAlarm",
+}
+"""The alarms that only a stage with events has."""
 
 
 @pytest.fixture
@@ -36,8 +43,8 @@ def watching(found: Json, metric: str, **dimensions: object) -> list[Json]:
     return [item for item in found.values() if item["MetricName"] == metric and item["Dimensions"] == wanted]
 
 
-def test_every_function_has_error_and_throttle_alarms(found: Json) -> None:
-    for function in FUNCTIONS:
+def test_every_function_has_error_and_throttle_alarms(found: Json, stage: Stage) -> None:
+    for function in functions_of(stage):
         for metric in ("Errors", "Throttles"):
             (alarm,) = watching(found, metric, FunctionName={"Ref": function.logical_id})
             assert alarm["Namespace"] == "AWS/Lambda"
@@ -45,7 +52,7 @@ def test_every_function_has_error_and_throttle_alarms(found: Json) -> None:
 
 
 def test_user_facing_functions_have_latency_alarms(found: Json, stage: Stage) -> None:
-    for function in FUNCTIONS:
+    for function in functions_of(stage):
         slow = watching(found, "Duration", FunctionName={"Ref": function.logical_id})
         assert len(slow) == (function.name in {"api", "auth", "connect", "message"})
         for alarm in slow:
@@ -89,7 +96,7 @@ def test_alarms_that_wake_a_person_are_those_that_users_notice_at_once(found: Js
     assert all(alarm["AlarmDescription"].startswith("[ticket] ") for alarm in others)
 
 
-def test_document_has_the_urgency_and_the_action_of_every_alarm(found: Json) -> None:
+def test_document_has_the_urgency_and_the_action_of_every_alarm(found: Json, stage: Stage) -> None:
     section = (ROOT / "docs" / "operations.md").read_text().partition("\n## Alarms\n")[2].partition("\n## ")[0]
     rows = {}
     for line in section.splitlines():
@@ -99,6 +106,8 @@ def test_document_has_the_urgency_and_the_action_of_every_alarm(found: Json) -> 
             rows[name] = cells[1]
             assert len(cells) == 4 and all(cells)
     urgencies = {name: alarm["AlarmDescription"][1:].partition("]")[0] for name, alarm in found.items()}
+    if stage.infra.events is None:
+        rows = {name: urgency for name, urgency in rows.items() if name not in OF_EVENTS}
     assert rows == urgencies
 
 

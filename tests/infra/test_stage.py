@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infra.errors import InfraError
+from infra.events import EventSettings
 from infra.runtime import runtime_for
 from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
 
@@ -120,10 +121,24 @@ def test_several_origins_are_accepted(project: Path) -> None:
         ({"permissions_boundary": "arn:aws:iam::1:policy/x"}, "permissions_boundary: "),
         ({"retention": 14}, "retention: "),
         ({"alarms": {"mail": "a@b.test"}}, "alarms.mail: "),
+        ({"events": {"concurrency": 1}}, "events.concurrency: "),
+        ({"events": {"buses": ["a bus"]}}, "events.buses.0: "),
+        ({"events": {"secret_parameters": ["webhook"]}}, "events.secret_parameters.0: "),
+        ({"events": {"queue": "mine"}}, "events.queue: "),
+        ({"events": "on"}, "events: "),
     ],
 )
 def test_invalid_setting_is_named_with_its_path(infra: Json, where: str, project: Path) -> None:
     assert f".chalice/config.json: infra of stage dev:\n    {where}" in complaint(project, infra=infra)
+
+
+def test_events_are_turned_on_by_true_or_by_settings(project: Path) -> None:
+    assert stage(project).infra.events is None
+    assert stage(project, infra={"events": False}).infra.events is None
+    assert stage(project, infra={"events": True}).infra.events == EventSettings()
+    assert stage(project, infra={"events": {}}).infra.events == EventSettings()
+    buses = ["default", "aws.partner/saas.test/1/2"]
+    assert stage(project, infra={"events": {"buses": buses}}).infra.events == EventSettings(buses=buses)
 
 
 @pytest.mark.parametrize("architecture", ["arm", None, "x86"])

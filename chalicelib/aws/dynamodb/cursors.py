@@ -11,7 +11,7 @@ from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.publishing import Cursor, InFlight
 
-_FAILURE = "#failures, #retry_at, #failing_since, #parked_at"
+_FAILURE = "#failures, #own_failures, #retry_at, #failing_since, #parked_at"
 _LEASE = "#lease, #lease_until"
 
 
@@ -97,6 +97,7 @@ class DynamoCursors:
         """Store the outcome of a failed attempt, and release the lease."""
         values: dict[str, Any] = {
             "failures": failures,
+            "own_failures": cursor.own_failures,
             "retry_at": retry_at,
             "failing_since": cursor.failing_since,
             "check_at": cursor.check_at,
@@ -119,6 +120,12 @@ class DynamoCursors:
         """End the parking, and the wait for the next attempt."""
         key = cursor_key(conversation_id, endpoint_id)
         self._table.try_update(*key, f"REMOVE {_FAILURE}, #check_at", "attribute_exists(#pk)")
+
+    def hasten(self, conversation_id: str, endpoint_id: str) -> None:
+        """End the wait for the next attempt."""
+        key = cursor_key(conversation_id, endpoint_id)
+        not_parked = "attribute_exists(#pk) AND attribute_not_exists(#parked_at)"
+        self._table.try_update(*key, "REMOVE #retry_at, #check_at", not_parked)
 
     def _set(self, conversation_id: str, endpoint_id: str, name: str, value: int | bool) -> None:
         key = cursor_key(conversation_id, endpoint_id)

@@ -65,12 +65,13 @@ class DynamoProgress:
         pk, sk = heartbeat_key(now)
         self._table.put({"pk": pk, "sk": sk, "expires_at": now // 1000 + _HEARTBEAT_TTL})
 
-    def note_beat(self, time: int) -> None:
+    def note_beat(self, time: int, source: str) -> None:
         """Store the time of a heartbeat that came back."""
-        later = "attribute_not_exists(#time) OR #time < :time"
-        self._table.try_update(*last_beat_key(), "SET #time = :time", later, time=time)
+        later = "attribute_not_exists(#time) OR #time < :time OR #source <> :source"
+        change = "SET #time = :time, #source = :source"
+        self._table.try_update(*last_beat_key(), change, later, time=time, source=source)
 
-    def last_beat(self) -> int:
-        """Return the time of the newest heartbeat that came back."""
+    def last_beat(self, source: str) -> int:
+        """Return the time of the newest heartbeat that came back from a source."""
         item = self._table.get(*last_beat_key())
-        return 0 if item is None else int(item["time"])
+        return int(item["time"]) if item is not None and item["source"] == source else 0

@@ -92,6 +92,8 @@ class Cursor(NamedTuple):
     """Milliseconds since the epoch."""
     failures: int = 0
     """Consecutive failures of the delivery in flight."""
+    own_failures: int = 0
+    """Those of them that count, because other conversations of the endpoint succeeded."""
     retry_at: int = 0
     """Not before then is the next attempt, in milliseconds since the epoch."""
     failing_since: int = 0

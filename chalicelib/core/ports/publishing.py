@@ -93,7 +93,7 @@ class CursorStore(Protocol):
     def note_failure(self, cursor: Cursor, *, failures: int, retry_at: int, parked_at: int) -> bool:
         """Store the outcome of a failed attempt, and release the lease; return False if it was lost.
 
-        `failing_since`, `check_at` and `is_noted` are stored as `cursor` has them.
+        `own_failures`, `failing_since`, `check_at` and `is_noted` are stored as `cursor` has them.
         """
         ...
 
@@ -118,6 +118,10 @@ class CursorStore(Protocol):
 
     def resume(self, conversation_id: str, endpoint_id: str) -> None:
         """End the parking of a conversation, and the wait for its next attempt."""
+        ...
+
+    def hasten(self, conversation_id: str, endpoint_id: str) -> None:
+        """End the wait for the next attempt of a conversation that is not parked."""
         ...
 
     def cursors(self, conversation_id: str) -> list[Cursor]:
@@ -168,12 +172,12 @@ class ProgressStore(Protocol):
         """Write a row that comes back through the stream (milliseconds since the epoch)."""
         ...
 
-    def note_beat(self, time: int) -> None:
-        """Store that the row of this time came back; never moves backwards."""
+    def note_beat(self, time: int, source: str) -> None:
+        """Store that the row of this time came back from a source; of one source, it never moves backwards."""
         ...
 
-    def last_beat(self) -> int:
-        """Return the time of the newest row that came back, 0 if none did."""
+    def last_beat(self, source: str) -> int:
+        """Return the time of the newest row that came back, 0 if none did from this source."""
         ...
 
 

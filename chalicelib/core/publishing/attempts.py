@@ -78,12 +78,17 @@ class Attempts:
     def _put_off(self, endpoint: Endpoint, cursor: Cursor, result: DeliveryResult) -> None:
         """Put the next attempt off. The note and the message come first: a crash leaves both, and the lease."""
         now = milliseconds(self._clock)
-        failures = schedule.failures_after(cursor, endpoint)
-        is_parked = failures >= self._failures_to_park
+        failures, own_failures = cursor.failures + 1, schedule.own_failures_after(cursor, endpoint)
+        is_parked = own_failures >= self._failures_to_park
         delay = schedule.retry_delay(failures, result.retry_after)
         self._lags.note(cursor.endpoint_id, cursor.conversation_id)
         check_at = 0 if is_parked else self._queue_attempt(cursor, now, delay)
-        failed = cursor._replace(failing_since=cursor.failing_since or now, check_at=check_at, is_noted=True)
+        failed = cursor._replace(
+            own_failures=own_failures,
+            failing_since=cursor.failing_since or now,
+            check_at=check_at,
+            is_noted=True,
+        )
         self._cursors.note_failure(
             failed, failures=failures, retry_at=now + int(delay * 1000), parked_at=now if is_parked else 0
         )

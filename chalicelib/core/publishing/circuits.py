@@ -69,6 +69,7 @@ class Circuits:
         if not self._circuits.claim_probe(endpoint, milliseconds(self._clock) + int(delay * 1000)):
             return False
         self._queue_probe(endpoint.endpoint_id, conversation_id, delay)
+        self._cursors.hasten(conversation_id, endpoint.endpoint_id)
         return True
 
     def _queue_probe(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
@@ -118,12 +119,17 @@ class Circuits:
         """Close the circuit breaker, and resume all conversations."""
         now = milliseconds(self._clock)
         if schedule.notes_success(endpoint, now) and self._circuits.note_success(endpoint.endpoint_id, now):
-            self.resume_all(endpoint.endpoint_id, float("inf"))
+            self.resume_all(endpoint.endpoint_id, float("inf"), at_once=True)
 
-    def resume_all(self, endpoint_id: str, deadline: float) -> None:
-        """Queue an attempt for each conversation with a lag note, up to a deadline of the monotonic clock."""
+    def resume_all(self, endpoint_id: str, deadline: float, *, at_once: bool = False) -> None:
+        """Queue an attempt for each conversation with a lag note, up to a deadline of the monotonic clock.
+
+        With `at_once`, none waits for the time of its next attempt, but for those that are parked.
+        """
         after: str | None = None
         while found := self._lags.lagging(endpoint_id, after, NOTES_PER_QUERY):
+            if at_once:
+                self._gather(*(functools.partial(self._cursors.hasten, each, endpoint_id) for each in found))
             self._gather(*(functools.partial(self._queue.send, endpoint_id, each, 0.0) for each in found))
             after = found[-1]
             if self._clock.monotonic() >= deadline:

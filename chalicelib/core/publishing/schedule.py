@@ -37,16 +37,15 @@ def probe_delay(failures: int) -> float:
     return random_delay(bound / 2, bound)
 
 
-def failures_after(cursor: Cursor, endpoint: Endpoint) -> int:
-    """Return the failures of a conversation after another one.
+def own_failures_after(cursor: Cursor, endpoint: Endpoint) -> int:
+    """Return the failures of a conversation that count, after another one.
 
     The first one counts, and later ones if another conversation of the endpoint has succeeded meanwhile:
     otherwise the endpoint fails, not the conversation.
     """
     if not cursor.failures:
         return 1
-    is_its_own = not endpoint.failing_since and endpoint.succeeded_at > cursor.failing_since
-    return cursor.failures + is_its_own
+    return cursor.own_failures + (not endpoint.failing_since and endpoint.succeeded_at > cursor.failing_since)
 
 
 def opens_circuit(endpoint: Endpoint) -> bool:

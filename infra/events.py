@@ -1,0 +1,32 @@
+"""The settings of events that leave the deployment: `events` in a stage's `infra` object."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+BUS = r"^[A-Za-z0-9._/-]{1,256}$"
+PARAMETER = r"^(/[A-Za-z0-9_.-]+)+$"
+
+
+class EventSettings(BaseModel):
+    """The resources and limits of published events."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: int = Field(default=3, ge=2, le=1_000)
+    """The maximum of concurrent deliveries. A new account has 10 concurrent executions in total."""
+    buses: list[Annotated[str, Field(pattern=BUS)]] = []
+    """The event buses that endpoints may name, in the account and region of the stage."""
+    secret_parameters: list[Annotated[str, Field(pattern=PARAMETER)]] = []
+    """The SSM parameters with the secrets of endpoints from the settings, by their full names."""
+
+
+def _from_switch(value: Any) -> Any:
+    """Accept `true` for the default settings, and `false` for none."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+EventsSetting = Annotated[EventSettings | None, BeforeValidator(_from_switch)]
+"""The type of the setting: `true`, or an object."""
