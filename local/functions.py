@@ -40,6 +40,7 @@ def functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     """Return the functions of `app.py`, which run in this process."""
     backend.configure_boto3(os.environ)
     os.environ.update(backend.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+    os.environ.setdefault("CHAT_WEBHOOKS_LOCAL", "1")
     app = load_app(app_dir)
     backend.prepare(os.environ)
     check_settings(os.environ)

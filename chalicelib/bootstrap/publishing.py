@@ -7,18 +7,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.aws.dynamodb.cursors import DynamoCursors
+from chalicelib.aws.dynamodb.deployment_log import DynamoDeploymentLog
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.endpoints import DynamoEndpoints
 from chalicelib.aws.dynamodb.publishing import DynamoLags, DynamoProgress
 from chalicelib.aws.dynamodb.stream import StreamedChanges, read_changes
 from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.bootstrap.shared import Shared
-from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore
+from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, PurgeGate
 from chalicelib.core.publishing.attempts import Attempts
 from chalicelib.core.publishing.circuits import Circuits
 from chalicelib.core.publishing.configured import ConfiguredEndpoints, parse_endpoints
+from chalicelib.core.publishing.deployment_log import open_deployment_log
 from chalicelib.core.publishing.logs import Logs
 from chalicelib.core.publishing.publisher import Publisher
+from chalicelib.core.publishing.purge_gate import DeferringPurgeGate
 from chalicelib.core.publishing.registry import Registry
 from chalicelib.core.publishing.sweep import Sweep
 from chalicelib.core.publishing.wake_ups import WakeUps
@@ -37,6 +40,7 @@ class PublishingServices(NamedTuple):
     walk: Walk
     heartbeat: Heartbeat
     sweep: Sweep
+    purge_gate: PurgeGate
     build_publisher: Callable[[], Publisher]
     build_registry: Callable[[], Registry]
 
@@ -94,7 +98,14 @@ def publishing_services(
             cursors=cursors,
             lags=lags,
             circuits=circuits,
-            logs=Logs(event_log=shared.stores.event_log, log=shared.log, log_reader=shared.log_reader),
+            logs=Logs(
+                event_log=shared.stores.event_log,
+                log=shared.log,
+                log_reader=shared.log_reader,
+                open_deployment_log=functools.partial(
+                    open_deployment_log, DynamoDeploymentLog(dynamo, table), runtime
+                ),
+            ),
             attempts=Attempts(
                 cursors=cursors,
                 lags=lags,
@@ -132,6 +143,13 @@ def publishing_services(
             circuits=circuits,
             walk=walk,
             heartbeat=heartbeat,
+            runtime=runtime,
+        ),
+        purge_gate=DeferringPurgeGate(
+            endpoints=endpoints,
+            cursors=cursors,
+            lags=lags,
+            event_log=shared.stores.event_log,
             runtime=runtime,
         ),
         build_publisher=functools.cache(build_publisher),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from chalicelib.bootstrap.services import Stores
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.roster import Roster
@@ -16,12 +19,23 @@ from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.feed import Feed
 from chalicelib.core.realtime.presence import Presence
 
+if TYPE_CHECKING:
+    from chalicelib.core.ports.publishing import PurgeGate
+
 
 class Shared:
     """The services and stores that several groups use."""
 
-    def __init__(self, stores: Stores, runtime: Runtime, poster: ConnectionPoster, queue: JobQueue | None) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        runtime: Runtime,
+        poster: ConnectionPoster,
+        queue: JobQueue | None,
+        build_purge_gate: Callable[[], PurgeGate] | None,
+    ) -> None:
         self.stores = stores
+        self.build_purge_gate = build_purge_gate
         self.runtime = runtime
         self.queue = queue
         self.budget = Budget(

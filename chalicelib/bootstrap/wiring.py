@@ -20,7 +20,7 @@ from chalicelib.observability import context
 from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from chalicelib.aws.dynamodb.dynamo import Dynamo
+    from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, Operation
     from chalicelib.bootstrap.backend import BackendServices
     from chalicelib.bootstrap.privacy import PrivacyServices
     from chalicelib.bootstrap.publishing import PublishingServices
@@ -60,9 +60,13 @@ def build(
         token_lifetime=settings.identity.max_lifetime + settings.identity.leeway,
     )
     dynamo = Dynamo(dynamo_client, runtime.clock)
-    stores = _stores(settings, dynamo, runtime)
+    entries = _deployment_entries(settings, dynamo)
+    stores = _stores(settings, dynamo, runtime, entries)
     verify = token_verifier(settings, runtime.clock)
-    shared = Shared(stores, runtime, poster, queue)
+    build_publishing = functools.cache(lambda: _publishing(settings, dynamo, shared, publishing))
+    is_publishing = settings.events and publishing is not None
+    build_purge_gate = (lambda: build_publishing().purge_gate) if is_publishing else None
+    shared = Shared(stores, runtime, poster, queue, build_purge_gate)
     conversations = groups.conversation_services(shared)
     messaging = groups.messaging_services(shared, conversations)
     return Application(
@@ -75,10 +79,26 @@ def build(
             fan_out=shared.fan_out, tickets=Tickets(tickets=stores.tickets, runtime=runtime)
         ),
         sessions=groups.session_services(shared, conversations, messaging, verify),
-        build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations)),
-        build_backend=functools.cache(lambda: _backend(settings, dynamo, shared)),
-        build_publishing=functools.cache(lambda: _publishing(settings, dynamo, shared, publishing)),
+        build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations, entries)),
+        build_backend=functools.cache(lambda: _backend(settings, dynamo, shared, entries)),
+        build_publishing=build_publishing,
     )
+
+
+def _deployment_entries(settings: Settings, dynamo: Dynamo) -> Entries:
+    """Return the function that queues entries of the deployment log; without published events, it queues none."""
+    from chalicelib.aws.dynamodb.dynamo import no_entries
+
+    if not settings.events:
+        return no_entries
+
+    def entries(event_type: str, **fields: str | int) -> list[Operation]:
+        from chalicelib.aws.dynamodb.deployment_log import queue_op
+        from chalicelib.aws.dynamodb.table import Table
+
+        return [queue_op(dynamo, Table(dynamo, settings.conversations_table), event_type, fields)]
+
+    return entries
 
 
 def _publishing(
@@ -91,16 +111,16 @@ def _publishing(
     return publishing_services(shared, dynamo, settings, ports)
 
 
-def _backend(settings: Settings, dynamo: Dynamo, shared: Shared) -> BackendServices:
+def _backend(settings: Settings, dynamo: Dynamo, shared: Shared, entries: Entries) -> BackendServices:
     from chalicelib.aws.dynamodb.suspensions import DynamoSuspensions
     from chalicelib.bootstrap.backend import backend_services
 
-    suspensions = DynamoSuspensions(dynamo, settings.connections_table, settings.conversations_table)
+    suspensions = DynamoSuspensions(dynamo, settings.connections_table, settings.conversations_table, entries)
     return backend_services(shared, suspensions)
 
 
 def _privacy(
-    settings: Settings, dynamo: Dynamo, shared: Shared, conversations: ConversationServices
+    settings: Settings, dynamo: Dynamo, shared: Shared, conversations: ConversationServices, entries: Entries
 ) -> PrivacyServices:
     from chalicelib.aws.dynamodb.erasure import DynamoErasures
     from chalicelib.aws.dynamodb.participant_data import DynamoParticipantData
@@ -108,7 +128,7 @@ def _privacy(
     from chalicelib.bootstrap.privacy import PrivacyStores, privacy_services
 
     stores = PrivacyStores(
-        erasures=DynamoErasures(dynamo, settings.conversations_table),
+        erasures=DynamoErasures(dynamo, settings.conversations_table, entries),
         participant_data=DynamoParticipantData(dynamo, settings.connections_table, shared.stores.connections),
         retention=DynamoRetention(dynamo, settings.conversations_table),
     )
@@ -127,19 +147,19 @@ def _consent_stores(dynamo: Dynamo, table: str, revocations: RevocationStore, ga
     )
 
 
-def _reports(dynamo: Dynamo, table: str) -> ReportStore:
+def _reports(dynamo: Dynamo, table: str, entries: Entries) -> ReportStore:
     from chalicelib.aws.dynamodb.reports import DynamoReports
 
-    return DynamoReports(dynamo, table)
+    return DynamoReports(dynamo, table, entries)
 
 
-def _profiles(dynamo: Dynamo, table: str) -> ProfileStore:
+def _profiles(dynamo: Dynamo, table: str, entries: Entries) -> ProfileStore:
     from chalicelib.aws.dynamodb.profiles import DynamoProfiles
 
-    return DynamoProfiles(dynamo, table)
+    return DynamoProfiles(dynamo, table, entries)
 
 
-def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
+def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime, entries: Entries) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
     from chalicelib.aws.dynamodb.conversations import DynamoConversations
@@ -159,7 +179,7 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     revocations = DynamoRevocations(dynamo, connections_table)
     return Stores(
         event_log=DynamoEventLog(dynamo, conversations_table, gather),
-        conversations=DynamoConversations(dynamo, conversations_table, gather),
+        conversations=DynamoConversations(dynamo, conversations_table, gather, entries),
         memberships=DynamoMemberships(dynamo, conversations_table, gather),
         moderation=DynamoModeration(dynamo, conversations_table),
         connections=connections,
@@ -171,6 +191,6 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=revocations,
         build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, revocations, gather)),
-        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table)),
-        build_profiles=functools.cache(lambda: _profiles(dynamo, conversations_table)),
+        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table, entries)),
+        build_profiles=functools.cache(lambda: _profiles(dynamo, conversations_table, entries)),
     )

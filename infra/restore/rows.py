@@ -91,6 +91,8 @@ CONVERSATIONS = (
     Row("G#", "", "lag note", "as at TIME; the sweep continues"),
     Row("H#", "", "slot of concurrent attempts", "as at TIME; it expires"),
     Row("W#", "E#", "heartbeat, queued entry of the deployment log", "as at TIME"),
+    Row("DEPLOYMENT", "HEAD", "head of the deployment log", "as at TIME"),
+    Row("DEPLOYMENT", "E#", "event of the deployment log", "as at TIME"),
     Row("PUBLISHING", "", "progress of the walk, heartbeat", "as at TIME; a walk follows"),
 )
 CONNECTIONS = (

@@ -41,6 +41,8 @@
     G#<endpoint>        <conversation>        lag note
     H#<endpoint>        <number>              slot of concurrent attempts
     W#heartbeat         E#<time>              heartbeat that comes back through the stream
+    W#deployment        E#<time>#<random>     queued entry of the deployment log
+    DEPLOYMENT          HEAD, E#<sequence id>  the deployment log
     PUBLISHING          WALK, HEARTBEAT       progress of the walk; the newest heartbeat that came back
 
 Participant ids may contain any visible ASCII character. They occur only at the end of a key after a constant

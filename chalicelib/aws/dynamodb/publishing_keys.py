@@ -7,7 +7,8 @@ that begin with `W#`.
 
 from __future__ import annotations
 
-from chalicelib.aws.dynamodb.keys import CONVERSATION_PREFIX, EVENT_PREFIX, Key
+from chalicelib.aws.dynamodb.keys import CONVERSATION_PREFIX, EVENT_PREFIX, HEAD, Key, event_sk
+from chalicelib.core.model.publishing import DEPLOYMENT_LOG
 
 ENDPOINTS = "ENDPOINTS"
 CURSOR_PREFIX = "O#"
@@ -16,6 +17,7 @@ SLOT_PREFIX = "H#"
 WAKING_PREFIX = "W#"
 HEARTBEAT = "heartbeat"
 """The id by which the stream shows a heartbeat; no conversation id looks like it."""
+DEPLOYMENT_EVENTS = "DEPLOYMENT"
 PROGRESS = "PUBLISHING"
 
 
@@ -59,8 +61,28 @@ def heartbeat_key(time: int) -> Key:
     return f"{WAKING_PREFIX}{HEARTBEAT}", f"{EVENT_PREFIX}{time:016d}"
 
 
+def queued_pk() -> str:
+    """Return the partition of the entries that are not in the deployment log yet."""
+    return f"{WAKING_PREFIX}{DEPLOYMENT_LOG}"
+
+
+def queued_sk(time: int, tag: str) -> str:
+    """Return the sort key of a queued entry: by its time in milliseconds since the epoch."""
+    return f"{EVENT_PREFIX}{time:016d}#{tag}"
+
+
+def deployment_head_key() -> Key:
+    """Return the key of the head of the deployment log."""
+    return DEPLOYMENT_EVENTS, HEAD
+
+
+def deployment_event_key(sequence_id: int) -> Key:
+    """Return the key of an event of the deployment log."""
+    return DEPLOYMENT_EVENTS, event_sk(sequence_id)
+
+
 def streamed_id(pk: str) -> str:
-    """Return the conversation that an inserted item wakes, or `HEARTBEAT`."""
+    """Return the conversation that an inserted item wakes; also `DEPLOYMENT_LOG`, and `HEARTBEAT`."""
     return pk.removeprefix(CONVERSATION_PREFIX).removeprefix(WAKING_PREFIX)
 
 

@@ -70,6 +70,13 @@ class ConversationStore(Protocol):
         """Return conversations to purge by `now` (epoch seconds), the longest due first."""
         ...
 
+    def postpone(self, purge: Purge, due_at: int) -> None:
+        """Purge a conversation later (epoch seconds); no-op if its purge is not scheduled as read.
+
+        Raises WriteConflict.
+        """
+        ...
+
     def purge(self, purge: Purge, limit: int) -> bool:
         """Remove about `limit` items of a conversation that has ended; return whether none is left."""
         ...

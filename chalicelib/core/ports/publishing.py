@@ -181,6 +181,18 @@ class ProgressStore(Protocol):
         ...
 
 
+class PurgeGate(Protocol):
+    """Lets the purge of a conversation wait for endpoints."""
+
+    def is_published(self, conversation_id: str) -> bool:
+        """Return whether no enabled endpoint waits for events of a conversation."""
+        ...
+
+    def forget(self, conversation_id: str) -> None:
+        """Delete the cursors and lag notes of a conversation."""
+        ...
+
+
 class DeploymentLogStore(Protocol):
     """The deployment log: events that belong to no conversation, with a separate sequence.
 
@@ -201,7 +213,7 @@ class DeploymentLogStore(Protocol):
         ...
 
     def events(self, first: int, last: int) -> list[Event]:
-        """Return the events from `first` to `last`, as far as they are contiguous."""
+        """Return the events from `first` to `last` that have not expired: those that name a participant do."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from chalicelib.core.kernel import json_codec
@@ -12,7 +12,7 @@ from chalicelib.core.log.appending import Log
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Event
-from chalicelib.core.model.publishing import Endpoint, InFlight
+from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Endpoint, InFlight
 from chalicelib.core.ports.event_log import EventLogStore
 
 MAX_EVENTS = 100
@@ -67,16 +67,26 @@ class ConversationLog:
 class Logs:
     """Opens logs."""
 
-    def __init__(self, *, event_log: EventLogStore, log: Log, log_reader: LogReader) -> None:
+    def __init__(
+        self,
+        *,
+        event_log: EventLogStore,
+        log: Log,
+        log_reader: LogReader,
+        open_deployment_log: Callable[[], PublishedLog],
+    ) -> None:
         self._event_log = event_log
         self._log = log
         self._log_reader = log_reader
+        self._open_deployment_log = open_deployment_log
 
     def open(self, conversation_id: str) -> PublishedLog | None:
         """Return a log, None if there is none (any more); a provisional conversation is finalized first.
 
         Raises ConversationBusy: it cannot be finalized yet.
         """
+        if conversation_id == DEPLOYMENT_LOG:
+            return self._open_deployment_log()
         head = self._event_log.head(conversation_id)
         if head is None:
             return None
@@ -110,7 +120,7 @@ def start_of(log: PublishedLog, endpoint: Endpoint) -> int:
 
 def _is_older(log: PublishedLog, sequence_id: int, since: int) -> bool:
     event = log.event(sequence_id)
-    return event is not None and from_rfc3339(event["created_at"]) * 1000 < since
+    return event is None or from_rfc3339(event["created_at"]) * 1000 < since
 
 
 def range_after(events: Sequence[Event], endpoint: Endpoint, previous: int) -> InFlight | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.model.conversations import Head
-from chalicelib.core.model.publishing import Cursor, Endpoint
+from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Cursor
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, ProgressStore
-from chalicelib.core.publishing.logs import NOW_SKEW
+from chalicelib.core.publishing.purge_gate import behind
 from chalicelib.core.publishing.wake_ups import WakeUps
 
 PAGE = 25
@@ -50,10 +49,10 @@ class Walk:
         self._progress.request_walk()
 
     def request_now(self, seconds: float) -> None:
-        """Request a walk and run it, unless one is due already: then the process that runs it runs this one, too."""
-        is_due = self._progress.walk().is_due
+        """Request a walk, and begin it unless one is in progress: that is followed by this one."""
+        is_running = bool(self._progress.walk().position)
         self._progress.request_walk()
-        if not is_due:
+        if not is_running:
             self.resume(seconds)
 
     def resume(self, seconds: float) -> None:
@@ -73,6 +72,8 @@ class Walk:
         Returns the last conversation that was compared, empty after the last of all. Raises Unavailable.
         """
         deadline = self._runtime.clock.monotonic() + seconds
+        if not position:
+            self._wake_ups.wake([DEPLOYMENT_LOG])
         while True:
             page = self._conversations.created_after(position, PAGE)
             if page:
@@ -96,24 +97,8 @@ class Walk:
         self._wake_ups.wake_pairs(
             (conversation_id, endpoint.endpoint_id)
             for conversation_id in conversation_ids
-            for endpoint in self._behind(heads.get(conversation_id), found[conversation_id], enabled)
+            for endpoint in behind(heads.get(conversation_id), found[conversation_id], enabled, self._history_id)
         )
-
-    def _behind(
-        self, head: Head | None, cursors: Sequence[Cursor], enabled: Sequence[Endpoint]
-    ) -> Iterator[Endpoint]:
-        """Return the endpoints to which a conversation is to be published, or may be."""
-        by_endpoint: Mapping[str, Cursor] = {cursor.endpoint_id: cursor for cursor in cursors}
-        for endpoint in enabled:
-            cursor = by_endpoint.get(endpoint.endpoint_id)
-            if cursor is None:
-                since = 0 if endpoint.start == "beginning" else endpoint.created_at - NOW_SKEW
-                if head is not None and head.updated_at >= since:
-                    yield endpoint
-            elif not cursor.parked_at and (
-                head is None or cursor.history_id != self._history_id or cursor.position < head.sequence_id
-            ):
-                yield endpoint
 
 
 class Heartbeat:
