@@ -35,7 +35,10 @@ def configured_endpoints(environment: Mapping[str, str]) -> list[Endpoint]:
     found = parse_endpoints(environment.get(ENDPOINTS, ""))
     for endpoint in found:
         if endpoint.kind == "eventbridge" and not is_event_bus(endpoint.url):
-            raise ValueError(f"{ENDPOINTS}: {endpoint.url!r} is not the name or ARN of an event bus")
+            raise ValueError(
+                f"{ENDPOINTS}: {endpoint.url!r} is not the name of an event bus. Rules of a bus in this"
+                " account and region forward to others"
+            )
     return found
 
 

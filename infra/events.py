@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-_BUS = re.compile(r"(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}")
+_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
 
 
 class EventSettings(BaseModel):
@@ -20,7 +20,7 @@ class EventSettings(BaseModel):
 
 
 def is_event_bus(text: str) -> bool:
-    """Return whether a text is the name or the ARN of an event bus."""
+    """Return whether a text is the name of an event bus."""
     return _BUS.fullmatch(text) is not None
 
 

@@ -72,7 +72,6 @@ def publishing_services(
     stored, cursors = DynamoEndpoints(dynamo, table), DynamoCursors(dynamo, table)
     lags, runtime = DynamoLags(dynamo, table), shared.runtime
     endpoints = ConfiguredEndpoints(stored, configured, runtime.clock)
-    create_sink = functools.cache(ports.create_sink)
     circuits = Circuits(
         endpoints=endpoints, circuits=stored, cursors=cursors, lags=lags, queue=ports.queue, runtime=runtime
     )
@@ -91,6 +90,7 @@ def publishing_services(
     )
     # The queue is created and deleted together with the stream, and its name is generated (`infra/template`).
     heartbeat = Heartbeat(progress=progress, runtime=runtime, stream=settings.delivery_queue or "")
+    create_sink = functools.cache(ports.create_sink)
 
     def build_publisher() -> Publisher:
         return Publisher(

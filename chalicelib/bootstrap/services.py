@@ -204,6 +204,7 @@ class PublishingPorts(NamedTuple):
 
     queue: DeliveryQueue
     create_sink: Callable[[], EventSink]
+    """Called by processes that make attempts."""
 
 
 class Application(NamedTuple):

@@ -153,8 +153,7 @@ def _grant(template: Json, role: str, sid: str, action: str, *resources: Json) -
 
 
 def _bus_arn(bus: str) -> Json:
-    here = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/"
-    return sub(bus if bus.startswith("arn:") else here + bus)
+    return sub("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/" + bus)
 
 
 def _parameter_arn(name: str) -> Json:

@@ -22,7 +22,7 @@ def stage_with_events(built: Path, directory: Path, endpoints: list[dict[str, st
     stage = read_stage(ROOT, "dev")
     stage = replace(
         stage,
-        architecture=host_architecture(),
+        architecture="arm64" if host_architecture() == "arm64" else "x86_64",
         environment={**stage.environment, ENDPOINTS: json.dumps(endpoints)},
         infra=stage.infra.model_copy(update={"events": EventSettings()}),
     )

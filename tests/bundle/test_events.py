@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from tests.bundle.events_stage import stage_with_events
-from tests.bundle.test_permissions import own_environment, running_bundle, unused, until
+from tests.bundle.test_permissions import own_environment, running_bundle, until, unused
 
 __all__ = ["own_environment"]
 
 Json = dict[str, Any]
 USED_BY_LAMBDA_ONLY = {
-    # Lambda's event source mappings require them of the role (Lambda Developer Guide, "Using Lambda with Amazon SQS"
-    # and "Process DynamoDB records with Lambda"); the local ones read the embedded store's change feed.
+    # Lambda's event source mappings require them of the role (Lambda Developer Guide, "Using Lambda with Amazon
+    # SQS" and "Process DynamoDB records with Lambda"); the local ones read the embedded store's change feed.
     ("ConsumeDeliveries", "sqs:GetQueueAttributes"),
     *(
         ("ReadStream", f"dynamodb:{action}")

@@ -10,7 +10,6 @@ from tests.infra.checkouts import ROOT, copy_checkout
 
 Json = dict[str, Any]
 NAME = "every"
-BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/chat-audit"
 SETTINGS: Json = {
     "api_gateway_stage": "v1",
     "lambda_architecture": "x86_64",
@@ -22,7 +21,7 @@ SETTINGS: Json = {
             [
                 {"url": "https://hooks.chat.test/chat", "secret_parameter": "/chat/every/webhook-secret"},
                 {"event_bus": "chat-events"},
-                {"event_bus": BUS},
+                {"event_bus": "chat-audit"},
             ]
         ),
     },

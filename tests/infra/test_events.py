@@ -8,7 +8,6 @@ from typing import Any
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
 from infra.template.events import SENDERS, SENDING
 from infra.template.names import EVENT_FUNCTIONS, FUNCTIONS
-from tests.infra.every_option import BUS
 from tests.infra.test_policies import statements
 
 Json = dict[str, Any]
@@ -109,7 +108,10 @@ def test_only_senders_of_requests_may_use_the_named_buses_and_secrets(every: Jso
         if action == "events:PutEvents" or (action == "ssm:GetParameter" and not function.verifies_tokens)
     }
     account = "${AWS::Region}:${AWS::AccountId}"
-    buses = [{"Fn::Sub": BUS}, {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{account}:event-bus/chat-events"}]
+    buses = [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{account}:event-bus/{name}"}
+        for name in ("chat-audit", "chat-events")
+    ]
     secret = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{account}:parameter/chat/every/webhook-secret"}
     assert granted == {
         (name, action): resource

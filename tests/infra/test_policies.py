@@ -12,7 +12,6 @@ from infra.stage import Stage
 from infra.template.names import ALL_FUNCTIONS, FUNCTIONS, functions_of
 from infra.template.secret import SIDS
 from tests.infra.checkouts import ROOT
-from tests.infra.every_option import BUS
 
 Json = dict[str, Any]
 TABLES = [["ConversationsTable", "Arn"], ["ConnectionsTable", "Arn"], ["JobQueue", "Arn"]]
@@ -25,7 +24,7 @@ OF_EVENTS: list[Any] = [
     {"Fn::GetAtt": ["ConversationsTable", "StreamArn"]},
     {"Fn::GetAtt": ["DeliveryQueue", "Arn"]},
     {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/chat-events"},
-    {"Fn::Sub": BUS},
+    {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/chat-audit"},
     {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/chat/every/webhook-secret"},
 ]
 """The stream, the queue and the buses of a stage with events."""

@@ -144,12 +144,11 @@ def with_endpoints(*endpoints: Json) -> Json:
 
 
 def test_endpoints_of_the_settings_name_their_secrets_and_buses(project: Path) -> None:
-    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/chat"
     hook = {"url": "https://hooks.test.example/chat", "secret_parameter": "/chat/dev/hook"}
-    given = with_endpoints(hook, {"event_bus": bus}, {"event_bus": "default"})
+    given = with_endpoints(hook, {"event_bus": "chat"}, {"event_bus": "default"})
     found = stage(project, infra={"events": True}, **given).endpoints
     assert [endpoint.secret_parameter for endpoint in found] == ["/chat/dev/hook", None, None]
-    assert [endpoint.url for endpoint in found[1:]] == [bus, "default"]
+    assert [endpoint.url for endpoint in found[1:]] == ["chat", "default"]
     assert stage(project).endpoints == []
 
 
@@ -161,7 +160,7 @@ def test_endpoints_of_the_settings_name_their_secrets_and_buses(project: Path) -
             "entry 1 has a url that",
         ),
         ({"url": "https://hooks.test/chat"}, "entry 1 must have url and secret_parameter"),
-        ({"event_bus": "my bus"}, "'my bus' is not the name or ARN of an event bus"),
+        ({"event_bus": "my bus"}, "'my bus' is not the name of an event bus"),
     ],
 )
 def test_invalid_endpoint_is_reported_before_a_deployment(endpoint: Json, message: str, project: Path) -> None:
