@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.stream import FILTER
+from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.errors import InfraError
 from infra.events import EventSettings
 from infra.stage import Stage
@@ -34,6 +35,9 @@ MAX_AGE = 20 * 3600
 """Seconds after which a record is given up for a walk. The stream deletes it after 24 hours."""
 BEHIND = 3600
 """Seconds by which the stream may be behind before an alarm."""
+WAITING = 900
+"""Seconds for which an attempt that is due may wait before an alarm."""
+_OWN_METRICS, _DISABLED = sub("Chat/${AWS::StackName}"), "EndpointsDisabled"
 _RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 
@@ -51,10 +55,24 @@ def fragment(stage: Stage) -> Json:
             DEAD_LETTERS: queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             # A conversation with many events continues by a message to the same queue (see queue.py).
             DELIVER.logical_id: {"Properties": {"RecursiveLoop": "Allow"}},
+            "DisabledEndpoints": _disabled_endpoints(),
             **_alarms(),
         },
         "Outputs": {
             "DeliveryQueueUrl": {"Description": "Queue of deliveries to endpoints", "Value": ref(QUEUE)},
+        },
+    }
+
+
+def _disabled_endpoints() -> Json:
+    """Return the metric of disabled endpoints, from the log: too rare for one of the application's own."""
+    transformation = {"MetricNamespace": _OWN_METRICS, "MetricName": _DISABLED, "MetricValue": "1"}
+    return {
+        "Type": "AWS::Logs::MetricFilter",
+        "Properties": {
+            "LogGroupName": ref(DELIVER.log_group),
+            "FilterPattern": f'{{ $.message = "{DISABLED_LINE}*" }}',
+            "MetricTransformations": [transformation],
         },
     }
 
@@ -75,6 +93,26 @@ def _alarms() -> Json:
         "StreamExpiringAlarm": alarm(
             "events wait in the stream for 20 hours; those older than that are found by a walk instead",
             {**stream, "Threshold": MAX_AGE * 1000},
+        ),
+        "DeliveriesWaitingAlarm": alarm(
+            "attempts to publish wait in their queue for 15 minutes: deliver fails, or too few run at a time",
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": dimensions(QueueName={"Fn::GetAtt": [QUEUE, "QueueName"]}),
+                "Statistic": "Maximum",
+                "Threshold": WAITING,
+            },
+        ),
+        "EndpointDisabledAlarm": alarm(
+            "an endpoint of events was disabled: it answered 410, or failed for three days",
+            {
+                "Namespace": _OWN_METRICS,
+                "MetricName": _DISABLED,
+                "Dimensions": [],
+                "Statistic": "Sum",
+                "Threshold": 1,
+            },
         ),
         "DeliveryDeadLettersAlarm": alarm(
             "attempts to publish failed permanently by an error of this software, not of an endpoint",

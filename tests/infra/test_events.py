@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
+from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.template.events import SENDERS, SENDING
 from infra.template.names import EVENT_FUNCTIONS, FUNCTIONS
 from tests.infra.test_policies import statements
@@ -118,6 +119,18 @@ def test_only_senders_of_requests_may_use_the_named_buses_and_secrets(every: Jso
         for name in SENDING
         for action, resource in (("events:PutEvents", buses), ("ssm:GetParameter", secret))
     }
+
+
+def test_disabled_endpoint_raises_an_alarm_by_its_log_line(every: Json) -> None:
+    resources = every["Resources"]
+    metric, alarm = resources["DisabledEndpoints"]["Properties"], resources["EndpointDisabledAlarm"]["Properties"]
+    (transformation,) = metric["MetricTransformations"]
+    assert metric["LogGroupName"] == {"Ref": "DeliverLogGroup"}
+    assert metric["FilterPattern"] == f'{{ $.message = "{DISABLED_LINE}*" }}'
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+    )
 
 
 def test_stream_that_falls_behind_raises_alarms_before_it_loses_records(every: Json) -> None:

@@ -26,6 +26,8 @@ NOTES_PER_QUERY = 25
 SLOT_WAIT = 2.0, 30.0
 """Bounds of the seconds after which an attempt that found no slot is repeated."""
 SLOTS_TRIED = 3
+DISABLED_LINE = "an endpoint was disabled"
+"""The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
 GONE, FAILED_FOR_LONG = "it answered 410 Gone", "it failed for three days"
 
 
@@ -153,6 +155,6 @@ class Circuits:
         now = milliseconds(self._clock)
         while current is not None and current.is_enabled:
             if self._endpoints.save(current._replace(disabled_at=now, disabled_reason=reason)):
-                _logger.error("an endpoint was disabled: %s", reason)
+                _logger.error(f"{DISABLED_LINE}: %s", reason)
                 return
             current = self._endpoints.endpoint(endpoint.endpoint_id)
