@@ -183,7 +183,7 @@ class ProgressStore(Protocol):
 
 
 class PurgeGate(Protocol):
-    """Lets the purge of a conversation wait for endpoints."""
+    """Lets the purge of a conversation wait for endpoints, and deletes their cursors with it."""
 
     def is_published(self, conversation_id: str) -> bool:
         """Return whether no enabled endpoint waits for events of a conversation."""

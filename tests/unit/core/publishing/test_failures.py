@@ -286,11 +286,42 @@ def test_slow_endpoint_has_a_bounded_number_of_attempts_and_delays_no_other(harn
     assert {delivery.conversation_id for delivery in harness.sink.attempts} <= set(chats[:2])
     ((_, put_off, delay),) = harness.deliveries.sent
     assert put_off in chats
-    assert 2 <= delay <= 30
+    assert 5 <= delay <= 30
+    assert harness.publishing.lags.lagging("end_1", None, 10) == [put_off]
     harness.run(chats[4], "end_2")
     assert harness.sink.received("end_2", chats[4]) == [1]
     harness.wait(60)
     assert harness.sink.received("end_1", put_off) == [1]
+
+
+def test_jobs_without_a_slot_leave_one_message_for_each_conversation(harness: PublishingHarness) -> None:
+    harness = PublishingHarness({"CHAT_LIMIT_SERVICE_DELIVERIES": "1"})
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    store = DynamoEndpoints(Dynamo(harness.store, harness.clock), "conversations")
+    assert store.take_slot("end_1", 0, "another", START, START + 600_000)
+    for _ in range(5):
+        harness.publishing.wake_ups.wake([chat])
+    harness.run_due()
+    assert len(harness.deliveries.sent) == 1
+    harness.wait(700)
+    assert harness.sink.received("end_1", chat) == [1]
+
+
+@pytest.mark.parametrize("slow", [0.0, 1.0], ids=["same clock", "a second behind"])
+def test_message_that_is_due_is_not_taken_for_one_under_way(harness: PublishingHarness, slow: float) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    harness.publishing.wake_ups.wake([chat])
+    harness.deliveries.sent.clear()
+    assert harness.publishing.cursors.acquire(chat, "end_1", "crashed", START, START + 45_000)
+    harness.run(chat)
+    ((_, _, delay),) = harness.deliveries.sent
+    harness.deliveries.sent.clear()
+    harness.clock.advance(delay - slow)
+    harness.run(chat)
+    harness.wait(5)
+    assert harness.sink.received("end_1", chat) == [1]
 
 
 def test_slot_of_a_crashed_job_becomes_free(harness: PublishingHarness) -> None:
