@@ -68,7 +68,7 @@ lock:
 	@$(find_python) scripts.lock $(UPGRADE)
 
 run: setup-run
-	@exec $(RUN) -m local --build-web $(ARGS)
+	@exec env CHAT_EVENTS="$${CHAT_EVENTS:-on}" $(RUN) -m local --build-web $(ARGS)
 
 lint: setup
 	@$(RUN) -m ruff check

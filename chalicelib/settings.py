@@ -5,6 +5,10 @@
 | `CHAT_CONVERSATIONS_TABLE`  | name of the conversations table                                                |
 | `CHAT_CONNECTIONS_TABLE`    | name of the connections table                                                  |
 | `CHAT_JOB_QUEUE`            | URL of the SQS queue for background jobs; without it, the sweep runs them      |
+| `CHAT_EVENTS`               | `on`: events are published to endpoints (default `off`)                        |
+| `CHAT_DELIVERY_QUEUE`       | URL of the SQS queue for the attempts to publish them                          |
+| `CHAT_ENDPOINTS`            | endpoints as JSON: a list of objects, see docs/webhooks.md                     |
+| `CHAT_WEBHOOKS_LOCAL`       | if not empty, webhooks may be on this machine (for development)                |
 | `CHAT_RETENTION_DAYS`       | after how many days content expires, 30 to 365; 0 is never (default 0)         |
 | `CHAT_MANAGEMENT_ENDPOINT`  | URL of the WebSocket API's connection management API, including the stage      |
 | `CHAT_JWT_SECRET`           | secret of HS256 tokens, at least 32 bytes (for development)                    |
@@ -43,12 +47,11 @@ from typing import Any, TypeVar
 
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
-from chalicelib.identity.settings import DEFAULT_TYPE_CLAIM, IdentitySettings
+from chalicelib.identity.environment import ISSUER_VARIABLES, SECOND_ISSUER, identity_settings
+from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — a prefix, not a secret
 PREFIX = "CHAT_"
-SECOND_ISSUER = "CHAT_SECOND_"
-_ISSUER_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PARAMETER", "JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
 T = TypeVar("T", Limits, Timing)
 
 
@@ -71,6 +74,13 @@ class Settings:
     history_id: HistoryId
     allowed_origins: tuple[str, ...] = ("*",)
     job_queue: str | None = None
+    events: bool = False
+    """Whether events are published to endpoints."""
+    delivery_queue: str | None = None
+    endpoints: str = ""
+    """The endpoints of the settings, as JSON."""
+    webhooks_local: bool = False
+    """Whether webhooks may have plain HTTP, any port and loopback addresses."""
     retention_days: int = 0
     requires_consent: bool = False
     """Whether each addition by another participant needs acceptance."""
@@ -95,13 +105,17 @@ class Settings:
                 connections_table=_required(environment, "CHAT_CONNECTIONS_TABLE"),
                 management_endpoint=_required(environment, "CHAT_MANAGEMENT_ENDPOINT"),
                 region=environment.get("AWS_REGION") or _required(environment, "AWS_DEFAULT_REGION"),
-                identity=_identity(environment),
+                identity=identity_settings(environment),
                 limits=_numbers(Limits, "CHAT_LIMIT_", environment),
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
                 history_id=_history_id(environment),
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
                 job_queue=environment.get("CHAT_JOB_QUEUE") or None,
+                events=_is_second(environment, "CHAT_EVENTS", "off", "on"),
+                delivery_queue=environment.get("CHAT_DELIVERY_QUEUE") or None,
+                endpoints=environment.get("CHAT_ENDPOINTS") or "",
+                webhooks_local=_webhooks_local(environment),
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
                 requires_consent=_is_second(environment, "CHAT_ADDING", "anyone", "consent"),
                 profiles_by_services=_is_second(environment, "CHAT_PROFILES", "participants", "services"),
@@ -120,9 +134,7 @@ class Settings:
     def checked_secret(self, secret: str) -> str:
         """Return `secret`, from wherever it was read. Raises SettingsError if it is for development only."""
         if self.deployed and secret.startswith(DEVELOPMENT_SECRET_PREFIX):
-            raise SettingsError(
-                "CHAT_JWT_SECRET is the public secret for development: set your own, or CHAT_JWKS_URL"
-            )
+            raise SettingsError("CHAT_JWT_SECRET is the public secret for development: set your own")
         return secret
 
 
@@ -139,9 +151,9 @@ def is_lambda(environment: Mapping[str, str] = os.environ) -> bool:
 
 def known_names() -> list[str]:
     """Return the names of all settings, from the table above."""
-    documented = [line.split("`")[1] for line in (__doc__ or "").splitlines() if line.startswith(f"| `{PREFIX}")]
-    names = [name for name in documented if "<" not in name]
-    names += [f"{SECOND_ISSUER}{name}" for name in _ISSUER_VARIABLES]
+    rows = [line for line in (__doc__ or "").splitlines() if line.startswith(f"| `{PREFIX}")]
+    names = [name for name in (row.split("`")[1] for row in rows) if "<" not in name]
+    names += [f"{SECOND_ISSUER}{name}" for name in ISSUER_VARIABLES]
     for kind, prefix in ((Limits, "CHAT_LIMIT_"), (Timing, "CHAT_TIME_")):
         names += [f"{prefix}{field.name.upper()}" for field in fields(kind)]
     return names
@@ -153,41 +165,11 @@ def reject_misspelt(environment: Mapping[str, str]) -> None:
     Other variables with the prefix may belong to other programs.
     """
     given = [name for name in environment if name.startswith(PREFIX)]
-    known = known_names()
-    for name in sorted(set(given) - set(known)):
+    for name in sorted(set(given) - set(known := known_names())):
         import difflib
 
         if nearest := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
             raise SettingsError(f"unknown setting {name}; did you mean {nearest[0]}?")
-
-
-def _identity(environment: Mapping[str, str]) -> IdentitySettings:
-    has_second = any(environment.get(f"{SECOND_ISSUER}{name}") for name in _ISSUER_VARIABLES)
-    return _issuer(environment, "CHAT_", _issuer(environment, SECOND_ISSUER) if has_second else None)
-
-
-def _issuer(
-    environment: Mapping[str, str], prefix: str, second: IdentitySettings | None = None
-) -> IdentitySettings:
-    secret, parameter, jwks_url, issuer, audience = (
-        environment.get(f"{prefix}{name}") or None for name in _ISSUER_VARIABLES
-    )
-    return IdentitySettings(
-        secret=secret,
-        jwks_url=jwks_url,
-        issuer=issuer,
-        audience=audience,
-        leeway=_seconds(environment, "CHAT_JWT_LEEWAY", 30),
-        max_lifetime=_seconds(environment, "CHAT_JWT_MAX_LIFETIME", 30 * 24 * 3600),
-        max_age=_seconds(environment, "CHAT_JWKS_MAX_AGE", 3600),
-        grace=_seconds(environment, "CHAT_JWKS_GRACE", 3600),
-        secret_parameter=parameter,
-        type_claim=environment.get("CHAT_JWT_TYPE_CLAIM") or DEFAULT_TYPE_CLAIM,
-        service_scope=environment.get("CHAT_SERVICE_SCOPE") or None,
-        service_clients=_names(environment.get("CHAT_SERVICE_CLIENTS") or ""),
-        prefix=prefix,
-        second=second,
-    )
 
 
 def _history_id(environment: Mapping[str, str]) -> HistoryId:
@@ -205,15 +187,19 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _webhooks_local(environment: Mapping[str, str]) -> bool:
+    """Return the setting. Raises SettingsError on Lambda, where it would open the network of the functions."""
+    is_local = bool(environment.get("CHAT_WEBHOOKS_LOCAL"))
+    if is_local and is_lambda(environment):
+        raise SettingsError("CHAT_WEBHOOKS_LOCAL is for development: a deployed stage sends to public hosts only")
+    return is_local
+
+
 def _retention(text: str) -> int:
-    if text == "0" or (text.isdecimal() and MIN_RETENTION_DAYS <= int(text) <= MAX_RETENTION_DAYS):
+    low, high = MIN_RETENTION_DAYS, MAX_RETENTION_DAYS
+    if text == "0" or (text.isdecimal() and low <= int(text) <= high):
         return int(text)
-    days = f"{MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
-    raise SettingsError(f"CHAT_RETENTION_DAYS must be 0 (never), or {days}")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    raise SettingsError(f"CHAT_RETENTION_DAYS must be 0 (never), or {low} to {high} days")
 
 
 def _is_second(environment: Mapping[str, str], name: str, first: str, second: str) -> bool:
@@ -226,13 +212,6 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     if value := environment.get(name):
         return value
     raise SettingsError(f"the environment variable {name} must be set")
-
-
-def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
-    try:
-        return int(environment.get(name) or default)
-    except ValueError:
-        raise SettingsError(f"{name} must be a whole number of seconds") from None
 
 
 def _numbers(kind: type[T], prefix: str, environment: Mapping[str, str]) -> T:

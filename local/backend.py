@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from typing import Any, Protocol
 from chalicelib.awshttp import ServiceError
 from chalicelib.bootstrap import ServiceClients
 from local.dynamodb.client import EngineClient
+from local.dynamodb.feed import Feed
 from local.embedded import EmbeddedServices, embedded_services
 from local.errors import LocalError
+from local.events import DELIVERIES
 from local.history import FILE as HISTORY_FILE
 from local.history import directory_history_id, memory_history_id
 from local.in_process import InProcessClients
@@ -29,6 +32,8 @@ from local.settings import (
 from local.sqs.client import QueueClient
 from local.sqs.errors import SqsError
 from local.tables import DEFINITION, ensure_tables, read_tables
+
+log = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
@@ -50,11 +55,16 @@ class Backend(Protocol):
         """Configure boto3, in the process with this environment, to use the store."""
 
     def prepare(self, environment: MutableMapping[str, str], definition: Path = DEFINITION) -> None:
-        """Create missing tables and, in the embedded store, the job queue.
+        """Create missing tables and, in the embedded store, the queues.
 
         Call `configure_boto3` first. Writes to `environment` the region in which the tables are (it may come from
-        a profile), the queue's URL and the history id, for the app. Raises LocalError if the store cannot be used.
+        a profile), the URLs of the queues and the history id, for the app. Raises LocalError if the store cannot
+        be used.
         """
+
+    @property
+    def feed(self) -> Feed | None:
+        """The changes of the tables, or None if this process does not have them: then no events leave it."""
 
     def queue_client(self, environment: Mapping[str, str]) -> Any:
         """Return a client of the job queue for a worker in this process, or None if there is none on this machine.
@@ -97,14 +107,21 @@ class EmbeddedBackend:
         try:
             ensure_tables(client, read_tables(self.settings, definition))
             queue_url = ensure_embedded_queue(self.services.queues)
+            delivery_url = ensure_embedded_queue(self.services.queues, DELIVERIES)
         except (ServiceError, SqsError) as error:  # the cause is in the log
             raise LocalError(f"The store cannot create its tables: {error}.") from None
         environment.update(
             AWS_DEFAULT_REGION=region,
             AWS_REGION=region,
             CHAT_JOB_QUEUE=queue_url,
+            CHAT_DELIVERY_QUEUE=delivery_url,
             CHAT_HISTORY_ID=self.settings["CHAT_HISTORY_ID"],
         )
+
+    @property
+    def feed(self) -> Feed:
+        """See `Backend`."""
+        return self.services.engine.feed
 
     def queue_client(self, environment: Mapping[str, str]) -> QueueClient:
         """See `Backend`."""
@@ -132,6 +149,10 @@ class ExternalBackend:
     def clients(self) -> None:
         """See `Backend`."""
 
+    @property
+    def feed(self) -> None:
+        """See `Backend`."""
+
     def configure_boto3(self, environment: MutableMapping[str, str]) -> None:
         """See `Backend`."""
         configure_boto3(environment, self.settings, built_in=False)
@@ -145,6 +166,8 @@ class ExternalBackend:
             tables = read_tables(self.settings, definition)
             ensure_tables(client, tables, store=f"The store at {self.url}")
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
+        if environment.pop("CHAT_EVENTS", "off") == "on":
+            log.info("no events are published: the store is another process, whose changes are not known")
 
     def queue_client(self, environment: Mapping[str, str]) -> Any:
         """See `Backend`."""

@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -33,24 +33,27 @@ class Functions:
     apis: Apis
     scheduled: ScheduledFunction
     worker: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
-    """A context manager that processes the job queue while it is entered."""
+    """A context manager that processes the queues, and the stream, while it is entered."""
 
 
 def functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     """Return the functions of `app.py`, which run in this process."""
     backend.configure_boto3(os.environ)
     os.environ.update(backend.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+    os.environ.setdefault("CHAT_WEBHOOKS_LOCAL", "1")
     app = load_app(app_dir)
     backend.prepare(os.environ)
     check_settings(os.environ)
     bootstrap.use_clients(backend.clients)
     bootstrap.use_clock(FunctionClock())
-    return Functions(_apis(app), _sweep(app), queue_worker(app, os.environ, backend))
+    background = _together(queue_worker(app, os.environ, backend), _publishing(app, os.environ, backend))
+    return Functions(_apis(app), _sweep(app), background)
 
 
-def functions_of_bundle(service: LambdaEmulator) -> Functions:
+def functions_of_bundle(service: LambdaEmulator, backend: Backend) -> Functions:
     """Return the functions of a packaged stage, which run in separate processes."""
-    return Functions(service.apis(), service.scheduled(), service.worker())
+    background = _together(service.worker(), service.publishing(backend.feed))
+    return Functions(service.apis(), service.scheduled(), background)
 
 
 def load_app(app_dir: Path) -> ModuleType:
@@ -82,6 +85,35 @@ def _sweep(app: ModuleType) -> ScheduledFunction:
     if function is None:
         raise LocalError(f"{app.__file__} has no scheduled function `sweep`.")
     return function
+
+
+@contextlib.contextmanager
+def _together(*parts: contextlib.AbstractContextManager[object]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(part)
+        yield
+
+
+def _publishing(
+    app: ModuleType, environment: Mapping[str, str], backend: Backend
+) -> contextlib.AbstractContextManager[object]:
+    """Return what publishes events, or a no-op if they do not leave this instance."""
+    feed = backend.feed
+    if feed is None or not Settings.from_environment(environment).events:
+        return contextlib.nullcontext()
+    from chalicelib.aws.dynamodb.stream import FILTER  # noqa: PLC0415  (few instances publish events)
+    from local.events import publishing  # noqa: PLC0415
+
+    return publishing(
+        app.publish,
+        app.deliver,
+        feed=feed,
+        table=environment["CHAT_CONVERSATIONS_TABLE"],
+        client=backend.queue_client(environment),
+        url=environment["CHAT_DELIVERY_QUEUE"],
+        pattern=FILTER,
+    )
 
 
 def queue_worker(

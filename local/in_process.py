@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.aws import clients
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.aws.lambda_hook import LambdaHook
-from chalicelib.aws.sqs import SqsJobQueue
+from chalicelib.aws.sqs import SqsDeliveryQueue, SqsJobQueue
 from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
@@ -48,3 +48,8 @@ class InProcessClients:
     def hook(self, name: str, region: str, clock: Clock, timeout: float) -> LambdaHook:
         """Return the product's hook: the functions of a run are called by HTTP (`hooks.py`)."""
         return clients.hook(name, region, clock, timeout)
+
+    def delivery_queue(self, url: str, region: str, clock: Clock) -> SqsDeliveryQueue:
+        """Return the product's queue of attempts on the embedded queues."""
+        del region, clock
+        return SqsDeliveryQueue(lambda: QueueService(self._queues), url)

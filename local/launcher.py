@@ -105,7 +105,7 @@ def running(options: Options) -> Iterator[Instance]:
             functions = functions_of_app(options.app_dir, backend, urls)
         else:
             service = packaged.run(backend, urls, options.environments, options.iam_record, options.mixed_bundle)
-            functions = functions_of_bundle(stack.enter_context(service))
+            functions = functions_of_bundle(stack.enter_context(service), backend)
         stack.callback(gateway.stop)  # once more, so that it precedes the stop of functions and store
         gateway.start()
         check_health(urls.http_url)

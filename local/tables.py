@@ -31,8 +31,8 @@ _COPIED_PROPERTIES = (
     "ProvisionedThroughput",
 )
 _INDEX_PROPERTIES = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput")
-_MAPPED_PROPERTIES = ("GlobalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification")
-# Protection, cost and administration of a deployed table.
+_MAPPED_PROPERTIES = ("GlobalSecondaryIndexes", "TimeToLiveSpecification")
+# Protection, cost and administration of a deployed table, and its stream: `local/stream.py` reads the change feed.
 _IGNORED_PROPERTIES = (
     "TableName",
     "TableClass",
@@ -42,6 +42,7 @@ _IGNORED_PROPERTIES = (
     "PointInTimeRecoverySpecification",
     "ContributorInsightsSpecification",
     "OnDemandThroughput",
+    "StreamSpecification",
     "WarmThroughput",
 )
 _POLL_SECONDS = 0.05
@@ -92,10 +93,6 @@ def _table(logical_id: str, properties: Json, settings: Mapping[str, str], defin
             {key: index[key] for key in _INDEX_PROPERTIES if key in index}
             for index in properties["GlobalSecondaryIndexes"]
         ]
-    if "StreamSpecification" in properties:
-        # CloudFormation only names the view type; StreamEnabled is implied.
-        view = properties["StreamSpecification"]["StreamViewType"]
-        parameters["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view}
     expiry = properties.get("TimeToLiveSpecification", {})
     return Table(name, parameters, expiry.get("AttributeName") if expiry.get("Enabled") else None)
 

@@ -17,6 +17,7 @@ from specs.wire.events import EVENT_TYPES
 from specs.wire.pushes import PUSHES
 from specs.wire.replies import REPLIES, Error
 from specs.wire.responses import RESPONSES
+from specs.wire.webhooks import DELIVERIES
 
 _REF = "#/$defs/"
 _EVENT = "An entry of a conversation's log. New types may be added: ignore unknown ones."
@@ -52,6 +53,7 @@ def definitions() -> Mapping[str, Json]:
         *server_frames(),
         *RESPONSES.values(),
         BatchResults,
+        *DELIVERIES,
         *EVENT_TYPES.values(),
     ]
     found = schemas(list(dict.fromkeys(types)))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from chalicelib.core.kernel import endpoint_errors, errors
 from chalicelib.core.kernel.errors import ChatError
 from specs.errors import SpecsError
+
+DECLARED = (errors, endpoint_errors)
+"""The modules with errors: importing them declares the codes."""
 
 
 def codes() -> dict[str, type[ChatError]]:

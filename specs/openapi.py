@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.core.kernel import errors
 from chalicelib.edge.routes import Route
-from specs import definitions
+from specs import definitions, webhooks
 from specs.error_codes import codes
 from specs.errors import SpecsError
 from specs.parameters import HEADERS, names_in_path, parameters_of
@@ -36,7 +36,7 @@ def document(version: str) -> Json:
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, routes, responses)
     used = [name for route in routes for name in _objects(route)]
-    schemas = definitions.needed([*used, "ErrorResponse"])
+    schemas = definitions.needed([*used, "ErrorResponse", *webhooks.names()])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Serverless chat: HTTP", "version": version, "description": DESCRIPTION},
@@ -44,6 +44,7 @@ def document(version: str) -> Json:
         "servers": [{"url": ".", "description": "The stage that serves this document."}],
         "security": _SECURITY["participants"],
         "paths": paths,
+        "webhooks": webhooks.webhooks(SCHEMAS),
         "components": {
             "securitySchemes": {
                 "token": {

@@ -24,6 +24,11 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,15}$"},
         "example": "2",
     },
+    "endpoint_id": {
+        "description": "The id of the endpoint.",
+        "schema": {"type": "string"},
+        "example": "ep_c29tZXRoaW5nMTIzNDU2Nw",
+    },
     "report": {
         "description": "The `report_id` of the report.",
         "schema": {"type": "string"},

@@ -63,6 +63,7 @@ _SHOWN = (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE)
 _CHANGED = (*_SHOWN, _R.LOG)
 """A change of a conversation: the answer shows it, and it is pushed."""
 _C, _M = "/conversations/{conversation_id}", "/conversations/{conversation_id}/messages/{sequence_id}"
+_E = "/service/endpoints/{endpoint_id}"
 READS: Mapping[str, tuple[Reads, ...]] = {
     "hello": (*_SHOWN, _R.LOG, _R.SUBSCRIPTIONS), "subscribe": (*_SHOWN, _R.LOG),
     "sync": (*_SHOWN, _R.LOG),
@@ -107,6 +108,8 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "GET /service/participants": (), "PATCH /service/participants": (_R.PRESENCE,),
     "GET /service/participants/export": (_R.LOG, _R.FORMER), "DELETE /service/participants": (),
     "GET /service/participants/erasure": (),
+    "POST /service/endpoints": (), "GET /service/endpoints": (), f"GET {_E}": (), f"PATCH {_E}": (),
+    f"DELETE {_E}": (), f"POST {_E}/secret": (), f"POST {_E}/resume": (), f"POST {_E}/test": (),
 }  # fmt: skip
 """By command or route: the reads beyond the base and the named ids."""
 

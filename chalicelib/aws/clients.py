@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.aws import sqs
+from chalicelib.aws import eventbridge, sqs
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.aws.dynamodb import client
 from chalicelib.awshttp import AwsJsonClient, Credentials, TlsContext
@@ -58,12 +58,30 @@ def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> ApiG
 
 def job_queue(url: str, region: str, clock: Clock) -> sqs.SqsJobQueue:
     """Return the job queue at `url`; requests go to SQS, or to `AWS_ENDPOINT_URL_SQS`."""
+    return sqs.SqsJobQueue(functools.partial(_sqs, region, clock), url)
+
+
+def delivery_queue(url: str, region: str, clock: Clock) -> sqs.SqsDeliveryQueue:
+    """Return the queue of attempts to publish events at `url`."""
+    return sqs.SqsDeliveryQueue(functools.partial(_sqs, region, clock), url)
+
+
+def _sqs(region: str, clock: Clock) -> AwsJsonClient:
+    endpoint, credentials = _endpoint("sqs", region), _credentials()
+    return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
+
+
+def event_bus(stage: str, region: str, clock: Clock) -> eventbridge.EventBridgeSink:
+    """Return the sink of EventBridge; requests go to it, or to `AWS_ENDPOINT_URL_EVENTS`."""
 
     def create_service() -> AwsJsonClient:
-        endpoint, credentials = _endpoint("sqs", region), _credentials()
-        return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
+        endpoint, credentials = _endpoint("events", region), _credentials()
+        target = eventbridge.TARGET
+        return AwsJsonClient(
+            endpoint, "events", target, region, credentials, clock, _tls(), json_version=eventbridge.JSON_VERSION
+        )
 
-    return sqs.SqsJobQueue(create_service, url)
+    return eventbridge.EventBridgeSink(create_service, stage)
 
 
 def hook(name: str, region: str, clock: Clock, timeout: float) -> LambdaHook:

@@ -1,4 +1,4 @@
-"""The job queue on SQS, by its JSON protocol (SQS Developer Guide, "AWS JSON protocol")."""
+"""The queues of jobs and of deliveries on SQS, by its JSON protocol (SQS Developer Guide, "AWS JSON protocol")."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class JsonService(Protocol):
         """Execute an operation. Raises ServiceError and NoResponse."""
 
 
-class SqsJobQueue:
-    """The `JobQueue` port on SQS."""
+class _SqsQueue:
+    """A queue at a URL."""
 
     def __init__(self, create_service: Callable[[], JsonService], url: str) -> None:
         """`create_service` is called at the first message: most processes never send one."""
@@ -37,12 +37,28 @@ class SqsJobQueue:
     def _service(self) -> JsonService:
         return self._create_service()
 
-    def send(self, job: str, delay: float) -> None:
+    def _send(self, body: str, delay: float, kind: str) -> None:
         """Send a message that becomes visible after `delay` seconds, rounded up. Raises Unavailable."""
-        message = {"QueueUrl": self._url, "MessageBody": job, "DelaySeconds": math.ceil(delay)}
+        message = {"QueueUrl": self._url, "MessageBody": body, "DelaySeconds": math.ceil(delay)}
         try:
             self._service.call("SendMessage", message, timeout=SEND_TIMEOUT)
         except (ServiceError, NoResponse) as error:
-            # Only the kind of the job: the rest of it contains ids of conversations and participants.
-            _logger.warning("the job queue did not take a job (%s): %s", job.partition(":")[0], error)
+            _logger.warning("the job queue did not take a job (%s): %s", kind, error)
             raise Unavailable(retry_after=retry_after()) from error
+
+
+class SqsJobQueue(_SqsQueue):
+    """The `JobQueue` port on SQS."""
+
+    def send(self, job: str, delay: float) -> None:
+        """Schedule a job. Raises Unavailable."""
+        # Only the kind of the job is logged: the rest of it contains ids of conversations and participants.
+        self._send(job, delay, job.partition(":")[0])
+
+
+class SqsDeliveryQueue(_SqsQueue):
+    """The `DeliveryQueue` port on SQS. The body of a message is `<endpoint id>:<conversation id>`."""
+
+    def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
+        """Schedule an attempt. Raises Unavailable."""
+        self._send(f"{endpoint_id}:{conversation_id}", delay, "delivery")

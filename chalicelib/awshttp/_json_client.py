@@ -60,6 +60,8 @@ class AwsJsonClient:
         credentials: Callable[[], Credentials],
         clock: Clock,
         tls: TlsContext,
+        *,
+        json_version: str = "1.0",
     ) -> None:
         """`service` is its name in signatures, `target` the prefix of operations in `X-Amz-Target`."""
         origin = Origin(endpoint)
@@ -78,7 +80,7 @@ class AwsJsonClient:
         @lru_cache(64)
         def signer(operation: str) -> Signer:
             headers = {
-                "content-type": "application/x-amz-json-1.0",
+                "content-type": f"application/x-amz-json-{json_version}",
                 "host": origin.host_header,
                 "x-amz-target": f"{target}.{operation}",
             }

@@ -75,6 +75,7 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             views=views,
             log=log,
             change_limiter=change_limiter,
+            build_purge_gate=shared.build_purge_gate,
             runtime=runtime,
         ),
         additions=Additions(

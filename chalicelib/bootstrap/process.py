@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.bootstrap.services import Application
+from chalicelib.bootstrap.services import Application, PublishingPorts
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.bootstrap.wiring import build
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -20,14 +20,16 @@ from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.validation import Request
 from chalicelib.identity.model import Identity
 from chalicelib.observability import context
-from chalicelib.settings import current_settings, is_lambda
+from chalicelib.settings import Settings, current_settings, is_lambda
 
 if TYPE_CHECKING:
     from chalicelib.core.ports.hooks import Hook
+    from chalicelib.core.ports.publishing import DeliveryQueue, EventSink
     from chalicelib.core.ports.revocations import RevocationStore
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
 _BACKGROUND_HANDLERS = ("app.sweep", "app.worker")
+_PUBLISHING_HANDLERS = ("app.publish", "app.deliver")
 
 
 def is_http_function() -> bool:
@@ -50,9 +52,13 @@ class ServiceClients(Protocol):
     def hook(self, name: str, region: str, clock: Clock, timeout: float) -> Hook:
         """Return the hook with a name: that of a Lambda function."""
 
+    def delivery_queue(self, url: str, region: str, clock: Clock) -> DeliveryQueue:
+        """Return the queue of attempts to publish events at `url`."""
+
 
 class _Process:
     clients: ServiceClients | None = None
+    create_sink: Callable[[], EventSink] | None = None
     clock: Clock = SystemClock()
 
 
@@ -62,6 +68,14 @@ def use_clients(clients: ServiceClients | None) -> None:
     For a process that runs a service itself and calls it without HTTP. The application must not be built yet.
     """
     _Process.clients = clients
+
+
+def use_sink(create_sink: Callable[[], EventSink]) -> None:
+    """Set what carries published events to their endpoints, if not `bootstrap.sinks`.
+
+    The application must not be built yet.
+    """
+    _Process.create_sink = create_sink
 
 
 def use_clock(clock: Clock) -> None:
@@ -105,9 +119,24 @@ def application() -> Application:
         poster=clients.poster(settings.management_endpoint, settings.region, clock, observer),
         queue=None if queue_url is None else clients.job_queue(queue_url, settings.region, clock),
         hook=None if hook is None else clients.hook(hook, settings.region, clock, settings.timing.hook),
+        publishing=_publishing_ports(settings, clients),
         clock=clock,
         observer=observer,
     )
+
+
+def _publishing_ports(settings: Settings, clients: ServiceClients) -> PublishingPorts | None:
+    if not settings.events or settings.delivery_queue is None:
+        return None
+    clock = _Process.clock
+
+    def create_sink() -> EventSink:
+        from chalicelib.bootstrap.sinks import event_sink
+
+        return event_sink(settings, clock)
+
+    queue = clients.delivery_queue(settings.delivery_queue, settings.region, clock)
+    return PublishingPorts(queue, _Process.create_sink or create_sink)
 
 
 def _fenced_store() -> Any:
@@ -130,6 +159,8 @@ def warm_up() -> None:
         chat = application()
         if os.environ.get("_HANDLER") in _BACKGROUND_HANDLERS:
             chat.build_privacy()
+        if os.environ.get("_HANDLER") in _PUBLISHING_HANDLERS:
+            chat.build_publishing()
 
 
 def _skip_loader_of_plugins() -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from chalicelib.bootstrap.backend import BackendServices
     from chalicelib.bootstrap.changes import ChangeServices
     from chalicelib.bootstrap.privacy import PrivacyServices
+    from chalicelib.bootstrap.publishing import PublishingServices
     from chalicelib.core.conversations.additions import Additions
     from chalicelib.core.conversations.blocks import Blocks
     from chalicelib.core.conversations.creation import Creation
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.directs import DirectStore
     from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.profiles import ProfileStore
+    from chalicelib.core.ports.publishing import DeliveryQueue, EventSink
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
 
@@ -197,6 +199,14 @@ class SessionServices(NamedTuple):
     """That of the requests of services."""
 
 
+class PublishingPorts(NamedTuple):
+    """The parts that publishing events needs besides the store."""
+
+    queue: DeliveryQueue
+    create_sink: Callable[[], EventSink]
+    """Called by processes that make attempts."""
+
+
 class Application(NamedTuple):
     """The whole chat."""
 
@@ -209,6 +219,12 @@ class Application(NamedTuple):
     sessions: SessionServices
     build_privacy: Callable[[], PrivacyServices]
     build_backend: Callable[[], BackendServices]
+    build_publishing: Callable[[], PublishingServices]
+
+    @property
+    def publishing(self) -> PublishingServices:
+        """Return the services of `core/publishing`, built at first use. Raises SettingsError if they are off."""
+        return self.build_publishing()
 
     @property
     def backend(self) -> BackendServices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.bootstrap.services import Stores
@@ -20,6 +21,7 @@ from chalicelib.core.realtime.presence import Presence
 
 if TYPE_CHECKING:
     from chalicelib.core.hooks.screening import Screening
+    from chalicelib.core.ports.publishing import PurgeGate
 
 
 class Shared:
@@ -32,10 +34,12 @@ class Shared:
         poster: ConnectionPoster,
         queue: JobQueue | None,
         screening: Screening | None,
+        build_purge_gate: Callable[[], PurgeGate] | None,
     ) -> None:
         self.stores = stores
         self.screening = screening
         """Asks the hook; None if the deployment has none."""
+        self.build_purge_gate = build_purge_gate
         self.runtime = runtime
         self.queue = queue
         self.budget = Budget(

@@ -53,6 +53,13 @@ def log_refused_credential(diagnosis: str) -> None:
         _logger.warning("credential refused: %s", diagnosis, extra=extra)
 
 
+def log_endpoint(change: str, endpoint_id: str) -> None:
+    """Log that a service changed an endpoint; the invocation names the service."""
+    extra = {"event": "endpoint", "fields": {"change": change, "endpoint_id": endpoint_id}}
+    with contextlib.suppress(Exception):
+        _logger.warning("endpoint %s: %s", endpoint_id, change, extra=extra)
+
+
 def _chain(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
     cause: BaseException | None = error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +50,16 @@ class ChatBackend:
         """Send a message of the product. A repeat with the same `key` sends nothing."""
         body = {"content": content, "client_message_id": key}
         self._request("POST", f"/service/conversations/{conversation_id}/messages", body)
+
+    def events_after(self, conversation_id: str, after: int) -> Iterator[dict[str, Any]]:
+        """Yield the events of a conversation after a sequence id, page by page."""
+        while True:
+            path = f"/service/conversations/{conversation_id}/events?after={after}"
+            page = self._request("GET", path)
+            yield from page["events"]
+            if not page["has_more"]:
+                return
+            after = page["next_after"]
 
     def suspend(self, user_id: str) -> None:
         """Refuse the user's tokens, close their connections, and let them into no conversation."""

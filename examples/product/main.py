@@ -11,8 +11,12 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
+from examples.product import hooks
 from examples.product.chat import ChatBackend, ChatRefused
+from examples.product.hooks import Hooks
 from examples.product.identity import Identity
+from examples.product.mirror import Mirror
+from examples.product.push import WebPush, pywebpush_sender
 from examples.product.settings import PAGE, Settings
 from examples.product.users import User, Users
 
@@ -43,16 +47,24 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the application."""
     identity = Identity(settings.product_url)
     chat, users = ChatBackend(settings.chat_url, identity.service_token), Users(settings.database)
+    mirror = Mirror(settings.database, chat.events_after)
+    send = pywebpush_sender(settings.vapid_key, settings.product_url) if settings.vapid_key else None
+    push = None if send is None else WebPush(settings.database, send)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         chat.close()
+        mirror.close()
+        if push is not None:
+            push.close()
         users.close()
 
     app = FastAPI(title="Marketplace", lifespan=lifespan)
     app.state.product = Product(settings, identity, users, chat)
+    app.state.hooks = Hooks(settings.webhook_secrets, mirror, push)
     app.include_router(router)
+    app.include_router(hooks.router)
     app.add_exception_handler(ChatRefused, _on_refusal)
     app.mount("/page", StaticFiles(directory=PAGE))
     return app
@@ -142,6 +154,15 @@ def create_token(product: Parts, user: SignedIn) -> dict[str, str]:
 def create_ticket(product: Parts, user: SignedIn) -> dict[str, Any]:
     """Return a ticket that opens one WebSocket as the user, without a token in the browser."""
     return product.chat.ticket(user)
+
+
+@router.post("/push/subscription", status_code=204)
+def subscribe_to_push(request: Request, user: SignedIn, subscription: dict[str, Any]) -> None:
+    """Store the push subscription of the user's browser."""
+    push: WebPush | None = request.app.state.hooks.push
+    if push is None or not isinstance(subscription.get("endpoint"), str):
+        raise HTTPException(400, "There is no push here, or this is no subscription.")
+    push.subscribe(user.user_id, subscription)
 
 
 @router.get("/chat/conversations")

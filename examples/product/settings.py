@@ -20,6 +20,10 @@ class Settings:
     database: str = "product.db"
     administrators: frozenset[str] = frozenset({"admin"})
     """The ids of users who may suspend others."""
+    webhook_secrets: tuple[str, ...] = ()
+    """The secrets of the endpoint that the chat sends events to."""
+    vapid_key: str = ""
+    """The private key by which browsers accept push messages (`vapid --gen` of py-vapid); empty: no push."""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -31,6 +35,8 @@ class Settings:
             chat_ws_url=found.get("PRODUCT_CHAT_WS_URL", defaults.chat_ws_url),
             component_url=found.get("PRODUCT_COMPONENT_URL", defaults.component_url),
             database=found.get("PRODUCT_DATABASE", defaults.database),
+            webhook_secrets=tuple(found.get("PRODUCT_WEBHOOK_SECRETS", "").split()),
+            vapid_key=found.get("PRODUCT_VAPID_KEY", defaults.vapid_key),
         )
 
 

@@ -19,6 +19,7 @@ from infra.deploy.secret import secrets_of
 from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
 from infra.deploy.stack import FAILED_CREATION, NOT_CREATED, ChangeSet, Stack
 from infra.deploy.state import StageState, bind_state, read_state
+from infra.deploy.streams import with_stream
 from infra.deploy.tokens import token_for
 from infra.errors import InfraError
 from infra.stage import Stage
@@ -95,7 +96,8 @@ class Deployment:
             release = releases.begin(build, present.release)
         # A repeated creation has the same number, and so the same template.
         state = present.in_new_history(release.begun_at) if create else present
-        bound = bind_state(build.template, replace(self._overridden(state), release=release.number))
+        state = with_stream(self._account, build.template, self._overridden(state), self._console)
+        bound = bind_state(build.template, replace(state, release=release.number))
         url = artefacts.upload(replace(build, template=bound))
         change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
         if change_set is None:

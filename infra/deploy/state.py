@@ -7,19 +7,19 @@ build keeps the tables and the history of the stage.
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infra.errors import InfraError
-from infra.template.names import FUNCTIONS, Json, sub
+from infra.template.names import ALL_FUNCTIONS, Json, sub
 
 CONVERSATIONS, CONNECTIONS = "ConversationsTable", "ConnectionsTable"
 TABLES = {CONVERSATIONS: "CHAT_CONVERSATIONS_TABLE", CONNECTIONS: "CHAT_CONNECTIONS_TABLE"}
 """The tables by logical id, each with the variable that names it."""
 HISTORY, FENCE = "CHAT_HISTORY_ID", "CHAT_FENCED"
 _RELEASE = "Release"
+_STREAM = "StreamArn"
 _ARN = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 
@@ -30,6 +30,8 @@ class StageState:
 
     tables: dict[str, str] = field(default_factory=dict)
     """The names of tables outside the stack, by logical id: restored ones, or those of a destroyed stack."""
+    stream: str = ""
+    """The ARN of the stream of such a conversations table, if the stage reads one."""
     history: int = 0
     """The number of this history of the data."""
     fenced: bool = False
@@ -43,7 +45,7 @@ class StageState:
             if not _NAME.fullmatch(name):
                 raise InfraError(f"{name!r} is not the name of a DynamoDB table")
         tables = {CONVERSATIONS: conversations, CONNECTIONS: connections}
-        return self if tables == self.tables else replace(self.in_new_history(now), tables=tables)
+        return self if tables == self.tables else replace(self.in_new_history(now), tables=tables, stream="")
 
     def in_new_history(self, now: float) -> StageState:
         """Return the state in a history that begins at the Unix time `now`.
@@ -63,15 +65,34 @@ def read_state(template: Json) -> StageState:
     release = template.get("Outputs", {}).get(_RELEASE, {}).get("Value", "0")
     return StageState(
         tables={logical_id: name for logical_id, name in named.items() if isinstance(name, str)},
+        stream=next((stream for stream in _streams(template) if isinstance(stream, str)), ""),
         history=int(text.partition(".")[0]),
         fenced=FENCE in variables,
         release=int(release),
     )
 
 
+def reads_stream(template: Json) -> bool:
+    """Return whether the stage of a template reads the stream of its conversations table."""
+    return bool(_streams(template))
+
+
+def _streams(template: Json) -> list[Any]:
+    return [
+        event["Properties"]["Stream"]
+        for resource in template.get("Resources", {}).values()
+        for event in resource.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "DynamoDB"
+    ]
+
+
 def bind_state(template: Json, state: StageState) -> Json:
-    """Return a copy of a template with the state of the stage."""
-    bound: Json = _with_tables(copy.deepcopy(template), state.tables)
+    """Return a copy of a template, of a build or of a deployed stage, with the state of the stage."""
+    present = read_state(template)
+    names = {present.tables[key]: state.tables[key] for key in present.tables.keys() & state.tables.keys()}
+    if present.stream:
+        names[present.stream] = state.stream
+    bound: Json = _with_tables(_with_new_names(template, names), state)
     variables = bound["Globals"]["Function"]["Environment"]["Variables"]
     name = state.tables.get(CONVERSATIONS)
     variables[HISTORY] = (
@@ -85,15 +106,15 @@ def bind_state(template: Json, state: StageState) -> Json:
 
 
 def _set_fence(template: Json, *, fenced: bool) -> None:
-    """Stop everything that writes, or start it again: all functions, the schedule, and the event source."""
+    """Stop everything that writes, or start it again: all functions, the schedule, and the event sources."""
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     variables.pop(FENCE, None)
     if fenced:
         variables[FENCE] = "1"
-    for function in FUNCTIONS:
+    for function in ALL_FUNCTIONS:
         resource = template["Resources"].get(function.logical_id, {"Properties": {}})
         for event in resource["Properties"].get("Events", {}).values():
-            if event["Type"] in {"Schedule", "SQS"}:
+            if event["Type"] in {"Schedule", "SQS", "DynamoDB"}:
                 event["Properties"].pop("Enabled", None)
                 if fenced:
                     event["Properties"]["Enabled"] = False
@@ -103,10 +124,24 @@ def _set_fence(template: Json, *, fenced: bool) -> None:
             template["Resources"][logical_id].update(DeletionPolicy="Retain", UpdateReplacePolicy="Retain")
 
 
-def _with_tables(node: Any, tables: dict[str, str]) -> Any:
-    """Replace the references to tables by their names, and remove the resources."""
+def _with_new_names(node: Any, names: dict[str, str]) -> Any:
+    """Return a copy in which other names, and other streams, replace those that an earlier state has bound."""
     if isinstance(node, list):
-        return [_with_tables(item, tables) for item in node]
+        return [_with_new_names(item, names) for item in node]
+    if isinstance(node, dict):
+        return {key: _with_new_names(value, names) for key, value in node.items()}
+    if isinstance(node, str):
+        for old, new in names.items():
+            # A whole value, the end of an ARN, or a value in the text of the dashboard.
+            node = re.sub(rf'(^|table/|"){re.escape(old)}(?=$|")', rf"\g<1>{new}", node)
+    return node
+
+
+def _with_tables(node: Any, state: StageState) -> Any:
+    """Replace the references to tables by their names, and remove the resources."""
+    tables = state.tables
+    if isinstance(node, list):
+        return [_with_tables(item, state) for item in node]
     if isinstance(node, str):
         for logical_id, name in tables.items():
             node = node.replace(f"${{{logical_id}}}", name)
@@ -117,13 +152,13 @@ def _with_tables(node: Any, tables: dict[str, str]) -> Any:
         return tables[node["Ref"]]
     attribute = node.get("Fn::GetAtt")
     if attribute is not None:
-        logical_id, *_ = attribute if isinstance(attribute, list) else attribute.split(".")
+        logical_id, *kind = attribute if isinstance(attribute, list) else attribute.split(".")
         if logical_id in tables:
-            return sub(_ARN + tables[logical_id])
+            return state.stream if kind == [_STREAM] else sub(_ARN + tables[logical_id])
     return {
         key: [item for item in value if item not in tables]
         if key == "DependsOn" and isinstance(value, list)
-        else _with_tables(value, tables)
+        else _with_tables(value, state)
         for key, value in node.items()
         if not (key in tables and isinstance(value, dict) and value.get("Type") == "AWS::DynamoDB::Table")
     }

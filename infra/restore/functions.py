@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from infra.deploy.account import Account
 from infra.deploy.state import FENCE, HISTORY
 from infra.errors import InfraError
-from infra.template.names import FUNCTIONS, Json
+from infra.template.names import ALL_FUNCTIONS, Json
 
 POLL_INTERVAL = 2.0
 PATIENCE = 300.0
@@ -27,7 +27,9 @@ class DeployedFunctions:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = account.lambda_
-        self._names = [physical_ids[function.logical_id] for function in FUNCTIONS]
+        self._names = [
+            physical_ids[function.logical_id] for function in ALL_FUNCTIONS if function.logical_id in physical_ids
+        ]
         self._sleep = sleep
         self._monotonic = monotonic
 

@@ -86,6 +86,14 @@ CONVERSATIONS = (
     Row("N#", "", "conversation in the index by creation", "as at TIME; the purge of a conversation deletes it"),
     Row("J#", "JOB", "erasure", "run again, before the stage is opened, if it was requested since"),
     Row("JOBS", "", "pending erasure", "with the erasure"),
+    Row("ENDPOINTS", "", "endpoint", "as at TIME"),
+    Row("O#", "", "cursor", "as at TIME: its next delivery begins with `log_reset`"),
+    Row("G#", "", "lag note", "as at TIME; the sweep continues"),
+    Row("H#", "", "slot of concurrent attempts", "as at TIME; it expires"),
+    Row("W#", "E#", "heartbeat, queued entry of the deployment log", "as at TIME"),
+    Row("DEPLOYMENT", "HEAD", "head of the deployment log", "as at TIME"),
+    Row("DEPLOYMENT", "E#", "event of the deployment log", "as at TIME"),
+    Row("PUBLISHING", "", "progress of the walk, heartbeat", "as at TIME; a walk follows"),
 )
 CONNECTIONS = (
     Row("X#", "CONNECTION", "connection", "dropped: it is closed, and the client connects again"),

@@ -13,6 +13,7 @@ from infra.deploy.console import Console
 from infra.deploy.progress import explain_failures
 from infra.deploy.stack import Stack
 from infra.deploy.state import TABLES, StageState, bind_state, read_state
+from infra.deploy.streams import with_stream
 from infra.errors import InfraError
 from infra.restore.functions import DeployedFunctions
 from infra.restore.note import Note
@@ -55,6 +56,8 @@ class StageUpdates:
         """Point the fenced stage at the new tables."""
         tables = dict(zip(TABLES, note.new, strict=True))
         state = replace(self.state(), tables=tables, history=note.history, fenced=True)
+        # A restored table has no stream.
+        state = with_stream(self._account, self._stack.source_template(), state, self._console, self._sleep)
         self._update(state, "Pointing the stage at the new tables")
         self.functions().wait_for(fenced=True, history=note.history_id)
 

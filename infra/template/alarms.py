@@ -7,7 +7,7 @@ from typing import Literal
 from infra.hook import hook_of
 from infra.stage import Stage
 from infra.template.http_api import api_name
-from infra.template.names import FUNCTIONS, Json, ref
+from infra.template.names import Json, functions_of, ref
 
 NAMESPACE = "Chat"
 """The namespace of the application's own metrics."""
@@ -33,22 +33,22 @@ def fragment(stage: Stage) -> Json:
 def _function_alarms(stage: Stage) -> Json:
     """Return the functions' alarms. Handlers catch all exceptions: an error is a timeout or a crash."""
     alarms: Json = {}
-    for function in FUNCTIONS:
-        metric = {"Namespace": "AWS/Lambda", "Dimensions": _dimensions(FunctionName=ref(function.logical_id))}
+    for function in functions_of(stage):
+        metric = {"Namespace": "AWS/Lambda", "Dimensions": dimensions(FunctionName=ref(function.logical_id))}
         prefix = function.name.capitalize()
         urgency: Urgency = "page" if function.user_facing else "ticket"
-        alarms[f"{prefix}ErrorsAlarm"] = _alarm(
+        alarms[f"{prefix}ErrorsAlarm"] = alarm(
             f"{function.name} failed: timeout, out of memory, or it could not start; see its log",
             {**metric, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
             urgency,
         )
-        alarms[f"{prefix}ThrottlesAlarm"] = _alarm(
+        alarms[f"{prefix}ThrottlesAlarm"] = alarm(
             f"{function.name} was throttled: the concurrency limit of the account or the function is exhausted",
             {**metric, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
             urgency,
         )
         if function.user_facing:
-            alarms[f"{prefix}LatencyAlarm"] = _alarm(
+            alarms[f"{prefix}LatencyAlarm"] = alarm(
                 f"{function.name}: the 99th percentile of the duration exceeds its limit",
                 {**metric, "MetricName": "Duration", **_p99(stage)},
             )
@@ -56,11 +56,11 @@ def _function_alarms(stage: Stage) -> Json:
 
 
 def _gateway_alarms(stage: Stage) -> Json:
-    http = _dimensions(ApiName=api_name(stage), Stage=stage.api_stage)
-    sockets = _dimensions(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
+    http = dimensions(ApiName=api_name(stage), Stage=stage.api_stage)
+    sockets = dimensions(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
     gateway = "AWS/ApiGateway"
     return {
-        "HttpServerErrorsAlarm": _alarm(
+        "HttpServerErrorsAlarm": alarm(
             "HTTP requests failed with 5xx; see the access log",
             {
                 "Namespace": gateway,
@@ -71,11 +71,11 @@ def _gateway_alarms(stage: Stage) -> Json:
             },
             "page",
         ),
-        "HttpLatencyAlarm": _alarm(
+        "HttpLatencyAlarm": alarm(
             "the 99th percentile of HTTP latency, including the gateway, exceeds its limit",
             {"Namespace": gateway, "Dimensions": http, "MetricName": "Latency", **_p99(stage)},
         ),
-        "SocketExecutionErrorsAlarm": _alarm(
+        "SocketExecutionErrorsAlarm": alarm(
             "the WebSocket API could not invoke a function",
             {
                 "Namespace": gateway,
@@ -90,13 +90,13 @@ def _gateway_alarms(stage: Stage) -> Json:
 
 
 def _post_alarms(stage: Stage) -> Json:
-    metric = {"Namespace": NAMESPACE, "Dimensions": _dimensions(Stage=stage.name), "Statistic": "Sum"}
+    metric = {"Namespace": NAMESPACE, "Dimensions": dimensions(Stage=stage.name), "Statistic": "Sum"}
     return {
-        "PostsThrottledAlarm": _alarm(
+        "PostsThrottledAlarm": alarm(
             "posts to connections were throttled (429): request rate exhausted, or slow clients",
             {**metric, "MetricName": "PostsThrottled", "Threshold": _POST_THRESHOLD},
         ),
-        "PostsDroppedAlarm": _alarm(
+        "PostsDroppedAlarm": alarm(
             "posts were abandoned at their deadline; the clients fetch the events with sync",
             {**metric, "MetricName": "PostsDropped", "Threshold": _POST_THRESHOLD},
         ),
@@ -107,9 +107,9 @@ def _hook_alarms(stage: Stage) -> Json:
     """Return the alarm of a stage that has a hook: without it, a failure that allows is noticed late."""
     if hook_of(stage.environment) is None:
         return {}
-    metric = {"Namespace": NAMESPACE, "Dimensions": _dimensions(Stage=stage.name), "Statistic": "Sum"}
+    metric = {"Namespace": NAMESPACE, "Dimensions": dimensions(Stage=stage.name), "Statistic": "Sum"}
     return {
-        "HookFailuresAlarm": _alarm(
+        "HookFailuresAlarm": alarm(
             "the hook failed, and CHAT_HOOK_FAILURE decided for it; see its log and the lines hook_failed",
             {**metric, "MetricName": "HookFailures", "Threshold": _HOOK_THRESHOLD},
         )
@@ -120,11 +120,11 @@ def _table_alarms() -> Json:
     alarms: Json = {}
     for prefix, table in (("Conversations", "ConversationsTable"), ("Connections", "ConnectionsTable")):
         for kind in ("Read", "Write"):
-            alarms[f"{prefix}{kind}ThrottlesAlarm"] = _alarm(
+            alarms[f"{prefix}{kind}ThrottlesAlarm"] = alarm(
                 f"DynamoDB throttled {kind.lower()}s of the {prefix.lower()} table: hot partition",
                 {
                     "Namespace": "AWS/DynamoDB",
-                    "Dimensions": _dimensions(TableName=ref(table)),
+                    "Dimensions": dimensions(TableName=ref(table)),
                     "MetricName": f"{kind}ThrottleEvents",
                     "Statistic": "Sum",
                     "Threshold": 1,
@@ -133,7 +133,7 @@ def _table_alarms() -> Json:
     return alarms
 
 
-def _alarm(description: str, properties: Json, urgency: Urgency = "ticket") -> Json:
+def alarm(description: str, properties: Json, urgency: Urgency = "ticket") -> Json:
     """Return an alarm whose description begins with its urgency; docs/operations.md has the action for each."""
     return {
         "Type": "AWS::CloudWatch::Alarm",
@@ -161,5 +161,6 @@ def _p99(stage: Stage) -> Json:
     }
 
 
-def _dimensions(**dimensions: object) -> list[Json]:
-    return [{"Name": name, "Value": value} for name, value in dimensions.items()]
+def dimensions(**values: object) -> list[Json]:
+    """Return the dimensions of a metric."""
+    return [{"Name": name, "Value": value} for name, value in values.items()]

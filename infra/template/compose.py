@@ -11,6 +11,7 @@ from infra.template import (
     alarms,
     dashboard,
     domains,
+    events,
     firewall,
     functions,
     hook,
@@ -42,6 +43,7 @@ def fragment_to_merge(stage: Stage) -> Json:
             domains.fragment(stage),
             firewall.fragment(stage),
             queue.fragment(stage),
+            events.fragment(stage),
             alarms.fragment(stage),
             dashboard.fragment(stage),
             outputs.fragment(stage),
@@ -59,6 +61,7 @@ def post_process(template: Json, stage: Stage, runtime: Runtime, version: str) -
     functions.set_runtime(template, runtime)
     socket_api.use_auto_deploy(template)
     queue.connect_worker(template, stage)
+    events.connect(template, stage)
     http_api.set_title(template, stage)
     http_api.restrict_preflight(template, stage.infra.allowed_origins)
     unmatched.answer(template, stage.infra.allowed_origins)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infra.runtime import Runtime
 from infra.stage import Stage
-from infra.template.names import FUNCTIONS, Json, arn, boundary, ref, sub
+from infra.template.names import ALL_FUNCTIONS, Json, arn, boundary, functions_of, ref, sub
 
 SWEEP_ATTEMPTS = 0
 """Retries of a failed sweep: none, because the next one runs within the hour and finds the remaining work."""
@@ -19,7 +19,7 @@ Guide, "Log-level filtering").
 def fragment(stage: Stage) -> Json:
     """Return the functions' variables, and their log groups, which the roles reference."""
     resources: Json = {}
-    for function in FUNCTIONS:
+    for function in functions_of(stage):
         resources[function.log_group] = log_group(stage, f"functions/{function.name}")
         logging = {"LogGroup": ref(function.log_group), **LOG_FORMAT}
         resources[function.logical_id] = {"Properties": {"LoggingConfig": logging}}
@@ -55,8 +55,9 @@ def set_version(template: Json, version: str) -> None:
 
 def set_runtime(template: Json, runtime: Runtime) -> None:
     """Set the functions' runtime; Chalice sets that of the Python that runs it."""
-    for function in FUNCTIONS:
-        template["Resources"][function.logical_id]["Properties"]["Runtime"] = runtime.name
+    for function in ALL_FUNCTIONS:
+        if function.logical_id in template["Resources"]:
+            template["Resources"][function.logical_id]["Properties"]["Runtime"] = runtime.name
 
 
 def log_group(stage: Stage, name: str) -> Json:

@@ -49,6 +49,18 @@ FUNCTIONS = (
     DeployedFunction("worker", "Worker", "WorkerRole", on_dashboard=False),
 )
 
+EVENT_FUNCTIONS = (
+    DeployedFunction("publish", "Publish", "PublishRole", on_dashboard=False),
+    DeployedFunction("deliver", "Deliver", "DeliverRole", on_dashboard=False),
+)
+"""The functions that only stages with the setting `events` have."""
+ALL_FUNCTIONS = FUNCTIONS + EVENT_FUNCTIONS
+
+
+def functions_of(stage: Stage) -> tuple[DeployedFunction, ...]:
+    """Return the functions of a stage."""
+    return FUNCTIONS if stage.infra.events is None else ALL_FUNCTIONS
+
 
 def boundary(stage: Stage) -> Json:
     """Return the properties that limit a role by the stage's permissions boundary, if it has one."""

@@ -24,14 +24,14 @@ def fragment(_stage: Stage) -> Json:
     return {
         "Globals": {"Function": {"Environment": {"Variables": {"CHAT_JOB_QUEUE": ref("JobQueue")}}}},
         "Resources": {
-            "JobQueue": _queue(
+            "JobQueue": queue(
                 MessageRetentionPeriod=_RETENTION_SECONDS,
                 RedrivePolicy={
                     "deadLetterTargetArn": arn("DeadLetterQueue"),
                     "maxReceiveCount": MAX_RECEIVE_COUNT,
                 },
             ),
-            "DeadLetterQueue": _queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
+            "DeadLetterQueue": queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             "DeadLettersAlarm": _alarm(),
             # Long jobs continue by a message to their own queue, which Lambda would stop after 16 times as a loop
             # (Lambda Developer Guide, "Recursive loop detection").
@@ -47,7 +47,7 @@ def fragment(_stage: Stage) -> Json:
     }
 
 
-def _queue(**properties: object) -> Json:
+def queue(**properties: object) -> Json:
     """Return a queue that is deleted with the stack: the sweep recreates lost jobs."""
     return {
         "Type": "AWS::SQS::Queue",

@@ -11,6 +11,8 @@ from infra.template.names import Json, ref
 DEFINITION = Path(__file__).parents[1] / "tables.json"
 PROTECTION = "ProtectTables"
 """The parameter of a production stage that turns on deletion protection of its tables."""
+STREAM = {"StreamViewType": "KEYS_ONLY"}
+"""The stream of the conversations table, from which a stage with events publishes: it only wakes the publisher."""
 _PROTECTED_CONDITION = "TablesAreProtected"
 
 
@@ -28,6 +30,8 @@ def fragment(stage: Stage) -> Json:
         table["Properties"]["DeletionProtectionEnabled"] = production and {
             "Fn::If": [_PROTECTED_CONDITION, True, False]
         }
+    if stage.infra.events is not None:
+        tables["ConversationsTable"]["Properties"]["StreamSpecification"] = STREAM
     return {"Resources": tables, **(_protection() if production else {})}
 
 

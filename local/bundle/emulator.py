@@ -18,8 +18,10 @@ from local.bundle.function import Function, MixedFunction
 from local.bundle.output_collector import OutputCollector
 from local.bundle.process_group import ProcessGroup
 from local.bundle.read_only_bundle import ReadOnlyBundle
-from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
+from local.bundle.resolved_template import DELIVERY_QUEUE_SETTING, QUEUE_SETTING, ResolvedTemplate
 from local.bundle.signing import PARAMETER
+from local.dynamodb.feed import Feed
+from local.events import publishing
 from local.gateway import Apis
 from local.gateway.functions import Handler
 from local.hooks import HOOK_ENDPOINT
@@ -122,6 +124,23 @@ class LambdaEmulator:
             return contextlib.nullcontext()
         name = self._template.worker()
         return Worker(self.functions[name], sqs_client(self._guard.queues_url, key_id=name), url)
+
+    def publishing(self, feed: Feed | None) -> contextlib.AbstractContextManager[object]:
+        """Return a context manager that publishes events; a no-op without a feed, or in a stage without events."""
+        functions = self._template.publisher()
+        if feed is None or functions is None:
+            return contextlib.nullcontext()
+        publish, deliver = functions
+        return publishing(
+            self.functions[publish.name],
+            self.functions[deliver.name],
+            feed=feed,
+            table=publish.variables["CHAT_CONVERSATIONS_TABLE"],
+            client=sqs_client(self._guard.queues_url, key_id=deliver.name),
+            stream_client=sqs_client(self._guard.queues_url, key_id=publish.name),
+            url=self._overrides[DELIVERY_QUEUE_SETTING],
+            pattern=publish.stream_filter or {},
+        )
 
     def _environment_variables(self, declared: Mapping[str, str]) -> dict[str, str]:
         """Return a function's variables: the template's, the overrides, and the guard's endpoints."""

@@ -15,10 +15,11 @@ from local.backend import Backend
 from local.bundle.built_stage import BuiltStage
 from local.bundle.emulator import DEFAULT_ENVIRONMENTS, LambdaEmulator
 from local.bundle.errors import BundleError
-from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
+from local.bundle.resolved_template import DELIVERY_QUEUE_SETTING, QUEUE_SETTING, ResolvedTemplate
 from local.bundle.signing import signing_settings
+from local.events import DELIVERIES
 from local.gateway import GatewaySettings, Urls
-from local.queue import ensure_queue, sqs_client
+from local.queue import QueueSettings, ensure_queue, sqs_client
 from local.settings import chat_settings, is_loopback
 
 
@@ -57,11 +58,11 @@ class PackagedStage:
         """
         backend.configure_boto3(self._shell)
         self._create_tables(backend)
-        self._configure_queue(backend)
+        self._configure_queues(backend)
         overrides = {name: value for name, value in self._shell.items() if name.startswith("CHAT_")}
         functions = LambdaEmulator(
             self._stage,
-            ResolvedTemplate(self._stage, chat_settings(self._shell)),  # once more, with the queue's URL
+            ResolvedTemplate(self._stage, chat_settings(self._shell)),  # once more, with the queues' URLs
             overrides,
             store_url=backend.url,
             management_url=urls.management_url,
@@ -72,13 +73,14 @@ class PackagedStage:
         with functions:
             yield functions
 
-    def _configure_queue(self, backend: Backend) -> None:
-        """Set the queue's URL in the shell; leave it empty if an external store has no queues."""
-        if QUEUE_SETTING not in self._shell:
-            try:
-                self._shell[QUEUE_SETTING] = ensure_queue(sqs_client(backend.url))
-            except (BotoCoreError, ClientError):
-                self._shell[QUEUE_SETTING] = ""
+    def _configure_queues(self, backend: Backend) -> None:
+        """Set the queues' URLs in the shell; leave them empty if an external store has no queues."""
+        for setting, queue in ((QUEUE_SETTING, QueueSettings()), (DELIVERY_QUEUE_SETTING, DELIVERIES)):
+            if setting not in self._shell:
+                try:
+                    self._shell[setting] = ensure_queue(sqs_client(backend.url), queue)
+                except (BotoCoreError, ClientError):
+                    self._shell[setting] = ""
 
     def _create_tables(self, backend: Backend) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as definition:

@@ -6,6 +6,7 @@ stage and a function's name is its logical id.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,16 @@ from local.gateway import Apis, GatewaySettings
 from local.gateway.from_template import TemplateApis
 from local.gateway.functions import Handler
 from local.iam import UnresolvedReference, queue_arn, resolve
+from local.stream import stream_arn
 from local.tables import TABLE_NAME_SETTINGS
 
 Json = dict[str, Any]
 STACK = "local"
 FUNCTION_WORKERS = 24
 """The functions run in processes, limited in number per function: a worker of the gateway only waits for one."""
-QUEUE_SETTING = "CHAT_JOB_QUEUE"
+QUEUE_SETTING, DELIVERY_QUEUE_SETTING = "CHAT_JOB_QUEUE", "CHAT_DELIVERY_QUEUE"
+_JOB_QUEUE, _DELIVERY_QUEUE = "JobQueue", "DeliveryQueue"
+_QUEUE_SETTINGS = {_JOB_QUEUE: QUEUE_SETTING, _DELIVERY_QUEUE: DELIVERY_QUEUE_SETTING}
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's defaults, in seconds and megabytes
 _LOG_SETTINGS = {"LogFormat": "AWS_LAMBDA_LOG_FORMAT", "ApplicationLogLevel": "AWS_LAMBDA_LOG_LEVEL"}
 
@@ -45,15 +49,16 @@ class FunctionDefinition:
     statements: list[Json]
     """The statements of all policies of its role."""
     scheduled: bool
-    consumes_queue: bool
-    """Whether an event source mapping invokes it with messages of a queue."""
+    queue: str
+    """The logical id of the queue whose messages an event source mapping invokes it with; empty: none."""
+    stream_filter: Json | None
+    """The pattern of the records that a mapping invokes it with, from the stream of a table; None: no stream."""
 
 
 class ResolvedTemplate:
     """Reads a built stage. Raises BundleError if its template is inconsistent.
 
-    `settings` contain the names of the tables (see `local.settings`), the region and, once it exists, the job
-    queue.
+    `settings` contain the names of the tables (see `local.settings`), the region and, once they exist, the queues.
     """
 
     def __init__(self, built: BuiltStage, settings: Mapping[str, str]) -> None:
@@ -101,9 +106,24 @@ class ResolvedTemplate:
         )
 
     def worker(self) -> str:
-        """Return the name of the queue's consumer. Raises BundleError if there is not exactly one."""
-        names = [function.name for function in self.functions.values() if function.consumes_queue]
-        return self._single(names, "functions with an SQS event source")
+        """Return the name of the job queue's consumer. Raises BundleError if there is not exactly one."""
+        return self._single(self._consumers(_JOB_QUEUE), "functions that consume the job queue")
+
+    def publisher(self) -> tuple[FunctionDefinition, FunctionDefinition] | None:
+        """Return the consumers of the stream and of the queue of deliveries, None in a stage without events.
+
+        Raises BundleError if there is not exactly one of each.
+        """
+        streaming = [name for name, function in self.functions.items() if function.stream_filter is not None]
+        if not streaming:
+            return None
+        delivering = self._single(
+            self._consumers(_DELIVERY_QUEUE), "functions that consume the queue of deliveries"
+        )
+        return self.functions[self._single(streaming, "functions with a stream")], self.functions[delivering]
+
+    def _consumers(self, queue: str) -> list[str]:
+        return [name for name, function in self.functions.items() if function.queue == queue]
 
     def _single(self, names: list[str], description: str) -> str:
         if len(names) != 1:
@@ -125,7 +145,7 @@ class ResolvedTemplate:
         ]
         logging = properties.get("LoggingConfig", {})
         log_group = logging.get("LogGroup", f"/aws/lambda/{name}")
-        sources = {event["Type"] for event in properties.get("Events", {}).values()}
+        sources = {event["Type"]: event["Properties"] for event in properties.get("Events", {}).values()}
         return FunctionDefinition(
             name=name,
             handler=properties["Handler"],
@@ -136,7 +156,8 @@ class ResolvedTemplate:
             variables={key: str(self._resolve(value)) for key, value in variables.items()},
             statements=resolve(statements, self._values),
             scheduled="Schedule" in sources,
-            consumes_queue="SQS" in sources,
+            queue=sources["SQS"]["Queue"]["Fn::GetAtt"][0] if "SQS" in sources else "",
+            stream_filter=_filter(sources["DynamoDB"]) if "DynamoDB" in sources else None,
         )
 
     def _reference_values(self, settings: Mapping[str, str]) -> dict[str, str]:
@@ -172,13 +193,14 @@ class ResolvedTemplate:
             if kind in arns:
                 arn = arns[kind].format(region=gateway.region, account=gateway.account_id, name=name)
                 values[f"{logical_id}.Arn"] = f"arn:aws:{arn}"
+                values[f"{logical_id}.StreamArn"] = stream_arn(name)
             elif kind == "AWS::SQS::Queue":
                 values[f"{logical_id}.Arn"] = queue_arn(name, gateway.region)
         return values
 
     def _queue_url(self, logical_id: str, settings: Mapping[str, str]) -> str:
         """Return the local queue's URL if known, and otherwise one in AWS's form."""
-        url = settings.get(QUEUE_SETTING) if logical_id == "JobQueue" else None
+        url = settings.get(_QUEUE_SETTINGS.get(logical_id, ""))
         gateway = self.gateway_settings
         return url or f"https://sqs.{gateway.region}.amazonaws.com/{gateway.account_id}/{STACK}-{logical_id}"
 
@@ -186,6 +208,13 @@ class ResolvedTemplate:
 def _environment_variables(properties: Json) -> Json:
     found: Json = properties.get("Environment", {}).get("Variables", {})
     return found
+
+
+def _filter(source: Json) -> Json:
+    """Return the one pattern of a mapping."""
+    (found,) = source["FilterCriteria"]["Filters"]
+    pattern: Json = json.loads(found["Pattern"])
+    return pattern
 
 
 def _placeholder_handler(_event: Json, _context: Any) -> None:

@@ -26,7 +26,7 @@ class QueueService:
 
 
 class QueueClient:
-    """The methods of the SDK's client that `local.queue.Worker` calls. All of them raise ServiceError."""
+    """The methods of the SDK's client that queues in this process need. All of them raise ServiceError."""
 
     def __init__(self, queues: Queues) -> None:
         self._service = QueueService(queues)
@@ -34,6 +34,10 @@ class QueueClient:
     def receive_message(self, **arguments: Any) -> dict[str, Any]:
         """Receive messages, after a wait if the queue is empty."""
         return self._service.call("ReceiveMessage", arguments)
+
+    def send_message(self, **arguments: Any) -> dict[str, Any]:
+        """Send a message."""
+        return self._service.call("SendMessage", arguments)
 
     def delete_message(self, **arguments: Any) -> dict[str, Any]:
         """Delete a received message."""

@@ -10,6 +10,14 @@ from typing_extensions import TypedDict
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import ParticipantType
 from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.endpoint_objects import (
+    Endpoint,
+    EndpointState,
+    EndpointTest,
+    NewEndpoint,
+    NewSecret,
+    Resumption,
+)
 from chalicelib.core.protocol.fields import EventSequenceId, SequenceId, example
 from chalicelib.core.protocol.object_fields import Count, Text, Timestamp
 from chalicelib.core.protocol.objects import (
@@ -27,6 +35,7 @@ from chalicelib.core.protocol.profile_objects import Profile
 from chalicelib.core.protocol.report_objects import Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
+from specs.wire.endpoints import Endpoints
 from specs.wire.errors import ErrorResponse
 from specs.wire.exports import Export
 from specs.wire.reports import Reports
@@ -217,6 +226,13 @@ RESPONSES: dict[str, Any] = {
         Report,
         Reports,
         ServiceConversations,
+        Endpoint,
+        Endpoints,
+        EndpointState,
+        EndpointTest,
+        NewEndpoint,
+        NewSecret,
+        Resumption,
         Ticket,
     )
 }

@@ -39,6 +39,7 @@ CORE_PACKAGES = {
     "realtime": {"kernel", "model", "protocol", "ports", "log"},
     "conversations": {*KERNEL_TO_REALTIME, "hooks"},
     "messaging": {*KERNEL_TO_REALTIME, "hooks", "conversations"},
+    "publishing": {"kernel", "model", "protocol", "ports", "log"},
     "privacy": {*KERNEL_TO_REALTIME, "conversations"},
     "sessions": {*KERNEL_TO_REALTIME, "conversations", "messaging"},
 }
@@ -48,10 +49,11 @@ PACKAGES = {
     "identity": {"core.kernel", "core.model.actors"},
     "awshttp": set[str](),
     "aws": {"core.kernel", "core.model", "core.ports", "awshttp", "identity"},
+    "webhooks": {"core.kernel", "core.model", "core.ports"},
     "settings": {"core.kernel", "identity"},
     "observability": {"core.kernel", "settings"},
     "edge": {"core", "identity", "observability", "settings", "bootstrap"},
-    "bootstrap": {"core", "identity", "aws", "observability", "settings"},
+    "bootstrap": {"core", "identity", "aws", "webhooks", "observability", "settings"},
 }
 """The packages of the product, and the others that each may import. Nothing imports `app`."""
 

@@ -51,7 +51,8 @@ class ToyBundle:
             variables=variables or {},
             statements=[],
             scheduled=False,
-            consumes_queue=False,
+            queue="",
+            stream_filter=None,
         )
         function = Function(definition, self.shared, environments)
         self.stack.callback(function.close)

@@ -50,7 +50,10 @@ def test_functions_have_their_own_handler_timeout_and_memory(resolved: ResolvedT
     assert message.log_settings == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     assert (sweep.handler, sweep.timeout, sweep.scheduled, message.scheduled) == ("app.sweep", 120, True, False)
     assert resolved.scheduled() == "Sweep"
-    assert [function.name for function in resolved.functions.values() if function.consumes_queue] == ["Worker"]
+    assert {name: function.queue for name, function in resolved.functions.items() if function.queue} == {
+        "Worker": "JobQueue"
+    }
+    assert resolved.publisher() is None
     assert resolved.worker() == "Worker"
 
 

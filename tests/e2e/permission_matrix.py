@@ -100,7 +100,7 @@ class Act:
         """Method and path, as the application declares them."""
         method, path = self.does.split(" ")
         plain = path.partition("?")[0].replace("{chat}", "{conversation_id}").replace("{spare}", "{invite}")
-        plain = plain.replace("/reports/rpt_x", "/reports/{report}")
+        plain = plain.replace("/reports/rpt_x", "/reports/{report}").replace("/ep_x", "/{endpoint_id}")
         return method, plain.replace(f"/messages/{MESSAGE}", "/messages/{sequence_id}")
 
     def __str__(self) -> str:
@@ -155,7 +155,7 @@ def _batch_rows() -> list[Act]:
     return rows
 
 
-_SERVICE = f"/service{_CHAT}"
+_SERVICE, _ENDPOINT = f"/service{_CHAT}", "/service/endpoints/ep_x"
 SERVICE_TABLE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("GET /service/conversations", "200", {}),
     (
@@ -186,6 +186,14 @@ SERVICE_TABLE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("GET /service/participants/export?participant_id={nobody}", "200", {}),
     ("DELETE /service/participants?participant_id=someone", "202", {}),
     ("GET /service/participants/erasure?participant_id={nobody}", "404", {}),
+    ("GET /service/endpoints", "409:EVENTS_OFF", {}),
+    ("POST /service/endpoints", "409:EVENTS_OFF", {"url": "https://hooks.example.com/"}),
+    (f"GET {_ENDPOINT}", "409:EVENTS_OFF", {}),
+    (f"PATCH {_ENDPOINT}", "409:EVENTS_OFF", {"thin": True}),
+    (f"POST {_ENDPOINT}/secret", "409:EVENTS_OFF", {}),
+    (f"POST {_ENDPOINT}/resume", "409:EVENTS_OFF", {}),
+    (f"POST {_ENDPOINT}/test", "409:EVENTS_OFF", {}),
+    (f"DELETE {_ENDPOINT}", "409:EVENTS_OFF", {}),
     (f"DELETE {_SERVICE}", "204", {}),
 )
 """The routes of services: an action, the answer to a service, and the body. They are performed in this order."""

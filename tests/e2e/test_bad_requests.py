@@ -361,6 +361,11 @@ METHODS: dict[str, set[str]] = {
     "/service/participants": {"GET", "PATCH", "DELETE"},
     "/service/participants/export": {"GET"},
     "/service/participants/erasure": {"GET"},
+    "/service/endpoints": {"GET", "POST"},
+    "/service/endpoints/ep_x": {"GET", "PATCH", "DELETE"},
+    "/service/endpoints/ep_x/secret": {"POST"},
+    "/service/endpoints/ep_x/resume": {"POST"},
+    "/service/endpoints/ep_x/test": {"POST"},
     "/health": {"GET"},
 }
 

@@ -123,6 +123,12 @@ def test_modules_for_a_hook_are_loaded_with_a_hook_only() -> None:
     assert not hooked & FOR_HTTP
 
 
+@pytest.mark.parametrize("setting", ["off", "on"])
+def test_modules_of_published_events_are_not_loaded_for_a_message(setting: str) -> None:
+    settings = {"CHAT_EVENTS": setting, "CHAT_DELIVERY_QUEUE": "https://example.invalid/deliveries"}
+    assert not [name for name in load("app.message", **settings).modules if "publish" in name]
+
+
 def test_app_outside_of_lambda_has_all_handlers() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import app; print(len(app.app.routes) > 10)"],

@@ -14,6 +14,7 @@ from chalicelib.settings import current_settings
 from .test_rest_events import asked
 
 PARTS = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x", "report": "x"}
+PARTS["endpoint_id"] = "ep_x"
 PERSON = {"participant_id": "alice", "expires_at": "9999999999", "issued_at": "9000000000"}
 SERVICE = {"service": "backend", "expires_at": "9999999999", "issued_at": "1"}
 BOB = {"Chat-Participant": ["bob"]}

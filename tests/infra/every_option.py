@@ -18,6 +18,13 @@ SETTINGS: Json = {
         "CHAT_JWKS_URL": "https://id.test/keys",
         "CHAT_HOOK": "chat-hook:live",
         "CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/every/next-secret",
+        "CHAT_ENDPOINTS": json.dumps(
+            [
+                {"url": "https://hooks.chat.test/chat", "secret_parameter": "/chat/every/webhook-secret"},
+                {"event_bus": "chat-events"},
+                {"event_bus": "chat-audit"},
+            ]
+        ),
     },
     "lambda_functions": {"sweep": {"reserved_concurrency": 1}},
     "infra": {
@@ -39,6 +46,9 @@ SETTINGS: Json = {
         "job_concurrency": 20,
         "request_quota": {"rate": 20_000, "burst": 8_000},
         "alarms": {"email": "ops@chat.test", "latency_p99_ms": 2_000},
+        "events": {
+            "concurrency": 40,
+        },
         "web": {
             "identity": {
                 "authorization_endpoint": "https://id.test/authorize",

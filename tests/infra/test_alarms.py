@@ -17,10 +17,19 @@ from infra.hook import hook_of
 from infra.stage import Alarms, Stage
 from infra.template import alarms
 from infra.template.dashboard import MAX_METRICS
-from infra.template.names import FUNCTIONS
+from infra.template.names import FUNCTIONS, functions_of
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
+OF_EVENTS = {
+    *(f"{name}{kind}Alarm" for name in ("Publish", "Deliver") for kind in ("Errors", "Throttles")),
+    "StreamBehindAlarm",
+    "StreamExpiringAlarm",
+    "DeliveryDeadLettersAlarm",
+    "DeliveriesWaitingAlarm",
+    "EndpointDisabledAlarm",
+}
+"""The alarms that only a stage with events has."""
 
 
 @pytest.fixture
@@ -37,8 +46,8 @@ def watching(found: Json, metric: str, **dimensions: object) -> list[Json]:
     return [item for item in found.values() if item["MetricName"] == metric and item["Dimensions"] == wanted]
 
 
-def test_every_function_has_error_and_throttle_alarms(found: Json) -> None:
-    for function in FUNCTIONS:
+def test_every_function_has_error_and_throttle_alarms(found: Json, stage: Stage) -> None:
+    for function in functions_of(stage):
         for metric in ("Errors", "Throttles"):
             (alarm,) = watching(found, metric, FunctionName={"Ref": function.logical_id})
             assert alarm["Namespace"] == "AWS/Lambda"
@@ -46,7 +55,7 @@ def test_every_function_has_error_and_throttle_alarms(found: Json) -> None:
 
 
 def test_user_facing_functions_have_latency_alarms(found: Json, stage: Stage) -> None:
-    for function in FUNCTIONS:
+    for function in functions_of(stage):
         slow = watching(found, "Duration", FunctionName={"Ref": function.logical_id})
         assert len(slow) == (function.name in {"api", "auth", "connect", "message"})
         for alarm in slow:
@@ -107,6 +116,8 @@ def test_document_has_the_urgency_and_the_action_of_every_alarm(found: Json, sta
     if hook_of(stage.environment) is None:
         del rows["HookFailuresAlarm"]
     urgencies = {name: alarm["AlarmDescription"][1:].partition("]")[0] for name, alarm in found.items()}
+    if stage.infra.events is None:
+        rows = {name: urgency for name, urgency in rows.items() if name not in OF_EVENTS}
     assert rows == urgencies
 
 

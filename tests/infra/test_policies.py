@@ -11,7 +11,7 @@ import pytest
 from infra.hook import hook_of
 from infra.stage import Stage
 from infra.template.hook import SID
-from infra.template.names import FUNCTIONS
+from infra.template.names import ALL_FUNCTIONS, FUNCTIONS, functions_of
 from infra.template.secret import SIDS
 from tests.infra.checkouts import ROOT
 
@@ -23,6 +23,14 @@ SOCKETS = (
     "${WebsocketAPI}/${ApiStage}/%s/@connections/*"
 )
 HOOKS = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
+OF_EVENTS: list[Any] = [
+    {"Fn::GetAtt": ["ConversationsTable", "StreamArn"]},
+    {"Fn::GetAtt": ["DeliveryQueue", "Arn"]},
+    {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/chat-events"},
+    {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/chat-audit"},
+    {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/chat/every/webhook-secret"},
+]
+"""The stream, the queue and the buses of a stage with events."""
 DOCUMENTATION = (ROOT / "docs" / "packaging.md").read_text()
 
 
@@ -34,31 +42,38 @@ def statements(resources: Json, role: str) -> list[Json]:
     return found
 
 
-def test_every_function_has_its_own_role(resources: Json) -> None:
+def resources_of(statement: Json) -> list[Any]:
+    resource = statement["Resource"]
+    return resource if isinstance(resource, list) else [resource]
+
+
+def test_every_function_has_its_own_role(resources: Json, stage: Stage) -> None:
     roles = {
         name: resource["Properties"]["Role"]["Fn::GetAtt"][0]
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert roles == {function.logical_id: function.role for function in FUNCTIONS}
-    assert len(set(roles.values())) == len(FUNCTIONS)
+    assert roles == {function.logical_id: function.role for function in functions_of(stage)}
+    assert len(set(roles.values())) == len(functions_of(stage))
 
 
-def test_no_other_roles_and_policies_exist(resources: Json) -> None:
+def test_no_other_roles_and_policies_exist(resources: Json, stage: Stage) -> None:
     roles = {name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"}
-    assert roles == {function.role for function in FUNCTIONS} | {"GatewayLogRole"}
+    assert roles == {function.role for function in functions_of(stage)} | {"GatewayLogRole"}
     kinds = {resource["Type"] for resource in resources.values() if resource["Type"].startswith("AWS::IAM::")}
     assert kinds == {"AWS::IAM::Role"}
 
 
-def test_only_lambda_can_assume_the_roles(resources: Json) -> None:
-    for function in FUNCTIONS:
+def test_only_lambda_can_assume_the_roles(resources: Json, stage: Stage) -> None:
+    for function in functions_of(stage):
         (trust,) = resources[function.role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert (trust["Principal"], trust["Action"]) == ({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole")
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
+@pytest.mark.parametrize("function", ALL_FUNCTIONS, ids=lambda item: item.name)
 def test_statement_lists_allowed_actions_and_resources(function: Any, resources: Json, stage: Stage) -> None:
+    if function not in functions_of(stage):
+        return
     parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
     hook = hook_of(stage.environment)
     allowed = [
@@ -68,23 +83,24 @@ def test_statement_lists_allowed_actions_and_resources(function: Any, resources:
         {"Fn::Sub": SOCKETS % "DELETE"},
         *({"Fn::Sub": f"{parameter}{name}"} for name in stage.secret_parameters.values()),
         *([] if hook is None else [{"Fn::Sub": f"{HOOKS}{hook}"}]),
+        *(OF_EVENTS if stage.infra.events else ()),
     ]
     for statement in statements(resources, function.role):
         assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
-        assert statement["Resource"] in allowed
+        assert all(resource in allowed for resource in resources_of(statement))
         for action in statement["Action"]:
             assert re.fullmatch(r"[a-z-]+:[A-Za-z]+", action)
 
 
-def test_only_wildcard_is_for_connection_ids(resources: Json) -> None:
-    policies = json.dumps([statements(resources, function.role) for function in FUNCTIONS])
+def test_only_wildcard_is_for_connection_ids(resources: Json, stage: Stage) -> None:
+    policies = json.dumps([statements(resources, function.role) for function in functions_of(stage)])
     # A log group's ARN ends with another one after CloudFormation's substitution, for the group's streams.
     assert set(re.findall(r'[^"]*\*[^"]*', policies)) == {SOCKETS % "POST", SOCKETS % "DELETE"}
 
 
-def test_function_writes_only_its_own_log(resources: Json) -> None:
-    for function in FUNCTIONS:
+def test_function_writes_only_its_own_log(resources: Json, stage: Stage) -> None:
+    for function in functions_of(stage):
         (found,) = (
             statement for statement in statements(resources, function.role) if statement["Sid"] == "WriteOwnLog"
         )
@@ -95,7 +111,7 @@ def test_function_writes_only_its_own_log(resources: Json) -> None:
 def test_functions_that_verify_tokens_read_the_secrets_of_both_issuers(every: Json) -> None:
     for function in FUNCTIONS:
         found = statements(every["Resources"], function.role)
-        readable = [item["Resource"]["Fn::Sub"] for item in found if "ssm:GetParameter" in item["Action"]]
+        readable = [item["Resource"]["Fn::Sub"] for item in found if item["Sid"] in SIDS]
         names = [
             text.removeprefix("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter")
             for text in readable
@@ -103,30 +119,36 @@ def test_functions_that_verify_tokens_read_the_secrets_of_both_issuers(every: Js
         assert names == (["/chat/every/jwt-secret", "/chat/every/next-secret"] if function.verifies_tokens else [])
 
 
-def test_functions_have_exactly_the_expected_statements(resources: Json) -> None:
+def test_functions_have_exactly_the_expected_statements(resources: Json, stage: Stage) -> None:
     found = {
         function.name: {
             statement["Sid"]: statement["Resource"].get("Fn::GetAtt", ["WebsocketAPI"])[0]
             for statement in statements(resources, function.role)
-            if statement["Sid"] not in ("WriteOwnLog", SID, *SIDS)
+            if statement["Sid"] not in ("WriteOwnLog", SID, "PutEvents", "ReadEndpointSecrets", *SIDS)
         }
-        for function in FUNCTIONS
+        for function in functions_of(stage)
     }
     conversations, connections = "ConversationsTable", "ConnectionsTable"
     enqueuing = {"EnqueueJobs": "JobQueue"}
     posting = {"PostToConnections": "WebsocketAPI", "CloseConnections": "WebsocketAPI"}
-    assert found == {
+    delivering = {"EnqueueDeliveries": "DeliveryQueue"} if stage.infra.events else {}
+    of_events = {
+        "publish": {"WakeCursors": conversations, "ReadStream": conversations, **delivering},
+        "deliver": {"PublishEvents": conversations, "ConsumeDeliveries": "DeliveryQueue", **delivering},
+    }
+    assert found == (of_events if stage.infra.events else {}) | {
         "api": {
             "UseConversations": conversations,
             "UseConnectionsAndTickets": connections,
             **enqueuing,
             **posting,
+            **delivering,
         },
         "auth": {"ReadRevocations": connections},
         "connect": {"OpenConnectionsAndRedeemTickets": connections, **posting},
         "message": {"UseConversations": conversations, "UseConnections": connections, **enqueuing, **posting},
         "disconnect": {"ReadHeads": conversations, "DeleteConnections": connections, **enqueuing, **posting},
-        "sweep": {"PurgeAndExpire": conversations, "FanOut": connections, **enqueuing, **posting},
+        "sweep": {"PurgeAndExpire": conversations, "FanOut": connections, **enqueuing, **posting, **delivering},
         "worker": {
             "EraseAndExpire": conversations,
             "DisconnectAndFanOut": connections,
@@ -155,6 +177,8 @@ ACTIONS = {
         "ConversationsTable": USES | {CHECK},
         "ConnectionsTable": READS | REWRITES,
     },
+    "publish": {"ConversationsTable": {"dynamodb:Query", "dynamodb:UpdateItem"}},
+    "deliver": {"ConversationsTable": USES - {"dynamodb:BatchWriteItem"}},
 }
 """The actions on each table. The end-to-end tests on the bundle find missing and unused ones, but take minutes."""
 
@@ -164,8 +188,8 @@ def test_functions_have_exactly_the_expected_actions(name: str) -> None:
     document = json.loads((ROOT / ".chalice" / f"policy-{name}.json").read_text())
     found: dict[str, set[str]] = {}
     for statement in document["Statement"]:
-        table = statement["Resource"].get("Fn::GetAtt", [""])[0]
-        if table.endswith("Table"):
+        table, attribute = statement["Resource"].get("Fn::GetAtt", ["", ""])
+        if table.endswith("Table") and attribute == "Arn":
             assert table not in found, "two statements for one table"
             found[table] = set(statement["Action"])
     assert found == ACTIONS[name]
@@ -181,8 +205,20 @@ def test_worker_may_do_what_the_event_source_mapping_requires(resources: Json) -
     }
 
 
-def test_no_function_can_scan_or_manage_tables(resources: Json) -> None:
-    for function in FUNCTIONS:
+def test_functions_of_events_may_do_what_their_mappings_require(every: Json) -> None:
+    """Sources: "Using Lambda with Amazon SQS", "Process DynamoDB records" (Lambda Developer Guide)."""
+    granted = {
+        item["Sid"]: set(item["Action"])
+        for role in ("PublishRole", "DeliverRole")
+        for item in statements(every["Resources"], role)
+    }
+    assert granted["ConsumeDeliveries"] == {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    reading = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
+    assert granted["ReadStream"] == {f"dynamodb:{name}" for name in reading}
+
+
+def test_no_function_can_scan_or_manage_tables(resources: Json, stage: Stage) -> None:
+    for function in functions_of(stage):
         actions = {action for statement in statements(resources, function.role) for action in statement["Action"]}
         assert not actions & {"dynamodb:Scan", "dynamodb:DeleteTable", "dynamodb:UpdateTable", "iam:PassRole"}
 
@@ -220,12 +256,11 @@ def test_only_functions_in_which_participants_act_ask_the_hook_if_the_stage_has_
     assert resources_of(every) == {name: [{"Fn::Sub": function}] for name in ("api", "message")}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
-def test_every_statement_is_documented(function: Any, dev: Json, every: Json) -> None:
-    found = [*statements(dev["Resources"], function.role), *statements(every["Resources"], function.role)]
-    for statement in found:
-        if statement["Sid"] in SIDS[1:]:
-            continue
+@pytest.mark.parametrize("function", ALL_FUNCTIONS, ids=lambda item: item.name)
+def test_every_statement_is_documented(function: Any, every: Json) -> None:
+    for statement in statements(every["Resources"], function.role):
+        if statement["Sid"] == SIDS[1]:
+            continue  # as the first
         row = re.search(
             rf"^\|.*`{function.name}`.*\| *`{statement['Sid']}` *\|(.+)\|$", DOCUMENTATION, re.MULTILINE
         )

@@ -13,13 +13,16 @@ from infra.errors import InfraError
 from infra.runtime import runtime_for
 from infra.stage import Stage
 from infra.template.compose import merge_fragments
-from infra.template.names import FUNCTIONS
+from infra.template.names import functions_of
 from tests.infra.checkouts import ROOT
 from tests.infra.template_resources import GATEWAY_SECONDS, Json, functions, of_type
 
+ATTEMPT_SECONDS = 15
+"""The timeout of a request to an endpoint."""
 
-def test_function_names_match_those_of_chalice(resources: Json) -> None:
-    assert set(functions(resources)) == {function.logical_id for function in FUNCTIONS}
+
+def test_function_names_match_those_of_chalice(resources: Json, stage: Stage) -> None:
+    assert set(functions(resources)) == {function.logical_id for function in functions_of(stage)}
     handlers = {name: function["Handler"] for name, function in functions(resources).items()}
     assert handlers == {
         "APIHandler": "app.app",
@@ -29,7 +32,7 @@ def test_function_names_match_those_of_chalice(resources: Json) -> None:
         "WebsocketDisconnect": "app.disconnect",
         "Sweep": "app.sweep",
         "Worker": "app.worker",
-    }
+    } | ({"Publish": "app.publish", "Deliver": "app.deliver"} if stage.infra.events else {})
 
 
 def test_functions_use_the_python_and_architecture_of_the_bundle(resources: Json, stage: Stage) -> None:
@@ -45,12 +48,13 @@ def test_memory_and_timeout_per_function(resources: Json) -> None:
         name: (function["MemorySize"], function["Timeout"]) for name, function in functions(resources).items()
     }
     # Below 512 MB a function has so little CPU that signing a fan-out takes seconds.
-    assert all(memory >= 512 for name, (memory, _) in chosen.items() if name != "Sweep")
-    assert all(
-        seconds < GATEWAY_SECONDS for name, (_, seconds) in chosen.items() if name not in ("Sweep", "Worker")
-    )
+    assert all(memory >= 512 for name, (memory, _) in chosen.items() if name not in ("Sweep", "Publish"))
+    background = ("Sweep", "Worker", "Publish", "Deliver")
+    assert all(seconds < GATEWAY_SECONDS for name, (_, seconds) in chosen.items() if name not in background)
     assert chosen["Sweep"][1] > app.SWEEP_SECONDS
     assert chosen["Worker"][1] >= 2 * app.JOB_SECONDS, "a page that starts at the last moment must finish"
+    if "Deliver" in chosen:
+        assert chosen["Deliver"][1] >= app.DELIVERY_SECONDS + 2 * ATTEMPT_SECONDS, "and so must an attempt"
 
 
 def test_runtime_is_a_setting_of_the_stage(dev: Json, every: Json) -> None:
@@ -61,11 +65,11 @@ def test_runtime_is_a_setting_of_the_stage(dev: Json, every: Json) -> None:
     assert runtimes(dev) == {f"python{sys.version_info[0]}.{sys.version_info[1]}"}
 
 
-def test_worker_may_continue_its_job_by_its_own_queue(cloudformation: Json) -> None:
+def test_functions_may_continue_by_their_own_queue(cloudformation: Json, stage: Stage) -> None:
     found = of_type(cloudformation["Resources"], "AWS::Lambda::Function")
-    assert {name: item.get("RecursiveLoop") for name, item in found.items() if "RecursiveLoop" in item} == {
-        "Worker": "Allow"
-    }
+    assert {
+        name: item.get("RecursiveLoop") for name, item in found.items() if "RecursiveLoop" in item
+    } == dict.fromkeys(("Worker", *(["Deliver"] if stage.infra.events else [])), "Allow")
 
 
 def test_reserved_concurrency_is_that_of_the_configuration(dev: Json, prod: Json, every: Json) -> None:
@@ -110,7 +114,12 @@ def test_tables_have_the_definition_and_protection_of_the_stage(resources: Json,
     assert set(tables) == {"ConversationsTable", "ConnectionsTable"}
     for name, table in tables.items():
         protected = stage.infra.production and {"Fn::If": ["TablesAreProtected", True, False]}
-        assert table == definition[name]["Properties"] | {"DeletionProtectionEnabled": protected}
+        stream = (
+            {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
+            if stage.infra.events and name == "ConversationsTable"
+            else {}
+        )
+        assert table == definition[name]["Properties"] | {"DeletionProtectionEnabled": protected} | stream
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -142,17 +151,17 @@ def test_retained_resources_are_exactly_the_expected_ones(dev: Json, prod: Json)
 
 def test_every_log_group_has_a_retention(resources: Json, stage: Stage) -> None:
     groups = of_type(resources, "AWS::Logs::LogGroup")
-    assert len(groups) == len(FUNCTIONS) + 2
+    assert len(groups) == len(functions_of(stage)) + 2
     assert {group["RetentionInDays"] for group in groups.values()} == {stage.infra.log_retention_days}
     names = [group["LogGroupName"]["Fn::Sub"] for group in groups.values()]
     assert len(set(names)) == len(names)
     assert all(name.startswith("/${AWS::StackName}/") for name in names)
 
 
-def test_every_function_has_its_own_log_group(cloudformation: Json) -> None:
+def test_every_function_has_its_own_log_group(cloudformation: Json, stage: Stage) -> None:
     found = of_type(cloudformation["Resources"], "AWS::Lambda::Function")
     groups = {name: item["LoggingConfig"]["LogGroup"]["Ref"] for name, item in found.items()}
-    assert groups == {function.logical_id: function.log_group for function in FUNCTIONS}
+    assert groups == {function.logical_id: function.log_group for function in functions_of(stage)}
 
 
 def test_access_logs_contain_no_credentials_query_strings_or_content(resources: Json) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from chalicelib.bootstrap import build
+from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.ids import digest
@@ -26,6 +27,7 @@ from tests.invariants.http_reads import Response
 from tests.invariants.process import Process
 from tests.support.fakes import START_TIME, FakeClock, FakePoster, Post
 from tests.support.items import Items, read_keys, read_partition
+from tests.support.publishing import FakeDeliveryQueue, FakeSink
 from tests.support.sequential import run_sequential
 from tests.support.unpacking import unpacked
 
@@ -122,6 +124,7 @@ class Harness:
             poster=poster,
             queue=queue,
             hook=self.hook,
+            publishing=PublishingPorts(FakeDeliveryQueue(), FakeSink) if settings.events else None,
             clock=clock or FakeClock(START_TIME + 10.0 + skew, quantum=QUANTUM),
             gather=gather,
         )

@@ -53,6 +53,12 @@ class Tables:
         other.settings = replace(self.settings, limits=replace(self.settings.limits, **limits))
         return other
 
+    def with_events(self) -> Tables:
+        """Return the same tables of a deployment that publishes events."""
+        other = Tables(self.engine, self.conversations_table, self.connections_table)
+        other.settings = replace(self.settings, events=True)
+        return other
+
     def stored_keys(self) -> list[str]:
         """Return the keys of all items of the conversations' table, of an engine in memory."""
         return stored_keys(self.engine, self.conversations_table)

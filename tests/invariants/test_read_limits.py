@@ -16,6 +16,7 @@ from chalicelib.core.protocol import queries, requests
 from chalicelib.identity.model import Identity
 from local.dynamodb.sizes import item_size
 from specs.read_limits import READS, Facts, most_units
+from tests.invariants.endpoint_acts import ENDPOINT_ACTS, fill_with_endpoints
 from tests.invariants.harness import Harness, Setup
 from tests.invariants.process import TOKEN_EXPIRY, Process
 from tests.invariants.service_acts import DELETION_BY_SERVICE, SERVICE_ACTS
@@ -43,6 +44,7 @@ class Room:
     others: list[str]
     invite: str
     report: str
+    endpoint: str
     serial: int = 100
 
     def key(self) -> str:
@@ -84,7 +86,8 @@ def hostile_room(tables: Tables) -> Room:
     """Return a room in which everything is as long and as many as the limits allow, or nearly so."""
     setup = Setup(members=PEOPLE, sockets=PEOPLE, subscribed=PEOPLE)
     limits = dict.fromkeys(("change_burst", "creation_burst", "addition_burst"), 1_000)
-    harness = tables.with_limits(message_burst=100_000, activity_participants=100, **limits).harness(setup)
+    tables = tables.with_events().with_limits(message_burst=100_000, activity_participants=100, **limits)
+    harness = tables.harness(setup)
     process = harness.process()
     process.update_conversation("alice", metadata={"x": "y" * 4_000}, join_policy="open")
     for number in range(60):
@@ -101,7 +104,7 @@ def hostile_room(tables: Tables) -> Room:
     report = report_everything(process)
     others = [process.create_conversation("alice")["conversation_id"] for _ in range(OTHERS)]
     invite_strangers(process)
-    return Room(harness, others, process.create_invite("alice"), report)
+    return Room(harness, others, process.create_invite("alice"), report, fill_with_endpoints(process))
 
 
 def report_everything(process: Process) -> str:
@@ -309,6 +312,7 @@ ACTS: list[tuple[str, int, Act]] = [
     ("DELETE /me", 0, lambda process, room: process.app.privacy.jobs.erase(process.principal(PEOPLE[4]))),
     ("GET /me/erasure", 0, lambda process, room: process.app.privacy.erasure.status(process.principal(PEOPLE[4]))),
     *SERVICE_ACTS,
+    *ENDPOINT_ACTS,
     (f"DELETE {_C}", 1, lambda process, room: process.delete_conversation("alice")),
     DELETION_BY_SERVICE,
 ]

@@ -86,7 +86,7 @@ def test_missing_index_counts_as_a_different_key_schema(client: DynamoDBClient, 
         ensure_tables(client, read_tables(NAMES, definition_with(tmp_path, GlobalSecondaryIndexes=[index])))
 
 
-def test_streams_and_indexes_are_mapped_to_the_api(tmp_path: Path) -> None:
+def test_indexes_are_mapped_to_the_api_and_streams_ignored(tmp_path: Path) -> None:
     index = {"IndexName": "by_pk", "KeySchema": KEYS["KeySchema"], "Projection": {"ProjectionType": "ALL"}}
     path = definition_with(
         tmp_path,
@@ -102,7 +102,6 @@ def test_streams_and_indexes_are_mapped_to_the_api(tmp_path: Path) -> None:
                 **KEYS,
                 "TableName": "some-conversations",
                 "GlobalSecondaryIndexes": [index],
-                "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
             },
             None,
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.bootstrap import Application, build
+from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.core.model.actors import ParticipantType, Principal, Role
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
@@ -39,6 +40,7 @@ class AppHarness:
         queue: FakeJobQueue | None = None,
         engine: Callable[..., MemoryEngine] = MemoryEngine,
         hook: Hook | None = None,
+        publishing: PublishingPorts | None = None,
     ) -> None:
         """`environment` changes settings. Without a queue or a hook there is none. `engine` takes the tables."""
         self.clock, self.gather, self.poster = FakeClock(), InterleavingGather(), FakePoster()
@@ -50,6 +52,7 @@ class AppHarness:
             poster=self.poster,
             queue=queue,
             hook=hook,
+            publishing=publishing,
             clock=self.clock,
             gather=self.gather,
             observer=self.observer,

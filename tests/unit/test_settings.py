@@ -182,3 +182,13 @@ def test_deployment_has_no_hook_unless_it_is_named() -> None:
     hook = {"CHAT_HOOK": "chat-hook:live", "CHAT_HOOK_FAILURE": "refuse"}
     found = Settings.from_environment(ENVIRONMENT | hook)
     assert (found.hook, found.allows_on_hook_failure) == ("chat-hook:live", False)
+
+
+def test_events_are_off_by_default_and_have_a_queue() -> None:
+    settings = Settings.from_environment(ENVIRONMENT)
+    assert (settings.events, settings.delivery_queue) == (False, None)
+    queue = "https://sqs.example/deliveries"
+    settings = Settings.from_environment({**ENVIRONMENT, "CHAT_EVENTS": "on", "CHAT_DELIVERY_QUEUE": queue})
+    assert (settings.events, settings.delivery_queue) == (True, queue)
+    with pytest.raises(SettingsError, match="CHAT_EVENTS must be off or on"):
+        Settings.from_environment({**ENVIRONMENT, "CHAT_EVENTS": "yes"})

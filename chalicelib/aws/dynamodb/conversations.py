@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, require_member_op
 from chalicelib.aws.dynamodb.consent_keys import INVITED_PREFIX
 from chalicelib.aws.dynamodb.conversation_items import details_from_item
 from chalicelib.aws.dynamodb.creation import create
-from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, no_entries
 from chalicelib.aws.dynamodb.keys import (
     DETAILS,
     FIRST,
@@ -45,7 +45,7 @@ from chalicelib.aws.dynamodb.work_keys import (
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import Event
-from chalicelib.core.ports.commits import NewConversation, Purge
+from chalicelib.core.ports.commits import NewConversation, Purge, WriteConflict
 
 if TYPE_CHECKING:
     from chalicelib.core.model.creations import CreationRecord
@@ -54,9 +54,10 @@ if TYPE_CHECKING:
 class DynamoConversations:
     """The `ConversationStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str, gather: Gather) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, gather: Gather, entries: Entries = no_entries) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
+        self._entries = entries
         self._table = Table(dynamo, table)
         self._gather = gather
 
@@ -125,16 +126,16 @@ class DynamoConversations:
             live=ConversationState.LIVE.value,
         )
         guards = [] if owner.is_service else [require_member_op(self._table, owner, role=True)]
-        return self._dynamo.try_transact(
-            [mark, *guards, put_purge_op(self._table, owner.conversation_id, purge_at)]
-        )
+        purge = put_purge_op(self._table, owner.conversation_id, purge_at)
+        entries = self._entries("conversation_deleted", conversation_id=owner.conversation_id)
+        return self._dynamo.try_transact([mark, *guards, purge, *entries])
 
     def due_purges(self, now: int, limit: int) -> list[Purge]:
         """Return conversations to purge by `now`, the longest due first."""
         items = self._table.query(PURGES, between=due_by(now), limit=limit)
         return [_purge_from_item(item) for item in items]
 
-    def purge(self, purge: Purge, limit: int) -> bool:
+    def purge(self, purge: Purge, limit: int, before_end: Callable[[], None] | None = None) -> bool:
         """Remove about `limit` items, the head last, so that another call can continue after a crash."""
         pk = conversation_pk(purge.conversation_id)
         head = self._table.get(*head_key(purge.conversation_id))
@@ -145,19 +146,39 @@ class DynamoConversations:
         items = [item for item in self._table.query(pk, limit=limit, include_expired=True) if item["sk"] != HEAD]
         items += self._table.query(queue_pk(purge.conversation_id), limit=limit, include_expired=True)
         if not items:
-            self._table.delete(*head_key(purge.conversation_id))
-            self._table.delete(*creation_key(purge.conversation_id))
-            self._table.delete(*purge_key(purge))
-            return True
+            if before_end is not None:
+                before_end()
+            return self._end(purge, is_visible=head is not None)
         # Items that are found only by these are deleted before them.
         self._table.batch_delete(_keys_found_by(purge.conversation_id, items))
         self._table.batch_delete([(item["pk"], item["sk"]) for item in items])
         return False
 
+    def _end(self, purge: Purge, *, is_visible: bool) -> bool:
+        """Delete the last items of a conversation; return False if that is to be repeated."""
+        keys = [head_key(purge.conversation_id), creation_key(purge.conversation_id), purge_key(purge)]
+        entries = self._entries("conversation_purged", conversation_id=purge.conversation_id) if is_visible else []
+        if entries:
+            try:
+                return self._dynamo.try_transact([*(self._table.delete_op(*key) for key in keys), *entries])
+            except WriteConflict:
+                return False
+        for key in keys:
+            self._table.delete(*key)
+        return True
+
+    def postpone(self, purge: Purge, due_at: int) -> None:
+        """Purge later; no-op if the purge is not scheduled as read."""
+        pk, sk = purge_key(purge._replace(due_at=due_at))
+        item = {"pk": pk, "sk": sk, "first_due_at": purge.first_due_at or purge.due_at}
+        self._dynamo.try_transact(
+            [self._table.delete_op(*purge_key(purge), "attribute_exists(#pk)"), self._table.put_op(item)]
+        )
+
 
 def _purge_from_item(item: Item) -> Purge:
     due_at, conversation_id = parse_due_sk(item["sk"])
-    return Purge(conversation_id, due_at)
+    return Purge(conversation_id, due_at, item.get("first_due_at", 0))
 
 
 def _keys_found_by(conversation_id: str, items: Sequence[Item]) -> list[Key]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.errors import (
@@ -15,12 +15,14 @@ from chalicelib.aws.dynamodb.errors import (
 )
 from chalicelib.aws.dynamodb.values import unmarshal_optional
 from chalicelib.core.kernel.backoff import full_jitter, retry_after
-from chalicelib.core.kernel.clock import Clock
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.ports.commits import WriteConflict
 
 Operation = dict[str, Any]
 """One operation of a transaction, as TransactWriteItems takes it."""
+Entries = Callable[..., list[Operation]]
+"""Returns the operations that queue an entry of the deployment log: `entries(type, **fields)`."""
 
 MAX_TRANSACTION = 100
 """How many operations a transaction can have (DynamoDB's limit)."""
@@ -28,6 +30,11 @@ MAX_ATTEMPTS = 8
 _CONFLICT_BACKOFF = {"base": 0.025, "cap": 0.2}
 _UNPROCESSED_BACKOFF = {"base": 0.04, "cap": 2.0}
 """Bounds of the delays before retries, in seconds."""
+
+
+def no_entries(_event_type: str, **_fields: str | int) -> list[Operation]:
+    """Queue nothing: events are not published."""
+    return []
 
 
 class Dynamo:
@@ -41,6 +48,11 @@ class Dynamo:
     def now(self) -> int:
         """The time in epoch seconds, as `expires_at` has it."""
         return int(self._clock.now())
+
+    @property
+    def milliseconds(self) -> int:
+        """The time in milliseconds since the epoch."""
+        return milliseconds(self._clock)
 
     def is_expired(self, item: Mapping[str, Any]) -> bool:
         """Return whether an item counts as absent."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.aws.dynamodb.append_roster import NOT_BEGUN
 from chalicelib.aws.dynamodb.consent_keys import standing_key
-from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, Operation, no_entries
 from chalicelib.aws.dynamodb.erasure_items import (
     bump_revision_op,
     data_location_from_item,
@@ -65,9 +65,10 @@ _UNCHANGED = "#erased_at_event = :erased_at_event AND #position = :position"
 class DynamoErasures:
     """The `ErasureStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, entries: Entries = no_entries) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
+        self._entries = entries
         self._table = Table(dynamo, table)
 
     # ---- jobs ------------------------------------------------------------------------------------------
@@ -102,7 +103,9 @@ class DynamoErasures:
         forget = self._table.delete_op(
             *standing_key(job.participant_id), "#version = :version", version=standing.version
         )
-        return self._dynamo.try_transact([update, self._table.delete_op(*pending_erasure_key(job)), forget])
+        entries = self._entries("participant_erased", erasure_id=job.job_id)
+        pending = self._table.delete_op(*pending_erasure_key(job))
+        return self._dynamo.try_transact([update, pending, forget, *entries])
 
     def _update_job_op(self, job: ErasureJob, change: str, **values: Any) -> Operation:
         salt = job.pseudonym_salt

@@ -36,6 +36,14 @@
     N#<shard>           <conversation>        conversation in the index by creation
     J#<hash>            JOB                   erasure of a participant, by a digest of the id
     JOBS                <time>#<hash>         erasure that is not done
+    ENDPOINTS           <endpoint>            endpoint of published events, with its circuit breaker
+    O#<conversation>    <endpoint>            cursor: how far a conversation is published to an endpoint
+    G#<endpoint>        <conversation>        lag note
+    H#<endpoint>        <number>              slot of concurrent attempts
+    W#heartbeat         E#<time>              heartbeat that comes back through the stream
+    W#deployment        E#<time>#<random>     queued entry of the deployment log
+    DEPLOYMENT          HEAD, E#<sequence id>  the deployment log
+    PUBLISHING          WALK, HEARTBEAT       progress of the walk; the newest heartbeat that came back
 
 Participant ids may contain any visible ASCII character. They occur only at the end of a key after a constant
 prefix, or in a hash over length-prefixed parts, so that no id can be mistaken for another one.

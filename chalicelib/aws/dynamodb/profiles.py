@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.aws.dynamodb.consent_keys import standing_key
-from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, Operation, no_entries
 from chalicelib.aws.dynamodb.keys import (
     LAST,
     MEMBERSHIP_PREFIX,
@@ -35,9 +35,10 @@ _IS_OLDER = "#epoch = :epoch AND (attribute_not_exists(#profile_version) OR #pro
 class DynamoProfiles:
     """The `ProfileStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, entries: Entries = no_entries) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
+        self._entries = entries
         self._table = Table(dynamo, table)
 
     def profile(self, participant_id: str) -> Profile | None:
@@ -53,6 +54,7 @@ class DynamoProfiles:
                 self._table.put_op(_profile_to_item(profile)),
                 self._note_in_standing_op(profile, standing),
                 self._table.put_op(_copy_to_item(copy)),
+                *self._entries("profile_changed", participant_id=profile.participant_id, version=profile.version),
             ]
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import require_member_op
-from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, Operation, no_entries
 from chalicelib.aws.dynamodb.keys import conversation_pk, event_key, participant_pk, sk_after, sk_up_to
 from chalicelib.aws.dynamodb.report_items import copy_from_item, copy_to_item, report_from_item, report_to_item
 from chalicelib.aws.dynamodb.report_keys import (
@@ -31,9 +31,10 @@ _AS_READ = "#author_id = :author_id AND #status = :status"
 class DynamoReports:
     """The `ReportStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, entries: Entries = no_entries) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
+        self._entries = entries
         self._table = Table(dynamo, table)
 
     # ---- writes ----------------------------------------------------------------------------------------
@@ -49,6 +50,7 @@ class DynamoReports:
                 table.delete_op(*report_item_key(report.conversation_id, report.key, is_open=False)),
                 table.condition_op(*event_key(report.conversation_id, report.target), not_deleted),
                 require_member_op(table, reporter),
+                *self._entries("report_created", conversation_id=report.conversation_id, target=report.target),
             ]
         )
 

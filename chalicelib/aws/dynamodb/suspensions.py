@@ -10,15 +10,18 @@ from typing import Any
 
 from chalicelib.aws.dynamodb.connection_keys import revocation_key
 from chalicelib.aws.dynamodb.consent_keys import standing_key
-from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, Operation, no_entries
 from chalicelib.aws.dynamodb.table import Table
 
 
 class DynamoSuspensions:
     """The `SuspensionStore` port."""
 
-    def __init__(self, dynamo: Dynamo, connections_table: str, conversations_table: str) -> None:
+    def __init__(
+        self, dynamo: Dynamo, connections_table: str, conversations_table: str, entries: Entries = no_entries
+    ) -> None:
         self._dynamo = dynamo
+        self._entries = entries
         self._connections = Table(dynamo, connections_table)
         self._conversations = Table(dynamo, conversations_table)
 
@@ -31,12 +34,14 @@ class DynamoSuspensions:
             at=suspended_at,
         )
         mark = self._mark_op(participant_id, "SET #suspended = :yes ADD #version :one", yes=True)
-        return self._dynamo.try_transact([change, mark])
+        entries = self._entries("participant_suspended", participant_id=participant_id)
+        return self._dynamo.try_transact([change, mark, *entries])
 
     def lift_suspension(self, participant_id: str, expires_at: int) -> bool:
         """End a suspension."""
         mark = self._mark_op(participant_id, "REMOVE #suspended ADD #version :one")
-        return self._end(participant_id, "suspended_at", "is_agent", expires_at, mark)
+        entries = self._entries("participant_unsuspended", participant_id=participant_id)
+        return self._end(participant_id, "suspended_at", "is_agent", expires_at, mark, *entries)
 
     def register_agent(self, participant_id: str) -> bool:
         """Register a participant as an agent; the item no longer expires."""

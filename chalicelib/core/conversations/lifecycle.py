@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry
-from chalicelib.core.ports.commits import Commit
+from chalicelib.core.ports.commits import Commit, Purge
 from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
@@ -30,10 +30,13 @@ from chalicelib.core.realtime.activity import activity_of_deletion, activity_of_
 from chalicelib.core.realtime.outbox import Push, Result, ToSubscriptions, pushes_for
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.publishing import PurgeGate
     from chalicelib.core.protocol.requests import UpdateConversation
 
 _PURGES_PER_QUERY = 10
 _PURGE_BATCH = 200
+_PUBLISHED_WITHIN, _PURGE_AGAIN = 3 * 24 * 3600, 3600
+"""Seconds for which a purge waits for endpoints at most, and between two looks at them."""
 
 
 class Lifecycle:
@@ -49,8 +52,10 @@ class Lifecycle:
         views: Views,
         log: Log,
         change_limiter: ChangeLimiter,
+        build_purge_gate: Callable[[], PurgeGate] | None,
         runtime: Runtime,
     ) -> None:
+        """Without `build_purge_gate`, events are not published, and no purge waits."""
         self._conversations = conversations
         self._event_log = event_log
         self._subscriptions = subscriptions
@@ -58,6 +63,7 @@ class Lifecycle:
         self._views = views
         self._log = log
         self._change_limiter = change_limiter
+        self._build_purge_gate = build_purge_gate
         self._runtime = runtime
         self._clock = runtime.clock
 
@@ -157,10 +163,23 @@ class Lifecycle:
         deadline, finished = self._clock.monotonic() + seconds, 0
         while due := self._conversations.due_purges(int(self._clock.now()), _PURGES_PER_QUERY):
             for purge in due:
-                while not self._conversations.purge(purge, _PURGE_BATCH):
+                gate = None if self._build_purge_gate is None else self._build_purge_gate()
+                if gate is not None and self._is_postponed(purge, gate):
+                    continue
+                forget = None if gate is None else functools.partial(gate.forget, purge.conversation_id)
+                while not self._conversations.purge(purge, _PURGE_BATCH, forget):
                     if self._clock.monotonic() >= deadline:
                         return finished
                 finished += 1
             if self._clock.monotonic() >= deadline:
                 break
         return finished
+
+    def _is_postponed(self, purge: Purge, gate: PurgeGate) -> bool:
+        """Postpone a purge while endpoints wait for events, up to three days; return whether it was."""
+        now = int(self._clock.now())
+        is_over = now - (purge.first_due_at or purge.due_at) >= _PUBLISHED_WITHIN
+        if is_over or gate.is_published(purge.conversation_id):
+            return False
+        retry_on_conflict(self._runtime, lambda: self._conversations.postpone(purge, now + _PURGE_AGAIN))
+        return True

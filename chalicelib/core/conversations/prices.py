@@ -79,6 +79,10 @@ PRICES: Final[Mapping[str, int]] = {
     "GET /service/participants": 10, "PATCH /service/participants": 100,
     "GET /service/participants/export": 150, "DELETE /service/participants": 100,
     "GET /service/participants/erasure": 10,
+    "POST /service/endpoints": 50, "GET /service/endpoints": 20, "GET /service/endpoints/{endpoint_id}": 40,
+    "PATCH /service/endpoints/{endpoint_id}": 50, "DELETE /service/endpoints/{endpoint_id}": 50,
+    "POST /service/endpoints/{endpoint_id}/secret": 50, "POST /service/endpoints/{endpoint_id}/resume": 200,
+    "POST /service/endpoints/{endpoint_id}/test": 50,
 }  # fmt: skip
 """By the type of a command, or the method and path of a route."""
 PER_NAMED: Final[Mapping[str, int]] = {"hello": 25, "ping": 1}

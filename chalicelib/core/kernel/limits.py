@@ -78,6 +78,10 @@ class Limits:
     service_budget_per_second: int = 10_000
     """The cost of a service's requests, those for participants included: they have no other limit."""
     service_budget_burst: int = 200_000
+    service_deliveries: int = 10
+    """How many deliveries to one endpoint are attempted at the same time."""
+    service_delivery_failures: int = 20
+    """After how many failures, while others succeed, a conversation is no longer published to an endpoint."""
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50

@@ -152,3 +152,5 @@ class Purge(NamedTuple):
     conversation_id: str
     due_at: int
     """Epoch seconds."""
+    first_due_at: int = 0
+    """When it was due at first, if it was postponed."""

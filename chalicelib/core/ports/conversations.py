@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
@@ -70,6 +70,16 @@ class ConversationStore(Protocol):
         """Return conversations to purge by `now` (epoch seconds), the longest due first."""
         ...
 
-    def purge(self, purge: Purge, limit: int) -> bool:
-        """Remove about `limit` items of a conversation that has ended; return whether none is left."""
+    def postpone(self, purge: Purge, due_at: int) -> None:
+        """Purge a conversation later (epoch seconds); no-op if its purge is not scheduled as read.
+
+        Raises WriteConflict.
+        """
+        ...
+
+    def purge(self, purge: Purge, limit: int, before_end: Callable[[], None] | None = None) -> bool:
+        """Remove about `limit` items of a conversation that has ended; return whether none is left.
+
+        `before_end` is called before the last ones are removed, by which the purge is found.
+        """
         ...

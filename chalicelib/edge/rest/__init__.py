@@ -17,6 +17,7 @@ from chalicelib.edge.rest import consent
 from chalicelib.edge.rest import service_conversations
 from chalicelib.edge.rest import service_participants
 from chalicelib.edge.rest import service_reports
+from chalicelib.edge.rest import service_endpoints
 from chalicelib.edge.rest import public
 # isort: on
 
@@ -32,6 +33,7 @@ __all__ = [
     "public",
     "rest",
     "service_conversations",
+    "service_endpoints",
     "service_participants",
     "service_reports",
 ]

@@ -1,0 +1,103 @@
+"""Attempts to deliver, and the consequences of a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.kernel.limits import MAX_DELAY
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.model.events import Event
+from chalicelib.core.model.publishing import Cursor, Delivery, DeliveryResult, Endpoint, InFlight, Outcome
+from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EventSink, LagStore
+from chalicelib.core.publishing import schedule
+from chalicelib.core.publishing.circuits import GONE, Circuits
+from chalicelib.core.publishing.logs import delivery_id
+
+
+class Attempts:
+    """Makes attempts with the lease of a cursor."""
+
+    def __init__(
+        self,
+        *,
+        cursors: CursorStore,
+        lags: LagStore,
+        circuits: Circuits,
+        sink: EventSink,
+        queue: DeliveryQueue,
+        runtime: Runtime,
+    ) -> None:
+        self._cursors = cursors
+        self._lags = lags
+        self._circuits = circuits
+        self._sink = sink
+        self._queue = queue
+        self._clock = runtime.clock
+        self._history_id = str(runtime.history_id)
+        self._failures_to_park = runtime.limits.service_delivery_failures
+
+    def acquire(self, conversation_id: str, endpoint_id: str, holder: str) -> Cursor | None:
+        """Take the lease, or extend it, by so much that it outlasts an attempt."""
+        now = milliseconds(self._clock)
+        until = now + int(schedule.LEASE * 1000)
+        return self._cursors.acquire(conversation_id, endpoint_id, holder, now, until)
+
+    def make(self, endpoint: Endpoint, cursor: Cursor, in_flight: InFlight, events: Sequence[Event]) -> bool:
+        """Make an attempt; return whether it was acknowledged. If not, the lease is released."""
+        needed = int((schedule.ATTEMPT_TIMEOUT + schedule.LEASE_MARGIN) * 1000)
+        if cursor.lease_until - milliseconds(self._clock) < needed and not self._extend(cursor):
+            return False
+        conversation_id = cursor.conversation_id
+        result = self._sink.deliver(
+            Delivery(
+                delivery_id=delivery_id(self._history_id, conversation_id, in_flight.first, in_flight.last),
+                endpoint=endpoint,
+                conversation_id=conversation_id,
+                history_id=self._history_id,
+                previous_sequence_id=in_flight.previous,
+                events=events,
+                attempt=cursor.failures + 1,
+            )
+        )
+        if result.outcome is Outcome.ACKNOWLEDGED:
+            self._circuits.note_success(endpoint)
+            return True
+        if result.outcome is Outcome.GONE:
+            self._circuits.disable(endpoint, GONE)
+            self._cursors.give_up(cursor)
+        else:
+            self._put_off(endpoint, cursor, result)
+        return False
+
+    def _extend(self, cursor: Cursor) -> bool:
+        return self.acquire(cursor.conversation_id, cursor.endpoint_id, cursor.lease or "") is not None
+
+    def _put_off(self, endpoint: Endpoint, cursor: Cursor, result: DeliveryResult) -> None:
+        """Put the next attempt off. The note and the message come first: a crash leaves both, and the lease."""
+        now = milliseconds(self._clock)
+        failures, own_failures = cursor.failures + 1, schedule.own_failures_after(cursor, endpoint)
+        is_parked = own_failures >= self._failures_to_park
+        delay = schedule.retry_delay(failures, result.retry_after)
+        self._lags.note(cursor.endpoint_id, cursor.conversation_id)
+        check_at = 0 if is_parked else self._queue_attempt(cursor, now, delay)
+        failed = cursor._replace(
+            own_failures=own_failures,
+            failing_since=cursor.failing_since or now,
+            check_at=check_at,
+            is_noted=True,
+        )
+        self._cursors.note_failure(
+            failed, failures=failures, retry_at=now + int(delay * 1000), parked_at=now if is_parked else 0
+        )
+        self._circuits.note_failure(endpoint, cursor.conversation_id)
+
+    def _queue_attempt(self, cursor: Cursor, now: int, delay: float) -> int:
+        """Queue an attempt; return up to when its message is under way, 0 if the sweep is to find the note."""
+        delay = min(delay, MAX_DELAY)
+        with suppress(Unavailable):
+            self._queue.send(cursor.endpoint_id, cursor.conversation_id, delay)
+            return schedule.check_at(now, delay)
+        return 0

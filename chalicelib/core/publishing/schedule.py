@@ -1,0 +1,71 @@
+"""When the next attempt is made, when a conversation is parked, and when a circuit breaker opens: pure rules.
+
+After failure *n* of a delivery, the next attempt follows after a random time (full jitter) up to 5 s, 10 s, 20 s …
+8 hours; the sum of the bounds for 20 attempts is 2.8 days. `Retry-After` is obeyed up to six hours.
+"""
+
+from __future__ import annotations
+
+from chalicelib.core.kernel.backoff import full_jitter, random_delay
+from chalicelib.core.model.publishing import Cursor, Endpoint
+
+ATTEMPT_TIMEOUT = 15.0
+"""Seconds after which an endpoint that has not answered has failed."""
+LEASE = 45.0
+"""Seconds. An attempt begins only while the lease has longer than the timeout left, and a margin."""
+LEASE_MARGIN = 5.0
+CHECK_MARGIN = 2.0
+"""Seconds before a message of the queue is due in which it no longer counts as under way: clocks differ."""
+RETRY_BASE, RETRY_CAP = 5.0, 8 * 3600.0
+MAX_RETRY_AFTER = 6 * 3600.0
+FAILURES_TO_OPEN = 10
+"""Consecutive failures over all conversations of an endpoint that open its circuit breaker."""
+PROBE_BASE, PROBE_CAP = 30.0, 900.0
+GIVE_UP_AFTER = 3 * 24 * 3600.0
+"""Seconds for which an endpoint fails until it is disabled."""
+SUCCESS_NOTED_EVERY = 60.0
+"""Seconds between two writes of the last success of an endpoint that has no failures."""
+
+
+def retry_delay(failures: int, retry_after: float | None) -> float:
+    """Return the seconds until the attempt after so many consecutive failures."""
+    delay = full_jitter(failures - 1, base=RETRY_BASE, cap=RETRY_CAP)
+    return max(delay, min(retry_after or 0.0, MAX_RETRY_AFTER))
+
+
+def check_at(now: int, delay: float) -> int:
+    """Return up to when a message that was queued now, with a delay in seconds, makes another one superfluous."""
+    return now + int(max(delay - CHECK_MARGIN, 0.0) * 1000)
+
+
+def probe_delay(failures: int) -> float:
+    """Return the seconds until the next probe of an endpoint with so many consecutive failures."""
+    bound = min(PROBE_BASE * 2 ** max(failures - FAILURES_TO_OPEN, 0), PROBE_CAP)
+    return random_delay(bound / 2, bound)
+
+
+def own_failures_after(cursor: Cursor, endpoint: Endpoint) -> int:
+    """Return the failures of a conversation that count, after another one.
+
+    The first one counts, and later ones if another conversation of the endpoint has succeeded meanwhile:
+    otherwise the endpoint fails, not the conversation.
+    """
+    if not cursor.failures:
+        return 1
+    return cursor.own_failures + (not endpoint.failing_since and endpoint.succeeded_at > cursor.failing_since)
+
+
+def opens_circuit(endpoint: Endpoint) -> bool:
+    """Return whether the failures of an endpoint open its circuit breaker."""
+    return not endpoint.failing_since and endpoint.failures >= FAILURES_TO_OPEN
+
+
+def is_given_up(endpoint: Endpoint, now: int) -> bool:
+    """Return whether an endpoint has failed for so long that it is disabled. `now` is in milliseconds."""
+    return 0 < endpoint.failing_since <= now - GIVE_UP_AFTER * 1000
+
+
+def notes_success(endpoint: Endpoint, now: int) -> bool:
+    """Return whether a success is to be stored: it ends failures, or the last one is a while ago."""
+    is_failing = bool(endpoint.failures or endpoint.failing_since)
+    return is_failing or now - endpoint.succeeded_at >= SUCCESS_NOTED_EVERY * 1000

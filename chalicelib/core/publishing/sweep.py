@@ -1,0 +1,62 @@
+"""The net below wake-ups and queues: lag notes, probes, the heartbeat, and the walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.ports.publishing import EndpointStore, ProgressStore
+from chalicelib.core.publishing.circuits import Circuits
+from chalicelib.core.publishing.walk import Heartbeat, Walk
+
+
+class Sweep:
+    """Queues the attempts that were lost."""
+
+    def __init__(
+        self,
+        *,
+        endpoints: EndpointStore,
+        progress: ProgressStore,
+        circuits: Circuits,
+        walk: Walk,
+        heartbeat: Heartbeat,
+        runtime: Runtime,
+    ) -> None:
+        self._endpoints = endpoints
+        self._progress = progress
+        self._circuits = circuits
+        self._walk = walk
+        self._heartbeat = heartbeat
+        self._clock = runtime.clock
+
+    def run(self, seconds: float) -> None:
+        """Do the work that is due, for about `seconds`. The first error is raised after all of it."""
+        deadline = self._clock.monotonic() + seconds
+        errors: list[ChatError] = []
+        steps: tuple[Callable[[float], None], ...] = (self._beat, self._take_up, self._resume_walk)
+        for step in steps:
+            try:
+                step(deadline)
+            except ChatError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _beat(self, _deadline: float) -> None:
+        self._heartbeat.beat()
+        if not any(endpoint.is_enabled for endpoint in self._endpoints.endpoints()):
+            return  # a walk would read all conversations for none
+        if self._heartbeat.is_stale() and not self._progress.walk().is_due:
+            self._walk.request_walk()
+
+    def _take_up(self, deadline: float) -> None:
+        for endpoint in self._endpoints.endpoints():
+            if endpoint.is_enabled and endpoint.failing_since:
+                self._circuits.probe(endpoint)
+            elif endpoint.is_enabled:
+                self._circuits.resume_all(endpoint.endpoint_id, deadline)
+
+    def _resume_walk(self, deadline: float) -> None:
+        self._walk.resume(max(deadline - self._clock.monotonic(), 0.0))

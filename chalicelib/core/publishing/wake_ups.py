@@ -1,0 +1,45 @@
+"""Wake-ups: conversations, or the deployment log, that may have something to publish."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore
+
+_AT_ONCE = 25
+"""Calls in parallel."""
+
+
+class WakeUps:
+    """Counts wake-ups in the cursors, and queues attempts."""
+
+    def __init__(
+        self, *, endpoints: EndpointStore, cursors: CursorStore, queue: DeliveryQueue, runtime: Runtime
+    ) -> None:
+        self._endpoints = endpoints
+        self._cursors = cursors
+        self._queue = queue
+        self._gather = runtime.gather
+
+    def wake(self, conversation_ids: Iterable[str]) -> None:
+        """Wake conversations for all enabled endpoints; the counters are durable before anything is queued.
+
+        Raises Unavailable: it is to be repeated.
+        """
+        endpoint_ids = [endpoint.endpoint_id for endpoint in self._endpoints.endpoints() if endpoint.is_enabled]
+        self.wake_pairs((each, other) for each in dict.fromkeys(conversation_ids) for other in endpoint_ids)
+
+    def wake_pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Wake conversations, each for one endpoint. Raises Unavailable."""
+        woken = list(pairs)
+        for start in range(0, len(woken), _AT_ONCE):
+            batch = woken[start : start + _AT_ONCE]
+            self._gather(*(functools.partial(self._cursors.wake, *pair) for pair in batch))
+            self._gather(*(functools.partial(self._queue.send, other, each, 0.0) for each, other in batch))
+
+    def resume(self, endpoint_id: str, conversation_id: str) -> None:
+        """End the parking of a conversation, and attempt its delivery again. Raises Unavailable."""
+        self._cursors.resume(conversation_id, endpoint_id)
+        self.wake_pairs([(conversation_id, endpoint_id)])
