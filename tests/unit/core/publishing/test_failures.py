@@ -312,12 +312,11 @@ def test_jobs_without_a_slot_leave_one_message_for_each_conversation(harness: Pu
 def test_message_that_is_due_is_not_taken_for_one_under_way(harness: PublishingHarness, slow: float) -> None:
     harness.add_endpoint()
     chat = harness.create_conversation("alice")
-    harness.publishing.wake_ups.wake([chat])
-    harness.deliveries.sent.clear()
-    assert harness.publishing.cursors.acquire(chat, "end_1", "crashed", START, START + 45_000)
-    harness.run(chat)
+    harness.sink.answer = lambda delivery: DeliveryResult(Outcome.FAILED, "503", retry_after=100)
+    harness.publish(chat)
     ((_, _, delay),) = harness.deliveries.sent
     harness.deliveries.sent.clear()
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
     harness.clock.advance(delay - slow)
     harness.run(chat)
     harness.wait(5)
