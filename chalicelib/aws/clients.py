@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.aws import eventbridge, sqs
+from chalicelib.aws import sqs
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.aws.dynamodb import client
 from chalicelib.awshttp import AwsJsonClient, Credentials, TlsContext
@@ -22,6 +22,8 @@ from chalicelib.core.kernel.metrics import Observer
 
 if TYPE_CHECKING:
     import botocore.session
+
+    from chalicelib.aws.eventbridge import EventBridgeSink
 
 _STANDARD_REGIONS = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)(-gov)?-[a-z]+-\d")
 """Regions whose endpoints end in `amazonaws.com`."""
@@ -69,8 +71,9 @@ def _sqs(region: str, clock: Clock) -> AwsJsonClient:
     return AwsJsonClient(endpoint, "sqs", sqs.TARGET, region, credentials, clock, _tls())
 
 
-def event_bus(stage: str, region: str, clock: Clock) -> eventbridge.EventBridgeSink:
+def event_bus(stage: str, region: str, clock: Clock) -> EventBridgeSink:
     """Return the sink of EventBridge; requests go to it, or to `AWS_ENDPOINT_URL_EVENTS`."""
+    from chalicelib.aws import eventbridge
 
     def create_service() -> AwsJsonClient:
         endpoint, credentials = _endpoint("events", region), _credentials()
