@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-BUS = r"^[A-Za-z0-9._/-]{1,256}$"
-PARAMETER = r"^(/[A-Za-z0-9_.-]+)+$"
+_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
 
 
 class EventSettings(BaseModel):
@@ -17,10 +17,11 @@ class EventSettings(BaseModel):
 
     concurrency: int = Field(default=3, ge=2, le=1_000)
     """The maximum of concurrent deliveries. A new account has 10 concurrent executions in total."""
-    buses: list[Annotated[str, Field(pattern=BUS)]] = []
-    """The event buses that endpoints may name, in the account and region of the stage."""
-    secret_parameters: list[Annotated[str, Field(pattern=PARAMETER)]] = []
-    """The SSM parameters with the secrets of endpoints from the settings, by their full names."""
+
+
+def is_event_bus(text: str) -> bool:
+    """Return whether a text is the name of an event bus."""
+    return _BUS.fullmatch(text) is not None
 
 
 def _from_switch(value: Any) -> Any:

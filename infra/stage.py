@@ -14,29 +14,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from chalicelib.settings import SettingsError, reject_misspelt
+from chalicelib.core.model.publishing import Endpoint
+from infra.environment import ISSUERS, check_environment, configured_endpoints
 from infra.errors import InfraError
 from infra.events import EventsSetting
 from infra.runtime import Architecture, RuntimeName
 from infra.web.settings import WebSettings
 
 CONFIG = Path(".chalice") / "config.json"
-SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
-ISSUERS = ("CHAT_", "CHAT_SECOND_")
-"""Prefixes of the variables of the issuers whose tokens a stage accepts."""
-# Variables that the template sets; a value in the configuration would be overwritten or break the stage.
-TEMPLATE_VARIABLES = (
-    "CHAT_CONVERSATIONS_TABLE",
-    "CHAT_CONNECTIONS_TABLE",
-    "CHAT_MANAGEMENT_ENDPOINT",
-    "CHAT_ALLOWED_ORIGINS",
-    "CHAT_HISTORY_ID",
-    "CHAT_FENCED",
-    "CHAT_STAGE",
-    "CHAT_VERSION",
-    "CHAT_EVENTS",
-    "CHAT_DELIVERY_QUEUE",
-)
 RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827]
 """The retention periods of CloudWatch Logs, up to five years."""
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?")
@@ -167,6 +152,11 @@ class Stage:
         named = {prefix: self.environment.get(f"{prefix}JWT_SECRET_PARAMETER") for prefix in ISSUERS}
         return {prefix: name for prefix, name in named.items() if name}
 
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """The endpoints of published events from the configuration."""
+        return configured_endpoints(self.environment)
+
     def placeholder_settings(self) -> list[str]:
         """Return the settings that still have example values (RFC 2606), which must be replaced to deploy."""
         names = sorted(name for name, value in self.environment.items() if _EXAMPLE.search(value))
@@ -193,14 +183,16 @@ def read_stage(root: Path, name: str) -> Stage:
         )
     settings = stages[name]
     environment = {**config.get("environment_variables", {}), **settings.get("environment_variables", {})}
-    _check_environment(name, environment)
+    infra = _infra(name, settings["infra"])
+    context = f"{CONFIG}: environment_variables of stage {name}"
+    check_environment(context, name, environment, events=infra.events is not None)
     return Stage(
         name=name,
         app=config["app_name"],
         api_stage=_api_stage(name, settings),
         architecture=_architecture(name, settings.get("lambda_architecture", config.get("lambda_architecture"))),
         environment=environment,
-        infra=_infra(name, settings["infra"]),
+        infra=infra,
     )
 
 
@@ -223,28 +215,3 @@ def _infra(name: str, value: object) -> InfraSettings:
     except ValidationError as error:
         problems = [f"    {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise InfraError("\n".join([f"{CONFIG}: infra of stage {name}:", *problems])) from error
-
-
-def _check_environment(name: str, environment: dict[str, str]) -> None:
-    context = f"{CONFIG}: environment_variables of stage {name}"
-    try:
-        reject_misspelt(environment)
-    except SettingsError as error:
-        raise InfraError(f"{context} contain an {error}") from None
-    for prefix in ISSUERS:
-        if f"{prefix}JWT_SECRET" in environment:
-            raise InfraError(
-                f"{context} contain {prefix}JWT_SECRET, which is readable in the function's configuration."
-                f" Store it in an SSM parameter and set {prefix}JWT_SECRET_PARAMETER to the parameter's name"
-            )
-    if reserved := [variable for variable in TEMPLATE_VARIABLES if variable in environment]:
-        raise InfraError(f"{context} contain {', '.join(reserved)}, which the template sets: remove them")
-    if not environment.get("CHAT_JWKS_URL") and not environment.get(SECRET_PARAMETER):
-        raise InfraError(
-            f"{context} have no key to verify tokens: set CHAT_JWKS_URL, or {SECRET_PARAMETER} for a trial"
-        )
-    for variable in (f"{prefix}JWT_SECRET_PARAMETER" for prefix in ISSUERS):
-        if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", environment.get(variable, "/unused")):
-            raise InfraError(
-                f"{context}: {variable} must be the full name of a parameter, such as /chat/{name}/secret"
-            )

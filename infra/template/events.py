@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.stream import FILTER
+from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.errors import InfraError
 from infra.events import EventSettings
 from infra.stage import Stage
@@ -24,8 +25,8 @@ QUEUE, DEAD_LETTERS = "DeliveryQueue", "DeliveryDeadLetterQueue"
 STREAM = {"Fn::GetAtt": ["ConversationsTable", "StreamArn"]}
 SENDERS = ("api", "sweep")
 """The functions besides these that send deliveries to the queue."""
-_ATTEMPTING = (DELIVER.role, *(function.role for function in FUNCTIONS if function.name == "api"))
-"""The roles of the functions that make attempts: services test endpoints by the API."""
+SENDING = ("api", "deliver")
+"""The functions that send requests to endpoints: a service can test one."""
 BATCH = 100
 ATTEMPTS = 20
 """Attempts with a batch, which is bisected, before a walk takes its place: a record that always fails must not
@@ -34,6 +35,9 @@ MAX_AGE = 20 * 3600
 """Seconds after which a record is given up for a walk. The stream deletes it after 24 hours."""
 BEHIND = 3600
 """Seconds by which the stream may be behind before an alarm."""
+WAITING = 900
+"""Seconds for which an attempt that is due may wait before an alarm."""
+_OWN_METRICS, _DISABLED = sub("Chat/${AWS::StackName}"), "EndpointsDisabled"
 _RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 
@@ -51,10 +55,24 @@ def fragment(stage: Stage) -> Json:
             DEAD_LETTERS: queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             # A conversation with many events continues by a message to the same queue (see queue.py).
             DELIVER.logical_id: {"Properties": {"RecursiveLoop": "Allow"}},
+            "DisabledEndpoints": _disabled_endpoints(),
             **_alarms(),
         },
         "Outputs": {
             "DeliveryQueueUrl": {"Description": "Queue of deliveries to endpoints", "Value": ref(QUEUE)},
+        },
+    }
+
+
+def _disabled_endpoints() -> Json:
+    """Return the metric of disabled endpoints, from the log: too rare for one of the application's own."""
+    transformation = {"MetricNamespace": _OWN_METRICS, "MetricName": _DISABLED, "MetricValue": "1"}
+    return {
+        "Type": "AWS::Logs::MetricFilter",
+        "Properties": {
+            "LogGroupName": ref(DELIVER.log_group),
+            "FilterPattern": f'{{ $.message = "{DISABLED_LINE}*" }}',
+            "MetricTransformations": [transformation],
         },
     }
 
@@ -75,6 +93,26 @@ def _alarms() -> Json:
         "StreamExpiringAlarm": alarm(
             "events wait in the stream for 20 hours; those older than that are found by a walk instead",
             {**stream, "Threshold": MAX_AGE * 1000},
+        ),
+        "DeliveriesWaitingAlarm": alarm(
+            "attempts to publish wait in their queue for 15 minutes: deliver fails, or too few run at a time",
+            {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": dimensions(QueueName={"Fn::GetAtt": [QUEUE, "QueueName"]}),
+                "Statistic": "Maximum",
+                "Threshold": WAITING,
+            },
+        ),
+        "EndpointDisabledAlarm": alarm(
+            "an endpoint of events was disabled: it answered 410, or failed for three days",
+            {
+                "Namespace": _OWN_METRICS,
+                "MetricName": _DISABLED,
+                "Dimensions": [],
+                "Statistic": "Sum",
+                "Threshold": 1,
+            },
         ),
         "DeliveryDeadLettersAlarm": alarm(
             "attempts to publish failed permanently by an error of this software, not of an endpoint",
@@ -101,16 +139,19 @@ def connect(template: Json, stage: Stage) -> None:
     _connect_queue(template, settings)
     for sender in (function for function in FUNCTIONS if function.name in SENDERS):
         _grant(template, sender.role, "EnqueueDeliveries", "sqs:SendMessage", arn(QUEUE))
-    if settings.buses:
-        prefix = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/"
-        buses = [sub(prefix + name) for name in settings.buses]
-        for role in _ATTEMPTING:
-            _grant(template, role, "PutEvents", "events:PutEvents", *buses)
-    if settings.secret_parameters:
-        prefix = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
-        names = [sub(prefix + name) for name in settings.secret_parameters]
-        for role in _ATTEMPTING:
-            _grant(template, role, "ReadEndpointSecrets", "ssm:GetParameter", *names)
+    buses = [endpoint.url for endpoint in stage.endpoints if endpoint.kind == "eventbridge"]
+    parameters = [endpoint.secret_parameter for endpoint in stage.endpoints if endpoint.secret_parameter]
+    for role in (function.role for function in (*FUNCTIONS, DELIVER) if function.name in SENDING):
+        if buses:
+            _grant(template, role, "PutEvents", "events:PutEvents", *map(_bus_arn, sorted(set(buses))))
+        if parameters:
+            _grant(
+                template,
+                role,
+                "ReadEndpointSecrets",
+                "ssm:GetParameter",
+                *map(_parameter_arn, sorted(set(parameters))),
+            )
 
 
 def _connect_stream(template: Json) -> None:
@@ -147,3 +188,11 @@ def _grant(template: Json, role: str, sid: str, action: str, *resources: Json) -
     resource = resources[0] if len(resources) == 1 else list(resources)
     statement = {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resource}
     policy["PolicyDocument"]["Statement"].append(statement)
+
+
+def _bus_arn(bus: str) -> Json:
+    return sub("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/" + bus)
+
+
+def _parameter_arn(name: str) -> Json:
+    return sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + name)

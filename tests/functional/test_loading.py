@@ -21,6 +21,9 @@ from chalicelib import bootstrap
 loaded = bootstrap.application.cache_info().currsize
 found = bootstrap.application().stores.event_log.head("nowhere") if os.environ.get("ASK") else None
 sdk = sorted(each for each in sys.modules if each in ("boto3", "botocore", "urllib3", "http.client", "jwt"))
+if os.environ.get("PUBLISHING"):
+    print(json.dumps(sorted(each for each in sys.modules if "publish" in each)))
+    sys.exit()
 if os.environ.get("WHAT"):
     import app
     names = ("chalicelib.edge.rest", "chalicelib.core.protocol.requests", "chalicelib.core.protocol.queries")
@@ -76,6 +79,12 @@ def test_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None:
 def test_modules_for_http_are_loaded_for_http_only(store: RawPeer, name: str) -> None:
     assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True, True]
     assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False, False]
+
+
+@pytest.mark.parametrize("setting", ["off", "on"])
+def test_modules_of_published_events_are_not_loaded_for_a_message(store: RawPeer, setting: str) -> None:
+    settings = {"CHAT_EVENTS": setting, "CHAT_DELIVERY_QUEUE": "https://example.invalid/deliveries"}
+    assert load(store, _HANDLER="app.message", PUBLISHING="1", **settings) == []
 
 
 def test_app_outside_of_lambda_has_all_handlers() -> None:

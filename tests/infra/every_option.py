@@ -17,6 +17,13 @@ SETTINGS: Json = {
         "CHAT_JWT_SECRET_PARAMETER": "/chat/every/jwt-secret",
         "CHAT_JWKS_URL": "https://id.test/keys",
         "CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/every/next-secret",
+        "CHAT_ENDPOINTS": json.dumps(
+            [
+                {"url": "https://hooks.chat.test/chat", "secret_parameter": "/chat/every/webhook-secret"},
+                {"event_bus": "chat-events"},
+                {"event_bus": "chat-audit"},
+            ]
+        ),
     },
     "lambda_functions": {"sweep": {"reserved_concurrency": 1}},
     "infra": {
@@ -40,8 +47,6 @@ SETTINGS: Json = {
         "alarms": {"email": "ops@chat.test", "latency_p99_ms": 2_000},
         "events": {
             "concurrency": 40,
-            "buses": ["chat-events", "chat-audit"],
-            "secret_parameters": ["/chat/every/webhook-secret"],
         },
         "web": {
             "identity": {

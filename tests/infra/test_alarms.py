@@ -25,6 +25,8 @@ OF_EVENTS = {
     "StreamBehindAlarm",
     "StreamExpiringAlarm",
     "DeliveryDeadLettersAlarm",
+    "DeliveriesWaitingAlarm",
+    "EndpointDisabledAlarm",
 }
 """The alarms that only a stage with events has."""
 

@@ -59,6 +59,7 @@ RESOURCES = {
     "AWS::Lambda::Function": ["lambda:{region}:{account}:function:{name}"],
     "AWS::Lambda::Permission": ["lambda:{region}:{account}:function:{name}"],
     "AWS::Logs::LogGroup": ["logs:{region}:{account}:log-group:/chat-dev/functions/api:*"],
+    "AWS::Logs::MetricFilter": ["logs:{region}:{account}:log-group:/chat-dev/functions/deliver:*"],
     "AWS::SNS::Topic": ["sns:{region}:{account}:{name}"],
     "AWS::WAFv2::WebACLAssociation": [
         "wafv2:{region}:{account}:regional/webacl/chat/a1",

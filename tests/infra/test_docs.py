@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from infra.stage import SECRET_PARAMETER, Alarms, InfraSettings
+from infra.environment import SECRET_PARAMETER
+from infra.stage import Alarms, InfraSettings
 from tests.infra.checkouts import ROOT
 
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text()

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
-from infra.template.events import SENDERS
+from chalicelib.core.publishing.circuits import DISABLED_LINE
+from infra.template.events import SENDERS, SENDING
 from infra.template.names import EVENT_FUNCTIONS, FUNCTIONS
 from tests.infra.test_policies import statements
 
@@ -99,7 +100,7 @@ def test_only_some_functions_send_deliveries(every: Json) -> None:
     assert senders == {*SENDERS, "publish", "deliver"}
 
 
-def test_only_deliver_and_the_api_may_use_the_named_buses_and_secrets(every: Json) -> None:
+def test_only_senders_of_requests_may_use_the_named_buses_and_secrets(every: Json) -> None:
     granted = {
         (function.name, action): statement["Resource"]
         for function in (*FUNCTIONS, *EVENT_FUNCTIONS)
@@ -110,15 +111,26 @@ def test_only_deliver_and_the_api_may_use_the_named_buses_and_secrets(every: Jso
     account = "${AWS::Region}:${AWS::AccountId}"
     buses = [
         {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{account}:event-bus/{name}"}
-        for name in ("chat-events", "chat-audit")
+        for name in ("chat-audit", "chat-events")
     ]
     secret = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{account}:parameter/chat/every/webhook-secret"}
-    # By the API, services test endpoints.
     assert granted == {
-        (name, action): resources
-        for name in ("api", "deliver")
-        for action, resources in (("events:PutEvents", buses), ("ssm:GetParameter", secret))
+        (name, action): resource
+        for name in SENDING
+        for action, resource in (("events:PutEvents", buses), ("ssm:GetParameter", secret))
     }
+
+
+def test_disabled_endpoint_raises_an_alarm_by_its_log_line(every: Json) -> None:
+    resources = every["Resources"]
+    metric, alarm = resources["DisabledEndpoints"]["Properties"], resources["EndpointDisabledAlarm"]["Properties"]
+    (transformation,) = metric["MetricTransformations"]
+    assert metric["LogGroupName"] == {"Ref": "DeliverLogGroup"}
+    assert metric["FilterPattern"] == f'{{ $.message = "{DISABLED_LINE}*" }}'
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+    )
 
 
 def test_stream_that_falls_behind_raises_alarms_before_it_loses_records(every: Json) -> None:

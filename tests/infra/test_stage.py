@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from infra.environment import TEMPLATE_VARIABLES
 from infra.errors import InfraError
 from infra.events import EventSettings
 from infra.runtime import runtime_for
-from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
+from infra.stage import Stage, read_stage
 
 Json = dict[str, Any]
 SIGN_IN = {"CHAT_JWKS_URL": "https://id.test/keys"}
@@ -122,8 +123,6 @@ def test_several_origins_are_accepted(project: Path) -> None:
         ({"retention": 14}, "retention: "),
         ({"alarms": {"mail": "a@b.test"}}, "alarms.mail: "),
         ({"events": {"concurrency": 1}}, "events.concurrency: "),
-        ({"events": {"buses": ["a bus"]}}, "events.buses.0: "),
-        ({"events": {"secret_parameters": ["webhook"]}}, "events.secret_parameters.0: "),
         ({"events": {"queue": "mine"}}, "events.queue: "),
         ({"events": "on"}, "events: "),
     ],
@@ -137,8 +136,45 @@ def test_events_are_turned_on_by_true_or_by_settings(project: Path) -> None:
     assert stage(project, infra={"events": False}).infra.events is None
     assert stage(project, infra={"events": True}).infra.events == EventSettings()
     assert stage(project, infra={"events": {}}).infra.events == EventSettings()
-    buses = ["default", "aws.partner/saas.test/1/2"]
-    assert stage(project, infra={"events": {"buses": buses}}).infra.events == EventSettings(buses=buses)
+    assert stage(project, infra={"events": {"concurrency": 9}}).infra.events == EventSettings(concurrency=9)
+
+
+def with_endpoints(*endpoints: Json) -> Json:
+    return {"environment_variables": {**SIGN_IN, "CHAT_ENDPOINTS": json.dumps(endpoints)}}
+
+
+def test_endpoints_of_the_settings_name_their_secrets_and_buses(project: Path) -> None:
+    hook = {"url": "https://hooks.test.example/chat", "secret_parameter": "/chat/dev/hook"}
+    given = with_endpoints(hook, {"event_bus": "chat"}, {"event_bus": "default"})
+    found = stage(project, infra={"events": True}, **given).endpoints
+    assert [endpoint.secret_parameter for endpoint in found] == ["/chat/dev/hook", None, None]
+    assert [endpoint.url for endpoint in found[1:]] == ["chat", "default"]
+    assert stage(project).endpoints == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message"),
+    [
+        (
+            {"url": "http://hooks.test/", "secret_parameter": "/chat/hook"},
+            "entry 1 has a url that",
+        ),
+        ({"url": "https://hooks.test/chat"}, "entry 1 must have url and secret_parameter"),
+        ({"event_bus": "my bus"}, "'my bus' is not the name of an event bus"),
+    ],
+)
+def test_invalid_endpoint_is_reported_before_a_deployment(endpoint: Json, message: str, project: Path) -> None:
+    assert message in complaint(project, infra={"events": True}, **with_endpoints(endpoint))
+
+
+def test_endpoints_require_events(project: Path) -> None:
+    message = complaint(project, **with_endpoints({"event_bus": "chat"}))
+    assert "contain CHAT_ENDPOINTS, but the stage publishes no events: set infra.events" in message
+
+
+def test_webhooks_on_the_same_machine_are_for_development(project: Path) -> None:
+    message = complaint(project, environment_variables={**SIGN_IN, "CHAT_WEBHOOKS_LOCAL": "1"})
+    assert "CHAT_WEBHOOKS_LOCAL, which is for development" in message
 
 
 @pytest.mark.parametrize("architecture", ["arm", None, "x86"])

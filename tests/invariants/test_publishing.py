@@ -13,7 +13,7 @@ from local.faults.client import DynamoClient
 from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
 from local.faults.plans import CRASH_AFTER, CRASH_BEFORE, nth
-from tests.invariants.erasure_scenario import AT_ONCE, bob_lives_briefly, erase
+from tests.invariants.erasure_scenario import AT_ONCE, SECRETS, bob_lives_briefly, erase
 from tests.invariants.harness import Harness, Setup
 from tests.invariants.publishing import Deployment
 from tests.invariants.tables import Tables
@@ -228,6 +228,49 @@ def crashing(deployment: Deployment, chance: random.Random, skew: float, act: Ac
     plan = nth(chance.randint(1, 25), chance.choice([CRASH_BEFORE, CRASH_AFTER]))
     with contextlib.suppress(Crash):
         act(deployment.process(FaultyClient(deployment.tables.engine, plan), skew=skew))
+
+
+def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Deployment) -> None:
+    harness = deployment.tables.harness(SETUP)
+    bob_lives_briefly(harness)
+    bob = harness.participant_id("bob")
+    deployment.process().wake_ups.wake([harness.conversation])
+    answer = deployment.sink.answer
+    deployment.sink.answer = lambda delivery: FAILED
+    deployment.process().publisher.run(deployment.endpoint_id, harness.conversation, 30.0)
+    (failed,) = deployment.sink.attempts
+    assert SECRETS[0] in str(failed.events)
+    erase(harness.process(skew=100.0, timing=AT_ONCE))
+    deployment.sink.answer = answer
+    deployment.process(skew=200.0).wake_ups.wake([harness.conversation])
+    deployment.drain([harness.conversation], skew=200.0)
+    _, repeat, *later = deployment.sink.attempts
+    assert repeat.delivery_id == failed.delivery_id
+    for secret in SECRETS[:2]:
+        assert secret not in str([one.events for one in (repeat, *later)])
+    assert bob not in str(repeat.events)
+    everything_is_received(deployment, harness)
+
+
+# ---- purges --------------------------------------------------------------------------------------------
+
+
+def test_crash_at_any_call_of_a_purge_leaves_neither_items_nor_cursors(deployment: Deployment) -> None:
+    def begin() -> Harness:
+        harness = conversation(deployment, "one")
+        deployment.app().conversations.lifecycle.delete(harness.process().principal("alice"), harness.conversation)
+        deployment.process().wake_ups.wake([harness.conversation])
+        deployment.drain([])
+        return harness
+
+    def purge(_harness: Harness, client: DynamoClient) -> None:
+        assert deployment.app(client, skew=200.0).conversations.lifecycle.purge_due(60.0) == 1
+
+    for point in crash_points(deployment.tables.engine, begin, purge):
+        with point as harness:
+            deployment.app(skew=201.0).conversations.lifecycle.purge_due(60.0)
+            left = [key for key in deployment.tables.stored_keys() if harness.conversation in key]
+            assert [key for key in left if not key.startswith(("RETENTION ", "DEPLOYMENT ", "W#"))] == []
 
 
 # ---- restores ------------------------------------------------------------------------------------------

@@ -177,3 +177,13 @@ def test_loopback_webhooks_are_refused_on_lambda() -> None:
 
 def test_variables_of_other_programs_are_ignored() -> None:
     Settings.from_environment(ENVIRONMENT | {"CHAT_FUZZ_SECONDS": "5", "CHATTER": "yes", "chat_jwt_leway": "1"})
+
+
+def test_events_are_off_by_default_and_have_a_queue() -> None:
+    settings = Settings.from_environment(ENVIRONMENT)
+    assert (settings.events, settings.delivery_queue) == (False, None)
+    queue = "https://sqs.example/deliveries"
+    settings = Settings.from_environment({**ENVIRONMENT, "CHAT_EVENTS": "on", "CHAT_DELIVERY_QUEUE": queue})
+    assert (settings.events, settings.delivery_queue) == (True, queue)
+    with pytest.raises(SettingsError, match="CHAT_EVENTS must be off or on"):
+        Settings.from_environment({**ENVIRONMENT, "CHAT_EVENTS": "yes"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, require_member_op
@@ -135,7 +135,7 @@ class DynamoConversations:
         items = self._table.query(PURGES, between=due_by(now), limit=limit)
         return [_purge_from_item(item) for item in items]
 
-    def purge(self, purge: Purge, limit: int) -> bool:
+    def purge(self, purge: Purge, limit: int, before_end: Callable[[], None] | None = None) -> bool:
         """Remove about `limit` items, the head last, so that another call can continue after a crash."""
         pk = conversation_pk(purge.conversation_id)
         head = self._table.get(*head_key(purge.conversation_id))
@@ -146,6 +146,8 @@ class DynamoConversations:
         items = [item for item in self._table.query(pk, limit=limit, include_expired=True) if item["sk"] != HEAD]
         items += self._table.query(queue_pk(purge.conversation_id), limit=limit, include_expired=True)
         if not items:
+            if before_end is not None:
+                before_end()
             return self._end(purge, is_visible=head is not None)
         # Items that are found only by these are deleted before them.
         self._table.batch_delete(_keys_found_by(purge.conversation_id, items))

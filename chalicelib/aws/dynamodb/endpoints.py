@@ -42,7 +42,7 @@ class DynamoEndpoints:
         return None if item is None else endpoint_from_item(item)
 
     def save(self, endpoint: Endpoint) -> bool:
-        """Write the definition of an endpoint; of an enabled one, with a request for a walk."""
+        """Write the definition of an endpoint, with a request for a walk if it can have missed events."""
         item = endpoint_to_item(endpoint._replace(version=endpoint.version + 1))
         values = {name: value for name, value in item.items() if name not in ("pk", "sk") and value is not None}
         absent = [name for name, value in item.items() if value is None]
@@ -55,7 +55,7 @@ class DynamoEndpoints:
         if endpoint.version:
             condition, values["was"] = "#version = :was", endpoint.version
         operations = [self._table.update_op(*endpoint_key(endpoint.endpoint_id), change, condition, **values)]
-        if endpoint.is_enabled:
+        if endpoint.is_enabled and (endpoint.version or endpoint.start == "beginning"):
             operations.append(self._table.update_op(*walk_key(), "ADD #requested :one", one=1))
         try:
             return self._dynamo.try_transact(operations)

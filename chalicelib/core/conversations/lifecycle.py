@@ -166,22 +166,20 @@ class Lifecycle:
                 gate = None if self._build_purge_gate is None else self._build_purge_gate()
                 if gate is not None and self._is_postponed(purge, gate):
                     continue
-                while not self._conversations.purge(purge, _PURGE_BATCH):
+                forget = None if gate is None else functools.partial(gate.forget, purge.conversation_id)
+                while not self._conversations.purge(purge, _PURGE_BATCH, forget):
                     if self._clock.monotonic() >= deadline:
                         return finished
-                if gate is not None:
-                    gate.forget(purge.conversation_id)
                 finished += 1
             if self._clock.monotonic() >= deadline:
                 break
         return finished
 
     def _is_postponed(self, purge: Purge, gate: PurgeGate) -> bool:
-        """Postpone a purge while endpoints wait for events, up to three days; before it, delete the cursors."""
+        """Postpone a purge while endpoints wait for events, up to three days; return whether it was."""
         now = int(self._clock.now())
         is_over = now - (purge.first_due_at or purge.due_at) >= _PUBLISHED_WITHIN
         if is_over or gate.is_published(purge.conversation_id):
-            gate.forget(purge.conversation_id)
             return False
         retry_on_conflict(self._runtime, lambda: self._conversations.postpone(purge, now + _PURGE_AGAIN))
         return True

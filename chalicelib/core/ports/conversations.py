@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
@@ -77,6 +77,9 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def purge(self, purge: Purge, limit: int) -> bool:
-        """Remove about `limit` items of a conversation that has ended; return whether none is left."""
+    def purge(self, purge: Purge, limit: int, before_end: Callable[[], None] | None = None) -> bool:
+        """Remove about `limit` items of a conversation that has ended; return whether none is left.
+
+        `before_end` is called before the last ones are removed, by which the purge is found.
+        """
         ...

@@ -24,7 +24,8 @@ class EndpointStore(Protocol):
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`.
 
         Version 0 is a new endpoint. The state of its circuit breaker is left as it is; disabling an endpoint
-        ends it. Saving an enabled endpoint requests a walk, so that missed events are published.
+        ends it. Saving an enabled endpoint requests a walk, so that missed events are published, unless it is
+        new and starts now.
         """
         ...
 
@@ -182,7 +183,7 @@ class ProgressStore(Protocol):
 
 
 class PurgeGate(Protocol):
-    """Lets the purge of a conversation wait for endpoints."""
+    """Lets the purge of a conversation wait for endpoints, and deletes their cursors with it."""
 
     def is_published(self, conversation_id: str) -> bool:
         """Return whether no enabled endpoint waits for events of a conversation."""

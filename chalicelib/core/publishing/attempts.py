@@ -99,5 +99,5 @@ class Attempts:
         delay = min(delay, MAX_DELAY)
         with suppress(Unavailable):
             self._queue.send(cursor.endpoint_id, cursor.conversation_id, delay)
-            return now + int(delay * 1000)
+            return schedule.check_at(now, delay)
         return 0

@@ -23,9 +23,11 @@ from chalicelib.core.publishing import schedule
 
 _logger = logging.getLogger(__name__)
 NOTES_PER_QUERY = 25
-SLOT_WAIT = 2.0, 30.0
+SLOT_WAIT = 5.0, 30.0
 """Bounds of the seconds after which an attempt that found no slot is repeated."""
 SLOTS_TRIED = 3
+DISABLED_LINE = "an endpoint was disabled"
+"""The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
 GONE, FAILED_FOR_LONG = "it answered 410 Gone", "it failed for three days"
 
 
@@ -109,9 +111,16 @@ class Circuits:
         return None
 
     def put_off(self, endpoint: Endpoint, conversation_id: str) -> None:
-        """Queue an attempt that found no slot again."""
-        self.note_lag(endpoint.endpoint_id, conversation_id)
-        self._queue.send(endpoint.endpoint_id, conversation_id, random_delay(*SLOT_WAIT))
+        """Queue an attempt that found no slot again, unless a message for the conversation is under way."""
+        endpoint_id, now = endpoint.endpoint_id, milliseconds(self._clock)
+        cursor = self._cursors.cursor(conversation_id, endpoint_id)
+        if cursor is None or cursor.check_at > now:
+            return
+        if not cursor.is_noted:
+            self.note_lag(endpoint_id, conversation_id)
+        delay = random_delay(*SLOT_WAIT)
+        self._queue.send(endpoint_id, conversation_id, delay)
+        self._cursors.note_check(conversation_id, endpoint_id, schedule.check_at(now, delay))
 
     # ---- outcomes --------------------------------------------------------------------------------------
 
@@ -153,6 +162,6 @@ class Circuits:
         now = milliseconds(self._clock)
         while current is not None and current.is_enabled:
             if self._endpoints.save(current._replace(disabled_at=now, disabled_reason=reason)):
-                _logger.error("an endpoint was disabled: %s", reason)
+                _logger.error(f"{DISABLED_LINE}: %s", reason)
                 return
             current = self._endpoints.endpoint(endpoint.endpoint_id)

@@ -193,7 +193,7 @@ class Publisher:
         due_at = max(cursor.retry_at, cursor.lease_until + int(schedule.LEASE_MARGIN * 1000), now + 1000)
         delay = min((due_at - now) / 1000, MAX_DELAY)
         self._queue.send(endpoint_id, conversation_id, delay)
-        self._cursors.note_check(conversation_id, endpoint_id, now + int(delay * 1000))
+        self._cursors.note_check(conversation_id, endpoint_id, schedule.check_at(now, delay))
 
     def _forget(self, endpoint_id: str, conversation_id: str) -> None:
         """Delete the cursor and the note of an endpoint or a conversation that does not exist any more."""

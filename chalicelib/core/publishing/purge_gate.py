@@ -33,8 +33,8 @@ class DeferringPurgeGate:
     def is_published(self, conversation_id: str) -> bool:
         """Return whether no enabled endpoint waits for events of a conversation."""
         head = self._event_log.head(conversation_id)
-        if head is None:
-            return True
+        if head is None or self._event_log.event(conversation_id, 1) is None:
+            return True  # its purge has begun
         enabled = [endpoint for endpoint in self._endpoints.endpoints() if endpoint.is_enabled]
         cursors = self._cursors.cursors(conversation_id)
         return not any(behind(head, cursors, enabled, self._history_id))

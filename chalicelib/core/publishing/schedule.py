@@ -14,6 +14,8 @@ ATTEMPT_TIMEOUT = 15.0
 LEASE = 45.0
 """Seconds. An attempt begins only while the lease has longer than the timeout left, and a margin."""
 LEASE_MARGIN = 5.0
+CHECK_MARGIN = 2.0
+"""Seconds before a message of the queue is due in which it no longer counts as under way: clocks differ."""
 RETRY_BASE, RETRY_CAP = 5.0, 8 * 3600.0
 MAX_RETRY_AFTER = 6 * 3600.0
 FAILURES_TO_OPEN = 10
@@ -29,6 +31,11 @@ def retry_delay(failures: int, retry_after: float | None) -> float:
     """Return the seconds until the attempt after so many consecutive failures."""
     delay = full_jitter(failures - 1, base=RETRY_BASE, cap=RETRY_CAP)
     return max(delay, min(retry_after or 0.0, MAX_RETRY_AFTER))
+
+
+def check_at(now: int, delay: float) -> int:
+    """Return up to when a message that was queued now, with a delay in seconds, makes another one superfluous."""
+    return now + int(max(delay - CHECK_MARGIN, 0.0) * 1000)
 
 
 def probe_delay(failures: int) -> float:

@@ -46,6 +46,8 @@ class Sweep:
 
     def _beat(self, _deadline: float) -> None:
         self._heartbeat.beat()
+        if not any(endpoint.is_enabled for endpoint in self._endpoints.endpoints()):
+            return  # a walk would read all conversations for none
         if self._heartbeat.is_stale() and not self._progress.walk().is_due:
             self._walk.request_walk()
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from chalicelib.aws.clients import StaticCredentials
-from chalicelib.aws.sqs import TARGET, SqsJobQueue
+from chalicelib.aws.sqs import TARGET, SqsDeliveryQueue, SqsJobQueue
 from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.errors import Unavailable
@@ -18,14 +18,14 @@ URL = "https://sqs.example/jobs"
 NO_QUEUE = b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}'
 
 
-def queue_at(peer: RawPeer) -> SqsJobQueue:
+def service_at(peer: RawPeer) -> AwsJsonClient:
     credentials = StaticCredentials("testing", "testing", None)
+    url = peer.url.removesuffix("/dev")
+    return AwsJsonClient(url, "sqs", TARGET, "us-east-1", lambda: credentials, SystemClock(), TlsContext())
 
-    def create() -> AwsJsonClient:
-        url = peer.url.removesuffix("/dev")
-        return AwsJsonClient(url, "sqs", TARGET, "us-east-1", lambda: credentials, SystemClock(), TlsContext())
 
-    return SqsJobQueue(create, URL)
+def queue_at(peer: RawPeer) -> SqsJobQueue:
+    return SqsJobQueue(lambda: service_at(peer), URL)
 
 
 def test_job_becomes_visible_after_its_delay_in_whole_seconds() -> None:
@@ -35,6 +35,13 @@ def test_job_becomes_visible_after_its_delay_in_whole_seconds() -> None:
     assert b"POST / HTTP/1.1\r\n" in head
     assert b"x-amz-target: amazonsqs.sendmessage\r\n" in head.lower()
     assert json.loads(body) == {"QueueUrl": URL, "MessageBody": "erasure:1", "DelaySeconds": 3}
+
+
+def test_attempt_names_its_endpoint_and_conversation() -> None:
+    with raw_peer() as peer:
+        SqsDeliveryQueue(lambda: service_at(peer), URL).send("end_1", "conv_1", 0.5)
+        ((_, _, body),) = peer.requests
+    assert json.loads(body) == {"QueueUrl": URL, "MessageBody": "end_1:conv_1", "DelaySeconds": 1}
 
 
 def test_client_is_created_at_the_first_job() -> None:

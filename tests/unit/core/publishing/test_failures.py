@@ -135,6 +135,7 @@ def test_attempt_that_the_queue_does_not_take_is_found_by_the_sweep(harness: Pub
     harness.deliveries.is_down = False
     harness.sink.answer = lambda delivery: ACKNOWLEDGED
     harness.clock.advance(60)
+    harness.publishing.heartbeat.received(START)
     harness.publishing.sweep.run(30)
     harness.run_due()
     assert harness.sink.received("end_1", chat) == [1]
@@ -285,11 +286,41 @@ def test_slow_endpoint_has_a_bounded_number_of_attempts_and_delays_no_other(harn
     assert {delivery.conversation_id for delivery in harness.sink.attempts} <= set(chats[:2])
     ((_, put_off, delay),) = harness.deliveries.sent
     assert put_off in chats
-    assert 2 <= delay <= 30
+    assert 5 <= delay <= 30
+    assert harness.publishing.lags.lagging("end_1", None, 10) == [put_off]
     harness.run(chats[4], "end_2")
     assert harness.sink.received("end_2", chats[4]) == [1]
     harness.wait(60)
     assert harness.sink.received("end_1", put_off) == [1]
+
+
+def test_jobs_without_a_slot_leave_one_message_for_each_conversation(harness: PublishingHarness) -> None:
+    harness = PublishingHarness({"CHAT_LIMIT_SERVICE_DELIVERIES": "1"})
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    store = DynamoEndpoints(Dynamo(harness.store, harness.clock), "conversations")
+    assert store.take_slot("end_1", 0, "another", START, START + 600_000)
+    for _ in range(5):
+        harness.publishing.wake_ups.wake([chat])
+    harness.run_due()
+    assert len(harness.deliveries.sent) == 1
+    harness.wait(700)
+    assert harness.sink.received("end_1", chat) == [1]
+
+
+@pytest.mark.parametrize("slow", [0.0, 1.0], ids=["same clock", "a second behind"])
+def test_message_that_is_due_is_not_taken_for_one_under_way(harness: PublishingHarness, slow: float) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    harness.sink.answer = lambda delivery: DeliveryResult(Outcome.FAILED, "503", retry_after=100)
+    harness.publish(chat)
+    ((_, _, delay),) = harness.deliveries.sent
+    harness.deliveries.sent.clear()
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.clock.advance(delay - slow)
+    harness.run(chat)
+    harness.wait(5)
+    assert harness.sink.received("end_1", chat) == [1]
 
 
 def test_slot_of_a_crashed_job_becomes_free(harness: PublishingHarness) -> None:
@@ -300,3 +331,27 @@ def test_slot_of_a_crashed_job_becomes_free(harness: PublishingHarness) -> None:
     assert store.take_slot("end_1", 0, "two", START + 1000, START + 2000)
     store.free_slot("end_1", 0, "one")
     assert not store.take_slot("end_1", 0, "three", START + 1001, START + 3000)
+
+
+def test_outcomes_for_an_endpoint_that_was_deleted_meanwhile_are_dropped(harness: PublishingHarness) -> None:
+    endpoint = harness.add_endpoint()
+    circuits = harness.publishing.circuits
+    harness.publishing.endpoints.delete("end_1")
+    circuits.note_failure(endpoint, "conv_1")
+    circuits.note_success(endpoint)
+    circuits.disable(endpoint, "gone")
+    assert harness.publishing.endpoints.endpoints() == []
+
+
+def test_endpoint_that_a_service_changes_meanwhile_is_disabled_as_it_is_then(harness: PublishingHarness) -> None:
+    endpoint = harness.add_endpoint()
+    assert harness.publishing.endpoints.save(endpoint._replace(description="changed"))
+    harness.publishing.circuits.disable(endpoint, "gone")
+    assert (harness.endpoint().description, harness.endpoint().disabled_reason) == ("changed", "gone")
+
+
+def test_probe_is_claimed_by_one_of_two_jobs(harness: PublishingHarness) -> None:
+    chats = dead(harness)
+    harness.clock.advance(60)
+    endpoint = harness.endpoint()
+    assert [harness.publishing.circuits.admits(endpoint, chat) for chat in chats[:2]] == [True, False]

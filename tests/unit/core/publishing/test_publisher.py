@@ -222,6 +222,28 @@ def test_lease_is_extended_before_an_attempt_that_could_outlast_it(harness: Publ
     assert left[0] >= 20
 
 
+def test_attempt_is_not_made_without_the_lease(harness: PublishingHarness) -> None:
+    class OvertakenStore(MemoryEngine):
+        """During the query of the log, the lease ends, and another job takes it."""
+
+        def query(self, **arguments: Any) -> Any:
+            if arguments["ExpressionAttributeValues"][":pk"]["S"].startswith("C#") and not overtaken:
+                overtaken.append(1)
+                harness.clock.advance(50)
+                now = int(harness.clock.now() * 1000)
+                assert harness.publishing.cursors.acquire(chat, "end_1", "another", now, now + 45_000)
+            return super().query(**arguments)
+
+    overtaken: list[int] = []
+    harness = PublishingHarness(engine=OvertakenStore)
+    harness.add_endpoint(start="beginning")
+    chat = harness.create_conversation("alice", "bob")
+    harness.publish(chat)
+    assert overtaken
+    assert harness.sink.attempts == []
+    assert harness.cursor(chat).lease == "another"
+
+
 def test_endpoint_that_was_deleted_leaves_no_cursor(harness: PublishingHarness) -> None:
     harness.add_endpoint()
     chat = harness.create_conversation("alice", "bob")
@@ -292,3 +314,79 @@ def test_beginning_starts_at_the_first_event(harness: PublishingHarness) -> None
     harness.add_endpoint(start="beginning")
     harness.publish(chat)
     assert harness.sink.received("end_1", chat) == [1, 2]
+
+
+# ---- logs that are not settled -------------------------------------------------------------------------
+
+
+class HidingEngine(MemoryEngine):
+    """An engine whose queries do not show some events, as while a transaction is being committed."""
+
+    hidden: frozenset[str] = frozenset()
+
+    def query(self, **arguments: Any) -> Any:
+        """Leave hidden items out."""
+        page = super().query(**arguments)
+        shown = [item for item in page["Items"] if item["sk"]["S"] not in self.hidden]
+        return {**page, "Items": shown, "Count": len(shown)}
+
+
+def test_events_above_a_gap_wait_for_it(harness: PublishingHarness) -> None:
+    harness = PublishingHarness(engine=HidingEngine)
+    store = harness.store
+    assert isinstance(store, HidingEngine)
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    for _ in range(3):
+        harness.send_message("alice", chat)
+    store.hidden = frozenset({f"E#{3:016d}"})
+    harness.publishing.wake_ups.wake([chat])
+    harness.run_due()
+    assert harness.sink.received("end_1", chat) == [1, 2]
+    assert harness.cursor(chat).lease is None
+    assert [delay for _, _, delay in harness.deliveries.sent] == [1.0]
+    store.hidden = frozenset()
+    harness.wait(1)
+    assert harness.sink.received("end_1", chat) == [1, 2, 3, 4]
+
+
+def test_range_in_flight_that_is_not_readable_waits(harness: PublishingHarness) -> None:
+    harness = PublishingHarness(engine=HidingEngine)
+    store = harness.store
+    assert isinstance(store, HidingEngine)
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.sink.answer = lambda delivery: FAILED
+    harness.publish(chat)
+    harness.clock.advance(60)
+    store.hidden = frozenset({f"E#{1:016d}"})
+    harness.deliveries.sent.clear()
+    harness.run(chat)
+    assert len(harness.sink.attempts) == 1
+    assert [delay for _, _, delay in harness.deliveries.sent] == [1.0]
+
+
+def test_provisional_conversation_is_finalized_first(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    expires_at = {"N": str(int(harness.clock.now()) + 24 * 3600)}
+    for item in harness.store.items("conversations"):
+        if item["pk"]["S"] == f"C#{chat}" and item["sk"]["S"] in ("HEAD", "INFO"):
+            harness.store.put_item(TableName="conversations", Item={**item, "expires_at": expires_at})
+    assert harness.head(chat).is_provisional
+    harness.publish(chat)
+    assert not harness.head(chat).is_provisional
+    assert harness.sink.received("end_1", chat) == [1]
+
+
+def test_filter_that_excludes_the_range_in_flight_skips_it(harness: PublishingHarness) -> None:
+    endpoint = harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.sink.answer = lambda delivery: FAILED
+    harness.publish(chat)
+    assert harness.publishing.endpoints.save(endpoint._replace(types=frozenset({"message"})))
+    harness.clock.advance(60)
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    message = harness.send_message("alice", chat)
+    harness.publish(chat)
+    assert harness.sink.received("end_1", chat) == [message]

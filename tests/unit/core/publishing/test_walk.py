@@ -85,6 +85,7 @@ def test_walk_deletes_cursors_and_notes_of_deleted_endpoints(harness: Publishing
 
 def test_walk_goes_on_after_its_time_is_over(harness: PublishingHarness) -> None:
     harness.add_endpoint()
+    harness.publishing.walk.request_walk()
     chats = sorted(harness.create_conversation(f"person {number // 50}") for number in range(2 * PAGE + 1))
     position, steps = "", 0
     while position or not steps:
@@ -103,6 +104,7 @@ def test_walk_goes_on_after_its_time_is_over(harness: PublishingHarness) -> None
 
 def test_request_during_a_walk_is_followed_by_another_one(harness: PublishingHarness) -> None:
     harness.add_endpoint()
+    harness.publishing.walk.request_walk()
     for _ in range(PAGE):
         harness.create_conversation("alice")
     harness.publishing.walk.resume(0)
@@ -119,22 +121,26 @@ def test_request_during_a_walk_is_followed_by_another_one(harness: PublishingHar
 
 
 def test_first_of_many_requests_walks_at_once_and_the_others_are_covered(harness: PublishingHarness) -> None:
+    def woken() -> list[str]:
+        return [other for _, other, _ in harness.deliveries.sent if other != DEPLOYMENT_LOG]
+
     harness.add_endpoint()
     chats = sorted(harness.create_conversation("alice") for _ in range(PAGE + 1))
     harness.publishing.walk.resume(60)
     harness.deliveries.sent.clear()
     harness.publishing.walk.request_now(0)
-    assert len(harness.deliveries.sent) == PAGE
+    assert len(woken()) == PAGE
     for _ in range(3):
         harness.publishing.walk.request_now(60)
-    assert len(harness.deliveries.sent) == PAGE, "the process that began it walks for all of them"
+    assert len(woken()) == PAGE, "the process that began it walks for all of them"
     harness.publishing.walk.resume(60)
-    assert [conversation_id for _, conversation_id, _ in harness.deliveries.sent] == [*chats, *chats]
+    assert woken() == [*chats, *chats]
     assert not progress(harness).walk().is_due
 
 
 def test_page_that_fails_is_walked_again(harness: PublishingHarness) -> None:
     harness.add_endpoint()
+    harness.publishing.walk.request_walk()
     chat = harness.create_conversation("alice")
     harness.deliveries.is_down = True
     with pytest.raises(Unavailable):
@@ -142,6 +148,18 @@ def test_page_that_fails_is_walked_again(harness: PublishingHarness) -> None:
     harness.deliveries.is_down = False
     harness.publishing.walk.resume(60)
     assert queued(harness) == [chat]
+
+
+@pytest.mark.parametrize(
+    ("start", "change", "requests"), [("now", False, 0), ("beginning", False, 1), ("now", True, 1)]
+)
+def test_endpoint_that_can_have_missed_events_requests_a_walk(
+    harness: PublishingHarness, start: str, change: bool, requests: int
+) -> None:
+    endpoint = harness.add_endpoint(start=start)
+    if change:
+        assert harness.publishing.endpoints.save(endpoint._replace(types=frozenset({"message"})))
+    assert progress(harness).walk().requested == requests
 
 
 # ---- heartbeat -----------------------------------------------------------------------------------------
@@ -193,6 +211,12 @@ def test_sweep_walks_when_the_stream_has_stopped(harness: PublishingHarness) -> 
     harness.publishing.heartbeat.received(START + 21 * 3600 * 1000)
     harness.publishing.sweep.run(30)
     assert progress(harness).walk().requested == requests
+
+
+def test_without_an_enabled_endpoint_no_walk_is_requested(harness: PublishingHarness) -> None:
+    harness.add_endpoint(disabled_at=START)
+    harness.publishing.sweep.run(30)
+    assert progress(harness).walk().requested == 0
 
 
 def test_failure_of_a_part_of_the_sweep_does_not_prevent_the_others(harness: PublishingHarness) -> None:
