@@ -69,7 +69,8 @@ class Mirror:
         conversation_id, events = delivery["conversation_id"], delivery["events"]
         with self._lock, self._database:
             position = self._position(conversation_id)
-            if delivery["previous_sequence_id"] > position and events[0]["type"] != "log_reset":
+            is_of_chat = conversation_id != DEPLOYMENT_LOG and events[0]["type"] != "log_reset"
+            if is_of_chat and delivery["previous_sequence_id"] > position:
                 # This database has missed events. Those that the chat has now include the delivery.
                 events = [*self._read_log(conversation_id, position)]
             new: list[Event] = []
@@ -105,6 +106,10 @@ class Mirror:
 
     def _apply(self, conversation_id: str, event: Event) -> None:
         """Apply an event; types that this copy does not need are skipped."""
+        if conversation_id == DEPLOYMENT_LOG:
+            if event["type"] in ("conversation_deleted", "conversation_purged"):
+                self._forget(event["conversation_id"])
+            return
         of_one = (conversation_id, event.get("target", 0))
         match event["type"]:
             case "message":
@@ -126,8 +131,6 @@ class Mirror:
                 self._database.execute(change, (conversation_id, event["up_to"]))
             case "participant_erased":
                 self._erase(conversation_id, event)
-            case "conversation_deleted" if conversation_id == DEPLOYMENT_LOG:
-                self._forget(event["conversation_id"])
             case _:
                 self._apply_to_members(conversation_id, event)
 

@@ -12,6 +12,7 @@ from chalicelib.core.protocol.endpoint_objects import EndpointId
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
 
+_CHAT = "conv_Zm9vYmFyYmF6cXV4cXV1eA"
 DeliveryId = Annotated[Text, example("dlv_2vYH0mC1oJ3t9qPzVb4nXw7kLrSdEaUf")]
 
 
@@ -53,6 +54,35 @@ class LogResetEvent(TypedDict):
     """The last `sequence_id` that both histories have."""
 
 
+class DeploymentEvent(TypedDict):
+    """An event that belongs to no conversation."""
+
+    sequence_id: EventSequenceId
+    """The position in the log of the deployment."""
+    type: Literal[
+        "conversation_deleted",
+        "conversation_purged",
+        "participant_erased",
+        "participant_suspended",
+        "participant_unsuspended",
+        "profile_changed",
+        "report_created",
+    ]
+    """The type of the event."""
+    created_at: Timestamp
+    """When it happened."""
+    conversation_id: NotRequired[ConversationId]
+    """The conversation that was deleted, or has a new report."""
+    target: NotRequired[EventSequenceId]
+    """Of a report: the `sequence_id` of the message."""
+    participant_id: NotRequired[Annotated[Text, example("bob")]]
+    """The participant who was suspended, or has another profile."""
+    version: NotRequired[Annotated[int, example(3)]]
+    """The version of the profile."""
+    erasure_id: NotRequired[Annotated[Text, example("0f" * 32)]]
+    """The digest that names an erasure, which has finished."""
+
+
 class DeliveredEvents(TypedDict):
     """Events of one conversation in their order."""
 
@@ -60,10 +90,11 @@ class DeliveredEvents(TypedDict):
     """As `webhook-id`: the same for each attempt."""
     history_id: HistoryIdText
     """The history of the sequence ids."""
-    conversation_id: ConversationId
+    conversation_id: Annotated[str, Field(pattern="^(conv_[A-Za-z0-9_-]+|deployment)$"), example(_CHAT)]
+    """The conversation; `deployment` for events that belong to none."""
     previous_sequence_id: Annotated[Count, example(1)]
     """The last `sequence_id` that the endpoint acknowledged before in this conversation; 0: none."""
-    events: Annotated[list[Event | ThinEvent | LogResetEvent], Field(min_length=1)]
+    events: Annotated[list[Event | ThinEvent | LogResetEvent | DeploymentEvent], Field(min_length=1)]
     """The events, as in the log. Types that the endpoint does not receive are left out."""
 
 

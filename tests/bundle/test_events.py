@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from local.backend import EmbeddedBackend
+from local.launcher import Instance
 from tests.bundle.events_stage import stage_with_events
 from tests.bundle.test_permissions import own_environment, running_bundle, until, unused
 
@@ -82,6 +85,20 @@ def bus() -> Iterator[EventBus]:
     bus.close()
 
 
+def walk(instance: Instance) -> None:
+    """Let a walk compare the conversation, as after a batch of the stream that was given up."""
+    assert isinstance(instance.backend, EmbeddedBackend)
+    queues, url = instance.backend.services.queues, os.environ["CHAT_DELIVERY_QUEUE"]
+    queues.call("SendMessage", {"QueueUrl": url, "MessageBody": "{}"})
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def is_empty() -> bool:
+        found = queues.call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names})["Attributes"]
+        return not any(map(int, found.values()))
+
+    until(is_empty)
+
+
 @pytest.mark.usefixtures("own_environment")
 def test_events_reach_a_bus_with_the_permissions_of_the_roles(
     built_directory: Path, bus: EventBus, tmp_path: Path
@@ -94,6 +111,7 @@ def test_events_reach_a_bus_with_the_permissions_of_the_roles(
         last = [alice.post_message(chat, f"message {number}")["sequence_id"] for number in range(3)][-1]
         until(lambda: bus.received[chat] >= set(range(1, last + 1)))
         assert bus.refusals == 0
+        walk(run.instance)
     assert {name: unused(record, name) - USED_BY_LAMBDA_ONLY - NOT_GUARDED for name in ("Publish", "Deliver")} == {
         "Publish": set(),
         "Deliver": set(),

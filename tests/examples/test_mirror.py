@@ -144,6 +144,16 @@ def test_erasure_that_arrives_late_reads_the_conversation_again(mirror: Mirror, 
     assert mirror.messages(CHAT) == [Message(CHAT, 1, "erased_x", None), Message(CHAT, 2, "bob", "his")]
 
 
+def test_deployment_log_is_no_conversation(mirror: Mirror, log: Log) -> None:
+    events = [
+        {"type": "participant_erased", "erasure_id": "x", "sequence_id": 7, "log": "deployment"},
+        {"type": "report_created", "conversation_id": CHAT, "target": 2, "sequence_id": 8},
+        {"type": "profile_changed", "participant_id": "bob", "version": 1, "sequence_id": 9},
+    ]
+    assert deliver(mirror, events, 6) == events
+    assert (mirror.messages("deployment"), log.reads) == ([], 0)
+
+
 def test_deleted_conversation_is_forgotten(mirror: Mirror, log: Log) -> None:
     log.append("message", content="one")
     deliver(mirror, log.events)

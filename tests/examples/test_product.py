@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from websockets.sync.client import connect
 
 from examples.product.identity import AUDIENCE, SERVICE_CLIENT, SERVICE_SCOPE
@@ -52,7 +53,8 @@ def product_url(product_socket: socket.socket) -> str:
 @pytest.fixture(scope="module")
 def chat(product_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Return a chat that trusts the product."""
-    server = start_server(tmp_path_factory.mktemp("product") / "chat.log", settings_of_the_chat(product_url))
+    environment = {**settings_of_the_chat(product_url), "CHAT_EVENTS": "on", "CHAT_WEBHOOKS_LOCAL": "1"}
+    server = start_server(tmp_path_factory.mktemp("product") / "chat.log", environment)
     yield server
     server.stop()
 
@@ -60,19 +62,20 @@ def chat(product_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="module", autouse=True)
 def product(
     chat: ServerProcess, product_url: str, product_socket: socket.socket, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Run the product."""
+) -> Iterator[FastAPI]:
+    """Run the product, and return its application."""
     settings = Settings(
         product_url=product_url,
         chat_url=chat.endpoint.http_url,
         chat_ws_url=chat.endpoint.ws_url,
         database=str(tmp_path_factory.mktemp("product") / "product.db"),
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="error"))
+    app = create_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     serving = Thread(target=server.run, kwargs={"sockets": [product_socket]})
     serving.start()
     wait_until(lambda: server.started, "the product")
-    yield
+    yield app
     server.should_exit = True
     serving.join()
 
@@ -125,6 +128,27 @@ def test_buyer_and_seller_talk(product_url: str, chat: ServerProcess) -> None:
             ("System", "Alice asks about item 17."),
             ("Alice", "Is it still there?"),
         ]
+
+
+def test_product_copies_messages_from_its_webhook(product: FastAPI, product_url: str, chat: ServerProcess) -> None:
+    hooks, backend = product.state.hooks, product.state.product
+    service = {"Authorization": f"Bearer {backend.identity.service_token()}"}
+    endpoints = f"{chat.endpoint.http_url}/service/endpoints"
+    created = httpx.post(endpoints, headers=service, json={"url": f"{product_url}/hooks/chat"}).json()
+    product.state.hooks = hooks._replace(secrets=(created["secret"],))
+    tested = httpx.post(f"{endpoints}/{created['endpoint_id']}/test", headers=service, timeout=20).json()
+    assert tested == {"outcome": "acknowledged", "reason": "status 204"}
+    with signed_in(product_url, "carol") as carol, signed_in(product_url, "dave"):
+        room = carol.found("POST", "/items/18/contact?seller_id=dave")["conversation_id"]
+
+    def copied() -> list[str | None]:
+        return [message.content for message in hooks.mirror.messages(room)]
+
+    wait_until(lambda: copied() == ["Carol asks about item 18."], "the copy of the message")
+    wait_until(lambda: hooks.mirror.members(room) == ["carol", "dave"], "the members")
+    state = httpx.get(f"{endpoints}/{created['endpoint_id']}", headers=service).json()
+    assert (state["enabled"], state["failures"], "secret" in state) == (True, 0, False)
+    assert httpx.delete(f"{endpoints}/{created['endpoint_id']}", headers=service).status_code == 204
 
 
 def test_suspended_user_is_excluded_until_the_suspension_is_lifted(product_url: str, chat: ServerProcess) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from chalicelib import bootstrap
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.settings import current_settings
+from tests.support.engine import Engine
 
 from .conftest import Callbacks, token
 
@@ -274,3 +276,18 @@ def test_sweep_deletes_the_items_of_deleted_conversations(chat: Any) -> None:
                 "version": "", "resources": [], "id": ""}, None)  # fmt: skip
     assert stores.event_log.head(where) is None
     assert stores.memberships.memberships_of("alice") == stores.memberships.memberships_of("bob") == []
+
+
+def test_sweep_inserts_a_heartbeat_if_events_are_published(
+    chat: Any, store_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT_EVENTS", "on")
+    monkeypatch.setenv("CHAT_DELIVERY_QUEUE", "https://sqs.example/deliveries")
+    chat.sweep({"time": "", "source": "", "account": "", "region": "", "detail": {}, "detail-type": "",
+                "version": "", "resources": [], "id": ""}, None)  # fmt: skip
+    found = store_engine.client().query(
+        TableName=os.environ["CHAT_CONVERSATIONS_TABLE"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "W#heartbeat"}},
+    )
+    assert found["Count"] == 1

@@ -78,7 +78,7 @@ def _other_half(call: Call, key: ItemKey) -> bool:
     return not _half(call, key)
 
 
-_SHOWS_OLD = {
+SHOWS_OLD = {
     Store.ATOMIC: None,
     Store.LOCKED: None,
     Store.OLD: _old,
@@ -184,7 +184,7 @@ def interleave(
 
     options: dict[str, Any] = {
         "split_transactions": store is not Store.ATOMIC,
-        "shows_old": _SHOWS_OLD[store],
+        "shows_old": SHOWS_OLD[store],
     }
     if samples is None:
         found = explore(scenario, max_schedules=max_schedules, reduce=True, **options)

@@ -15,6 +15,7 @@ from local.faults.faulty import FaultyClient
 from local.faults.plans import CRASH_AFTER, CRASH_BEFORE, nth
 from tests.invariants.erasure_scenario import AT_ONCE, SECRETS, bob_lives_briefly, erase
 from tests.invariants.harness import Harness, Setup
+from tests.invariants.interleaving import SHOWS_OLD, Store
 from tests.invariants.publishing import Deployment
 from tests.invariants.tables import Tables
 from tests.support.publishing import FAILED
@@ -118,7 +119,8 @@ def test_crash_at_any_call_of_a_walk_is_repaired_by_the_next_one(deployment: Dep
 # ---- races ---------------------------------------------------------------------------------------------
 
 
-def test_two_jobs_and_an_append_race_for_one_cursor(deployment: Deployment) -> None:
+@pytest.mark.parametrize("store", [Store.ATOMIC, Store.HALF, Store.OTHER_HALF])
+def test_two_jobs_and_an_append_race_for_one_cursor(deployment: Deployment, store: Store) -> None:
     def scenario(run: Run) -> Check:
         deployment.renew()
         harness = conversation(deployment, "one")
@@ -146,7 +148,8 @@ def test_two_jobs_and_an_append_race_for_one_cursor(deployment: Deployment) -> N
 
         return check
 
-    sample(scenario, count=60, seed=19)
+    is_split = store is not Store.ATOMIC
+    sample(scenario, count=30, seed=19, split_transactions=is_split, shows_old=SHOWS_OLD[store])
 
 
 def test_holder_whose_lease_was_taken_over_changes_nothing(deployment: Deployment) -> None:

@@ -171,6 +171,13 @@ def test_unknown_way_of_adding_is_rejected() -> None:
         Settings.from_environment(ENVIRONMENT | {"CHAT_ADDING": "none"})
 
 
+def test_loopback_webhooks_are_refused_on_lambda() -> None:
+    local = ENVIRONMENT | {"CHAT_WEBHOOKS_LOCAL": "1"}
+    assert Settings.from_environment(local).webhooks_local
+    with pytest.raises(SettingsError, match="CHAT_WEBHOOKS_LOCAL is for development"):
+        Settings.from_environment(local | {"AWS_LAMBDA_FUNCTION_NAME": "chat"})
+
+
 def test_variables_of_other_programs_are_ignored() -> None:
     Settings.from_environment(ENVIRONMENT | {"CHAT_FUZZ_SECONDS": "5", "CHATTER": "yes", "chat_jwt_leway": "1"})
 

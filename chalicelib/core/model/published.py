@@ -13,7 +13,7 @@ TEST = "chat.test"
 """The type of a delivery that a service has requested to test an endpoint, and of its only event."""
 _THIN_FIELDS = (
     "conversation_id", "sequence_id", "type", "created_at", "message_id", "target", "history_id", "head",
-    "participant_id", "erasure_id",
+    "participant_id", "erasure_id", "version",
 )  # fmt: skip
 """The fields of thin events: ids, numbers and times."""
 

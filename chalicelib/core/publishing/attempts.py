@@ -63,7 +63,6 @@ class Attempts:
             )
         )
         if result.outcome is Outcome.ACKNOWLEDGED:
-            self._circuits.note_success(endpoint)
             return True
         if result.outcome is Outcome.GONE:
             self._circuits.disable(endpoint, GONE)

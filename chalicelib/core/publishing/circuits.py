@@ -28,6 +28,8 @@ SLOT_WAIT = 5.0, 30.0
 SLOTS_TRIED = 3
 DISABLED_LINE = "an endpoint was disabled"
 """The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
+RESUMED_WITHIN = 30.0
+"""Seconds for which a job resumes other conversations; the sweep does the rest."""
 GONE, FAILED_FOR_LONG = "it answered 410 Gone", "it failed for three days"
 
 
@@ -128,7 +130,8 @@ class Circuits:
         """Close the circuit breaker, and resume all conversations."""
         now = milliseconds(self._clock)
         if schedule.notes_success(endpoint, now) and self._circuits.note_success(endpoint.endpoint_id, now):
-            self.resume_all(endpoint.endpoint_id, float("inf"), at_once=True)
+            deadline = self._clock.monotonic() + RESUMED_WITHIN
+            self.resume_all(endpoint.endpoint_id, deadline, at_once=True)
 
     def resume_all(self, endpoint_id: str, deadline: float, *, at_once: bool = False) -> None:
         """Queue an attempt for each conversation with a lag note, up to a deadline of the monotonic clock.

@@ -10,6 +10,7 @@ the last read of the log; otherwise the log is read again.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from enum import Enum
 
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
@@ -108,31 +109,41 @@ class Publisher:
         return self._publish_next(endpoint, cursor, log)
 
     def _publish_next(self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog) -> _Next:
-        in_flight = cursor.in_flight
-        if in_flight is None:
-            if cursor.position >= log.head:
-                return self._finish(cursor)
-            events, position = log.after(cursor.position, MAX_EVENTS)
-            if position == cursor.position:
+        if cursor.in_flight is not None:
+            found = events_in(log, cursor.in_flight)
+            if found is None:
                 return self._wait_for_gap(cursor)
-            in_flight = range_after(events, endpoint, cursor.sent)
-            if in_flight is None:
-                return self._advance(cursor, position, cursor.sent)
-            if not self._cursors.note_in_flight(cursor, in_flight):
-                return _Next.DONE
-        found = events_in(log, in_flight)
-        if found is None:
+            wanted = received(found, endpoint)
+            if not wanted:  # the types of the endpoint were changed
+                return self._advance(cursor, log, cursor.in_flight.last, cursor.sent)
+            return self._deliver(endpoint, cursor, log, cursor.in_flight, wanted)
+        if cursor.position >= log.head:
+            return self._finish(cursor)
+        events, position = log.after(cursor.position, MAX_EVENTS)
+        if position == cursor.position:
             return self._wait_for_gap(cursor)
-        wanted = received(found, endpoint)
-        if not wanted:  # the types of the endpoint were changed
-            return self._advance(cursor, in_flight.last, cursor.sent)
-        if not self._attempts.make(endpoint, cursor, in_flight, wanted):
+        in_flight = range_after(events, endpoint, cursor.sent)
+        if in_flight is None:
+            return self._advance(cursor, log, position, cursor.sent)
+        if not self._cursors.note_in_flight(cursor, in_flight):
             return _Next.DONE
-        return self._advance(cursor, in_flight.last, in_flight.last)
+        wanted = [event for event in received(events, endpoint) if event["sequence_id"] <= in_flight.last]
+        return self._deliver(endpoint, cursor, log, in_flight, wanted)
 
-    def _advance(self, cursor: Cursor, position: int, sent: int) -> _Next:
-        is_moved = self._cursors.advance(cursor, position, sent)
-        return _Next.READ_AGAIN if is_moved else _Next.DONE
+    def _deliver(
+        self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog, in_flight: InFlight, events: Sequence[Event]
+    ) -> _Next:
+        if not self._attempts.make(endpoint, cursor, in_flight, events):
+            return _Next.DONE
+        following = self._advance(cursor, log, in_flight.last, in_flight.last)
+        self._circuits.note_success(endpoint)
+        return following
+
+    def _advance(self, cursor: Cursor, log: PublishedLog | None, position: int, sent: int) -> _Next:
+        """Move on. At the head of the log as it was read, that is the end, unless a wake-up came since."""
+        if not self._cursors.advance(cursor, position, sent):
+            return _Next.DONE
+        return _Next.READ_AGAIN if log is None or position < log.head else self._finish(cursor)
 
     # ---- histories -------------------------------------------------------------------------------------
 
@@ -142,7 +153,7 @@ class Publisher:
             if log is None:
                 self._forget(cursor.endpoint_id, cursor.conversation_id)
                 return _Next.DONE
-            return self._advance(self._in_history(cursor), start_of(log, endpoint), 0)
+            return self._advance(self._in_history(cursor), log, start_of(log, endpoint), 0)
         if HistoryId.parse(cursor.history_id).is_newer_than(self._history_id):
             # This process has an old configuration: one with the new one publishes the conversation.
             self._circuits.note_lag(cursor.endpoint_id, cursor.conversation_id)
@@ -159,7 +170,9 @@ class Publisher:
         }
         if not self._attempts.make(endpoint, cursor, InFlight(0, head, cursor.sent), [reset]):
             return _Next.DONE
-        return self._advance(self._in_history(cursor), head, min(cursor.sent, head))
+        following = self._advance(self._in_history(cursor), log, head, min(cursor.sent, head))
+        self._circuits.note_success(endpoint)
+        return following
 
     def _in_history(self, cursor: Cursor) -> Cursor:
         return cursor._replace(history_id=str(self._history_id))

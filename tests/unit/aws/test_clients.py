@@ -80,8 +80,9 @@ def test_credentials_come_from_the_files_that_the_sdk_reads(tmp_path: Path) -> N
     [
         lambda: clients.dynamodb(REGION, SystemClock()),
         lambda: clients.job_queue("https://sqs.example/jobs", REGION, SystemClock()).send("job:1", 0),
+        lambda: clients.event_bus("prod", REGION, SystemClock())._service,
     ],
-    ids=["dynamodb", "job queue"],
+    ids=["dynamodb", "job queue", "event bus"],
 )
 def test_clients_are_unavailable_without_credentials(create: Callable[[], object]) -> None:
     with pytest.raises(Unavailable):

@@ -6,11 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
+from chalicelib.aws import clients
 from chalicelib.aws.eventbridge import MAX_BYTES, EventBridgeSink
 from chalicelib.awshttp import NoResponse, ServiceError
+from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Endpoint, Outcome
+from tests.support.raw_peer import Say, raw_peer
 
 BUS = Endpoint("ep_1", "eventbridge", "product-bus", 0)
 
@@ -84,6 +89,24 @@ def test_thin_endpoint_receives_no_contents_and_no_names() -> None:
     event = json.loads(service.calls[0][0]["Detail"])["event"]
     assert event["sender"] == {"participant_id": "alice"}
     assert "content" not in event
+
+
+def test_request_has_the_form_of_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    answer = b'{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}'
+    with raw_peer() as peer:
+        peer.script.append(Say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer)))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTS", peer.url)
+        sink = clients.event_bus("prod", "eu-west-1", SystemClock())
+        assert sink.deliver(delivery(events(1))).outcome is Outcome.ACKNOWLEDGED
+        ((_, head, body),) = peer.requests
+    assert b"X-Amz-Target: AWSEvents.PutEvents\r\n" in head
+    assert b"Content-Type: application/x-amz-json-1.1\r\n" in head
+    assert b"/eu-west-1/events/aws4_request" in head
+    shape = botocore.session.get_session().get_service_model("events").operation_model("PutEvents").input_shape
+    assert shape is not None
+    assert not ParamValidator().validate(json.loads(body), shape).has_errors()
 
 
 DENIED = ServiceError({"Error": {"Code": "AccessDeniedException", "Message": "arn:secret"}}, "PutEvents")

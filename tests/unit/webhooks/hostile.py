@@ -104,7 +104,7 @@ def drips(first: bytes) -> Answering:
 
     def answer(client: socket.socket, ended: threading.Event) -> None:
         client.sendall(first)
-        while not ended.wait(0.01):
+        while not ended.wait(0.001):
             client.sendall(b"x")
 
     return answer

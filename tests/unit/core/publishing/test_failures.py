@@ -312,12 +312,11 @@ def test_jobs_without_a_slot_leave_one_message_for_each_conversation(harness: Pu
 def test_message_that_is_due_is_not_taken_for_one_under_way(harness: PublishingHarness, slow: float) -> None:
     harness.add_endpoint()
     chat = harness.create_conversation("alice")
-    harness.publishing.wake_ups.wake([chat])
-    harness.deliveries.sent.clear()
-    assert harness.publishing.cursors.acquire(chat, "end_1", "crashed", START, START + 45_000)
-    harness.run(chat)
+    harness.sink.answer = lambda delivery: DeliveryResult(Outcome.FAILED, "503", retry_after=100)
+    harness.publish(chat)
     ((_, _, delay),) = harness.deliveries.sent
     harness.deliveries.sent.clear()
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
     harness.clock.advance(delay - slow)
     harness.run(chat)
     harness.wait(5)
@@ -332,3 +331,27 @@ def test_slot_of_a_crashed_job_becomes_free(harness: PublishingHarness) -> None:
     assert store.take_slot("end_1", 0, "two", START + 1000, START + 2000)
     store.free_slot("end_1", 0, "one")
     assert not store.take_slot("end_1", 0, "three", START + 1001, START + 3000)
+
+
+def test_outcomes_for_an_endpoint_that_was_deleted_meanwhile_are_dropped(harness: PublishingHarness) -> None:
+    endpoint = harness.add_endpoint()
+    circuits = harness.publishing.circuits
+    harness.publishing.endpoints.delete("end_1")
+    circuits.note_failure(endpoint, "conv_1")
+    circuits.note_success(endpoint)
+    circuits.disable(endpoint, "gone")
+    assert harness.publishing.endpoints.endpoints() == []
+
+
+def test_endpoint_that_a_service_changes_meanwhile_is_disabled_as_it_is_then(harness: PublishingHarness) -> None:
+    endpoint = harness.add_endpoint()
+    assert harness.publishing.endpoints.save(endpoint._replace(description="changed"))
+    harness.publishing.circuits.disable(endpoint, "gone")
+    assert (harness.endpoint().description, harness.endpoint().disabled_reason) == ("changed", "gone")
+
+
+def test_probe_is_claimed_by_one_of_two_jobs(harness: PublishingHarness) -> None:
+    chats = dead(harness)
+    harness.clock.advance(60)
+    endpoint = harness.endpoint()
+    assert [harness.publishing.circuits.admits(endpoint, chat) for chat in chats[:2]] == [True, False]

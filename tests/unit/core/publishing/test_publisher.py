@@ -222,6 +222,28 @@ def test_lease_is_extended_before_an_attempt_that_could_outlast_it(harness: Publ
     assert left[0] >= 20
 
 
+def test_attempt_is_not_made_without_the_lease(harness: PublishingHarness) -> None:
+    class OvertakenStore(MemoryEngine):
+        """During the query of the log, the lease ends, and another job takes it."""
+
+        def query(self, **arguments: Any) -> Any:
+            if arguments["ExpressionAttributeValues"][":pk"]["S"].startswith("C#") and not overtaken:
+                overtaken.append(1)
+                harness.clock.advance(50)
+                now = int(harness.clock.now() * 1000)
+                assert harness.publishing.cursors.acquire(chat, "end_1", "another", now, now + 45_000)
+            return super().query(**arguments)
+
+    overtaken: list[int] = []
+    harness = PublishingHarness(engine=OvertakenStore)
+    harness.add_endpoint(start="beginning")
+    chat = harness.create_conversation("alice", "bob")
+    harness.publish(chat)
+    assert overtaken
+    assert harness.sink.attempts == []
+    assert harness.cursor(chat).lease == "another"
+
+
 def test_endpoint_that_was_deleted_leaves_no_cursor(harness: PublishingHarness) -> None:
     harness.add_endpoint()
     chat = harness.create_conversation("alice", "bob")

@@ -121,17 +121,20 @@ def test_request_during_a_walk_is_followed_by_another_one(harness: PublishingHar
 
 
 def test_first_of_many_requests_walks_at_once_and_the_others_are_covered(harness: PublishingHarness) -> None:
+    def woken() -> list[str]:
+        return [other for _, other, _ in harness.deliveries.sent if other != DEPLOYMENT_LOG]
+
     harness.add_endpoint()
     chats = sorted(harness.create_conversation("alice") for _ in range(PAGE + 1))
     harness.publishing.walk.resume(60)
     harness.deliveries.sent.clear()
     harness.publishing.walk.request_now(0)
-    assert len(harness.deliveries.sent) == PAGE
+    assert len(woken()) == PAGE
     for _ in range(3):
         harness.publishing.walk.request_now(60)
-    assert len(harness.deliveries.sent) == PAGE, "the process that began it walks for all of them"
+    assert len(woken()) == PAGE, "the process that began it walks for all of them"
     harness.publishing.walk.resume(60)
-    assert [conversation_id for _, conversation_id, _ in harness.deliveries.sent] == [*chats, *chats]
+    assert woken() == [*chats, *chats]
     assert not progress(harness).walk().is_due
 
 
