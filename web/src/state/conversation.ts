@@ -22,6 +22,8 @@ export class OpenConversation {
   /** The message that the next one replies to. */
   readonly replyingTo = signal<Message | null>(null);
   readonly editing = signal<Message | null>(null);
+  /** Whether the user began to write a reply or an edit, and the field has not got the focus yet. */
+  readonly isFieldWanted = signal(false);
   /** The sequence id after which messages were new when the conversation was opened. */
   readonly newAfter = signal<number | null>(null);
   /** The message to scroll to and to highlight. */
