@@ -144,6 +144,7 @@ def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page:
     page.keyboard.type("and you?")
     page.keyboard.press("Enter")
     expect(page.get_by_role("article").last).to_contain_text("@Bob and you?")
+    expect(page.locator(".pending")).to_have_count(0)
     page.get_by_role("article").last.focus()
     page.keyboard.press("+")
     page.get_by_role("searchbox", name="Search emoji").wait_for()

@@ -63,7 +63,8 @@ export class Chat extends Observable<Chat> {
     const notify = (notification: Notification) => this._notify(notification);
     const settled = () => this._settled();
     const failed = (error: unknown) => this._failed(error);
-    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed });
+    const awake = () => this.online();
+    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed, awake });
     const input = (give: (now: number) => void) => this._driver.input(give);
     this.conversations = new ConversationList(() => {
       const { core } = this._driver;
@@ -156,11 +157,13 @@ export class Chat extends Observable<Chat> {
   /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
   online(): void {
     this._driver.online();
+    if (this._status === "open") void this.conversations.reload();
   }
 
   /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
   async close(): Promise<void> {
     await this._ready;
+    this.conversations.end();
     this._driver.stop();
     await this._driver.written();
     for (const room of this._rooms.values()) room.end();
@@ -175,21 +178,13 @@ export class Chat extends Observable<Chat> {
   private _close(room: Room): void {
     if (this._rooms.get(room.id) !== room) return;
     this._rooms.delete(room.id);
-    const core = this._driver.core!;
-    const { position } = core.place(room.id);
-    this._driver.input((now) => {
-      const mark = core.close(room.id);
-      if (!this.conversations.has(room.id)) return;
-      core.watch(room.id, position, now);
-      if (mark) core.read(room.id, now, mark);
-    });
+    this._driver.input(() => this._driver.core!.close(room.id));
   }
 
   private _notify(notification: Notification): void {
     if (notification.kind === "status") {
       this._status = notification.status;
       this._isChanged = true;
-      if (notification.status === "open") void this.conversations.reload();
     } else if ("conversationId" in notification) {
       const room = this._rooms.get(notification.conversationId);
       room?.notify(notification);
@@ -198,7 +193,7 @@ export class Chat extends Observable<Chat> {
         this._failed(chatError(notification.error));
       }
     }
-    if (notification.kind === "membership" && notification.frame.type === "invited") {
+    if (notification.kind === "list" && notification.frame.type === "invited") {
       this._call("invited", notification.frame);
     }
     this.conversations.notify(notification);

@@ -25,6 +25,8 @@ export interface Environment {
   settled(): void;
   /** Receives what no call can throw: a failed token callback, a full storage, a refused handshake. */
   failed(error: unknown): void;
+  /** Called when the network is back, or the page is looked at again. */
+  awake(): void;
 }
 
 /** A change of a stored value; without a value, it is deleted. */
@@ -101,9 +103,10 @@ export class Driver {
   private _listen(): void {
     const { document } = globalThis;
     const awake = () => {
-      if (document?.visibilityState !== "hidden") this.online();
+      if (document?.visibilityState !== "hidden") this._environment.awake();
     };
-    for (const [target, name] of [[globalThis, "online"], [globalThis, "pageshow"], [document, "visibilitychange"]] as const) {
+    for (const name of ["online", "pageshow", "focus", "visibilitychange"]) {
+      const target = name === "visibilitychange" ? document : globalThis;
       if (!target?.addEventListener) continue;
       target.addEventListener(name, awake);
       this._ends.push(() => target.removeEventListener(name, awake));

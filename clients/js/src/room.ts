@@ -41,7 +41,7 @@ interface Waiter<T> {
 /**
  * A conversation that is followed: its messages, ordered and without gaps, and what can be done with them.
  *
- * A message is named by its `sequenceId`, or by its `clientMessageId` while it is pending or failed.
+ * A message is named by its `sequenceId`, or by its `clientMessageId` if it is or was pending in this client.
  */
 export class Room extends Observable<Room> {
   private _messages: readonly Message[] | null = null;

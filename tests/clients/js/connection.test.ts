@@ -39,16 +39,6 @@ test("conversations beyond the list of hello are subscribed one by one", () => {
   assert.deepEqual(rest.map((sent) => sent.conversation_id), ["conv_100", "conv_101", "conv_102"]);
 });
 
-test("open conversations precede watched ones in hello", () => {
-  const client = newClient();
-  for (let number = 0; number < 100; number++) client.watch(`conv_${number}`, 5, NOW);
-  client.open("conv_open", NOW);
-  connect(client);
-  const [hello] = frames(client);
-  assert.deepEqual(hello!.subscribe[0], { conversation_id: "conv_open" });
-  assert.deepEqual(hello!.subscribe[1], { conversation_id: "conv_0", after: 5 });
-});
-
 test("reconnect waits a random part of an exponential delay", () => {
   for (const [attempts, longest] of [[1, 2], [2, 4], [4, 16], [5, 30], [12, 30]] as const) {
     const client = newClient({}, 0.75);

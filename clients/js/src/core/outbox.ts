@@ -115,7 +115,7 @@ export class Outbox {
    */
   addUpdate(conversationId: string, command: string, target: number | string, fields: Json): void {
     const lane = this._lane(conversationId);
-    const known = lane.acknowledged.find((item) => item.clientMessageId === target)?.sequenceId ?? target;
+    const known = this._resolved.get(String(target))?.sequenceId ?? target;
     if (typeof known === "number") {
       const historyId = this._sender.historyId;
       this._queue(this._newItem(conversationId, command, fields, { target: known, historyId }));

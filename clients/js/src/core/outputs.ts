@@ -60,8 +60,8 @@ export type Notification =
   | { kind: "refused"; conversationId: string; command: string; clientMessageId: string | null; error: Json }
   /** A message left the outbox unsent: the user deleted it, or it is of another participant. */
   | { kind: "withdrawn"; conversationId: string; clientMessageId: string | null }
-  /** A frame about conversations of the participant that may not be open. */
-  | { kind: "membership"; frame: Json };
+  /** A frame about the list of conversations: of the feed, about memberships, or a `pong`. */
+  | { kind: "list"; frame: Json };
 
 /** A state of the connection. */
 export type Status = "stopped" | "waiting" | "authenticating" | "connecting" | "greeting" | "open";
