@@ -5,7 +5,7 @@ import type { Json, Notification, Status } from "./core/outputs.ts";
 import { camelCased, type Sender } from "./core/view.ts";
 import { ConversationList } from "./conversations.ts";
 import { Driver } from "./driver.ts";
-import { ChatError, chatError, Http } from "./http.ts";
+import { ChatError, chatError, type Credential, Http } from "./http.ts";
 import { Observable, type ObserveOptions } from "./observable.ts";
 import { Room } from "./room.ts";
 import { MemoryStorage, type Storage } from "./storage.ts";
@@ -18,9 +18,10 @@ export interface ChatOptions {
   wsUrl: string;
   /**
    * Returns a valid token. It is called before each handshake, before a token expires, and for each request of HTTP;
-   * return a cached token if it is valid for another minute at least.
+   * return a cached token if it is valid for another minute at least. A ticket is for one connection: a backend gets it
+   * by `POST /tickets` for a user without a token. The list and other requests then need a backend behind `fetch`.
    */
-  token: () => string | Promise<string>;
+  token: () => Credential | Promise<Credential>;
   /** Keeps the outbox and the positions; by default, both end with the page or process. */
   storage?: Storage;
   /** How many of the newest events a room keeps besides those that `older` has fetched; 5,000 by default. */
@@ -56,7 +57,7 @@ export class Chat extends Observable<Chat> {
     super();
     const { httpUrl, wsUrl, token } = options;
     const Socket = options.WebSocket ?? globalThis.WebSocket;
-    if (!Socket) throw new TypeError("there is no WebSocket: use Node 22, or pass the option WebSocket");
+    if (!Socket) throw new TypeError("no WebSocket: use Node 22, or pass one");
     const storage = (this._storage = options.storage ?? new MemoryStorage());
     const http = (this._http = new Http(httpUrl, token, options.fetch ?? ((...request) => fetch(...request))));
     const window = options.window ?? 5_000;
@@ -232,5 +233,5 @@ function newId(): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export type { Json, Status };
+export type { Credential, Json, Status };
 export { ChatError };

@@ -127,9 +127,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     const entry = this._entries.get(id);
     switch (type) {
       case "pong":
-        for (const [name, head] of Object.entries(heads ?? {})) {
-          if ((head as number) > (this._entries.get(name)?.head ?? Infinity)) this._loadLater();
-        }
+        for (const name in heads) if (heads[name] > (this._entries.get(name)?.head ?? Infinity)) this._loadLater();
         return;
       case "invited":
         return;

@@ -49,7 +49,7 @@ const about = { conversation_id: "conv_a", history_id: "1.conversations" };
 const empty = { ...about, head: 0, events: [], has_more: false, participants: [], read_up_to: 0, unread_count: 0 };
 
 function answer(frame: Json): Json[] {
-  if (frame.type === "hello") return [WELCOME, ...frame.subscribe.map(() => ({ type: "subscribed", ...empty }))];
+  if (frame.type === "hello") return [WELCOME, ...(frame.subscribe ?? []).map(() => ({ type: "subscribed", ...empty }))];
   if (frame.type === "subscribe") return [{ type: "subscribed", ...empty }];
   if (frame.type === "message") return [{ type: "message_ack", ...about, sequence_id: 1 }];
   return [];
@@ -82,6 +82,28 @@ test("handshake carries the token as a subprotocol", async () => {
   await chat.open("conv_a");
   assert.deepEqual(FakeSocket.sockets[0]!.protocols, ["chat.v1", "bearer.t"]);
   assert.equal(chat.me!.participantId, "alice");
+  await chat.close();
+});
+
+test("ticket opens a connection and requests have no token", async () => {
+  FakeSocket.sockets = [];
+  FakeSocket.answer = answer;
+  const sent: RequestInit[] = [];
+  const fetch = async (_: RequestInfo | URL, init?: RequestInit) => {
+    sent.push(init!);
+    return new Response("{}");
+  };
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  let tickets = 0;
+  const token = () => ({ ticket: `tick&et ${++tickets}` });
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x/stage", token, WebSocket, fetch });
+  chats.push(chat);
+  await chat.open("conv_a");
+  const { url, protocols } = FakeSocket.sockets[0]!;
+  assert.deepEqual([url, protocols], ["ws://x/stage?ticket=tick%26et%201", ["chat.v1"]]);
+  for (let count = 0; count < 3; count++) await chat.request("GET", "/me");
+  assert.deepEqual(sent[0]!.headers, {});
+  assert.equal(tickets, 2, "each request must not use up a ticket");
   await chat.close();
 });
 
@@ -271,7 +293,7 @@ test("direct conversation is opened by the id of the other participant", async (
 test("room shows the events of the log behind its messages", async () => {
   const joined = { sequence_id: 1, type: "participant_joined", participant: { participant_id: "carol" }, sender: {} };
   const page = { type: "subscribed", ...empty, head: 1, first_sequence_id: 1, events: [joined] };
-  const server = (frame: Json): Json[] => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : []);
+  const server = (frame: Json): Json[] => (frame.type === "hello" ? [WELCOME, ...(frame.subscribe ?? []).map(() => page)] : []);
   const [chat] = newChat(new MemoryStorage(), server);
   const room = await chat.open("conv_a");
   assert.deepEqual(room.messages, []);

@@ -104,6 +104,17 @@ test("token is renewed before it expires", () => {
   assert.equal(frame(client, "auth").token, "new");
 });
 
+test("ticket opens another connection instead of a renewal", () => {
+  const client = connected({ ping_interval: 100_000 });
+  client.advance(NOW + 3_540_000);
+  clear(client);
+  client.tokenReceived({ ticket: "once" }, NOW + 3_540_000);
+  const outputs = clear(client);
+  assert.deepEqual(outputs.flatMap((output) => (output.kind === "connect" ? [output.token] : [])), [{ ticket: "once" }]);
+  assert.ok(outputs.some(({ kind }) => kind === "disconnect"));
+  assert.deepEqual(outputs.filter(({ kind }) => kind === "send"), []);
+});
+
 test("unanswered renewal is repeated with another token", () => {
   const client = connected({ ping_interval: 100_000 });
   client.advance(NOW + 3_540_000);

@@ -1,7 +1,7 @@
 /** The list of conversations: the feed, the pages that repair it, and the order in which both arrive. */
 
 import assert from "node:assert/strict";
-import { after, mock, test } from "node:test";
+import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { Chat, type ChatOptions, type Json } from "../../../clients/js/src/index.ts";
@@ -182,10 +182,10 @@ test("feed moves conversations and counts without a request", async () => {
 });
 
 test("list is loaded again for unknown conversations and higher heads and after a failure", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   let rows = [entry(2)];
   const { chat, requests, errors } = await listed(() => (rows.length ? { conversations: rows } : { error: { code: "UNAVAILABLE" } }));
   await until(() => chat.conversations.rows.length === 1);
-  context.mock.timers.enable({ apis: ["setTimeout"] });
   const afterPush = async (push: Json, delay = 1_000) => {
     const count = requests.length;
     for (let time = 0; time < 3; time++) Socket.last.push(push);
@@ -222,16 +222,15 @@ test("page that was read before a change of membership is read again", async () 
   assert.deepEqual(chat.conversations.rows, []);
 });
 
-test("rows of another history are replaced and its frames are not mixed with them", async () => {
+test("rows of another history are replaced and its frames are not mixed with them", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const NEWER = "2.conversations";
   let page: Json = { conversations: [entry(9)] };
   const { chat, requests } = await listed(() => page);
   await until(() => chat.conversations.rows.length === 1);
-  mock.timers.enable({ apis: ["setTimeout"] });
   page = { conversations: [entry(4)], history: NEWER };
   Socket.last.push(activity(20, { history_id: NEWER }));
   assert.equal(chat.conversations.rows[0]!.unreadCount, 9);
-  mock.timers.tick(1_000);
+  context.mock.timers.tick(1_000);
   await until(() => requests.length === 2 && chat.conversations.rows[0]!.unreadCount === 4);
-  mock.timers.reset();
 });

@@ -121,7 +121,7 @@ export class Core {
     this._afterConnectionChange();
   }
 
-  tokenReceived(token: string, now: number): void {
+  tokenReceived(token: string | { ticket: string }, now: number): void {
     this._connection.tokenReceived(token, this._clock.at(now));
   }
 
@@ -403,10 +403,11 @@ export class Core {
         break;
       case "pong":
         this._connection.ponged(frame);
-        for (const [id, head] of Object.entries(frame.heads ?? {})) {
-          this._subscriptions.get(id)?.noteHead(head as number, time);
-        }
+        for (const id in frame.heads) this._subscriptions.get(id)?.noteHead(frame.heads[id], time);
         this._list(frame);
+        break;
+      case "profile":
+        for (const { people } of this._subscriptions.values()) people.pushed(frame, time, 0);
         break;
       case "disconnect":
         this._connection.disconnectedByServer(frame, time);

@@ -38,12 +38,6 @@ export interface RoomState {
   lastMessage: Message | undefined;
 }
 
-const asPersonal = ({ archived, pinned, notifications_muted: notificationsMuted }: Json): PersonalState => ({
-  archived,
-  pinned,
-  notificationsMuted,
-});
-
 /** One row. Its parts have heads: each is taken from the newest page or push that has it. */
 export class Listed {
   row!: Conversation;
@@ -68,7 +62,7 @@ export class Listed {
   /** Take over an entry of a page. */
   paged({ last_message = null, me, ...entry }: Json): void {
     const { title = entry.title, lastMessage = null } = this.row ?? {};
-    this.row = { ...camelCased(entry), ...(me ? { me: asPersonal(me) } : {}), title, lastMessage };
+    this.row = { ...camelCased(entry), ...(me ? { me: camelCased(me) } : {}), title, lastMessage };
     this.pushed({ ...entry, last_message });
   }
 
@@ -97,14 +91,14 @@ export class Listed {
 
   /** Take over the state of the open room; returns whether there are messages that it cannot count. */
   followed(events: readonly Json[], { position, readUpTo, unreadCount, lastMessage }: RoomState): boolean {
-    const changes: Json = {};
+    const changes: Json = { unreadCount };
     const added = events.filter(({ sequence_id }) => sequence_id > this.head);
-    const isBehind = added.length > 0 && added[0]!.sequence_id > this.head + 1;
-    for (const { type, sequence_id, title, join_policy } of added) {
+    const isBehind = added[0]?.sequence_id > this.head + 1;
+    for (const { type, title, join_policy } of added) {
       if (type === "message") this._count++;
       if (title !== undefined) {
         changes.title = title;
-        this._titleHead = sequence_id;
+        this._titleHead = position;
       }
       if (join_policy) changes.joinPolicy = join_policy;
     }
@@ -114,13 +108,13 @@ export class Listed {
     }
     this.head = Math.max(this.head, position);
     this._read = [this.head, readUpTo, this._count, unreadCount];
-    this._set({ ...changes, unreadCount });
+    this._set(changes);
     return isBehind;
   }
 
   /** Take over the state for the participant alone. */
   personal(state: Json): void {
-    this._set({ me: asPersonal(state) });
+    this._set({ me: camelCased(state) });
   }
 
   /** Make another row if a field changes. */

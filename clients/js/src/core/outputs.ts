@@ -10,8 +10,8 @@ export type Json = Record<string, any>;
 export type Output =
   /** Call the token callback, and pass its result to `tokenReceived` or `tokenFailed`. */
   | { kind: "token" }
-  /** Open a WebSocket with this token; `socket` identifies it in the inputs about it. */
-  | { kind: "connect"; socket: number; token: string }
+  /** Open a WebSocket with this token or ticket; `socket` identifies it in the inputs about it. */
+  | { kind: "connect"; socket: number; token: string | { ticket: string } }
   /** Close this WebSocket. No input about it has an effect from here on. */
   | { kind: "disconnect"; socket: number }
   /** Send this frame on the open WebSocket. */
