@@ -290,6 +290,41 @@ test("direct conversation is opened by the id of the other participant", async (
   await chat.close();
 });
 
+test("message to a participant who has not accepted fails until it is retried", async () => {
+  let accepted = false;
+  const refuse = (frame: Json) =>
+    frame.type === "message" && !accepted ? [error(frame, "NOT_ACCEPTED", { retryable: false })] : answer(frame);
+  const [chat] = newChat(undefined, refuse);
+  const room = await chat.open("conv_a");
+  await assert.rejects(room.send("a second message"), { code: "NOT_ACCEPTED" });
+  assert.deepEqual(room.messages.map(({ status }) => status), ["failed"]);
+  accepted = true;
+  assert.equal((await room.retry(room.messages[0]!.clientMessageId!)).sequenceId, 1);
+  await chat.close();
+});
+
+test("failed token callback is reported at each renewal", async () => {
+  let isFailing = false;
+  const expired = (frame: Json) => (frame.type === "edit" ? [error(frame, "TOKEN_EXPIRED", { retryable: true })] : answer(frame));
+  FakeSocket.sockets = [];
+  FakeSocket.answer = expired;
+  const token = (): string => {
+    if (isFailing) throw new Error("no session");
+    return "t";
+  };
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token, WebSocket });
+  chats.push(chat);
+  const errors: unknown[] = [];
+  chat.on("error", (problem) => errors.push(problem));
+  const room = await chat.open("conv_a");
+  isFailing = true;
+  room.edit(1, "with an expired token");
+  await until(() => errors.length > 0);
+  assert.match(String(errors[0]), /no session/);
+  await chat.close();
+});
+
 test("room shows the events of the log behind its messages", async () => {
   const joined = { sequence_id: 1, type: "participant_joined", participant: { participant_id: "carol" }, sender: {} };
   const page = { type: "subscribed", ...empty, head: 1, first_sequence_id: 1, events: [joined] };

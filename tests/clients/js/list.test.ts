@@ -97,7 +97,7 @@ test("row is the same in whichever order pages and pushes arrive", () => {
 test("row follows the open room and counts on when it is closed", () => {
   const listed = new Listed(entry(3));
   const state = { position: 5, readUpTo: 5, unreadCount: 0, lastMessage: undefined };
-  const events = [4, 5].map((sequence_id) => ({ sequence_id, type: "message" }));
+  const events = [2, 3, 4, 5].map((sequence_id) => ({ sequence_id, type: "message" }));
   assert.equal(listed.followed(events, state), false);
   assert.equal(listed.row.unreadCount, 0);
   listed.pushed(activity(6));
