@@ -77,7 +77,8 @@ def watch(web_chat: WebChat) -> Watch:
 def open_page(browser: Browser, web_chat: WebChat, watch: Watch) -> Iterator[OpenPage]:
     """Return a function that opens the page in a new window, as a participant.
 
-    `fragment` is a deep link, and `script` runs before the page; further options are those of Playwright's `new_context`.
+    `fragment` is a deep link, and `script` runs before the page; further options are those of Playwright's
+    `new_context`.
     """
     contexts = []
 

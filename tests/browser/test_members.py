@@ -37,7 +37,9 @@ def expect_hidden(page: Page, text: str) -> None:
     expect(page.get_by_role("article", name=re.compile(text))).to_have_count(0)
 
 
-def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(open_page: OpenPage, watch: Watch) -> None:
+def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(
+    open_page: OpenPage, watch: Watch
+) -> None:
     alice, bob = open_page("alice-p1"), open_page("bob-p1")
     alice.get_by_role("button", name="New conversation").click()
     alice.get_by_role("textbox", name="Title", exact=True).fill("Planning")
@@ -128,7 +130,11 @@ def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(
     expect_hidden(bob, "unwelcome")
 
     held: list[Route] = []
-    bob.route("**/me/blocks*", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    bob.route("**/me/blocks*", hold)
     bob.reload()
     expect(bob.get_by_role("textbox", name=re.compile("^Message "))).to_be_visible()
     expect(bob.get_by_text("my answer")).to_have_count(0)

@@ -112,7 +112,7 @@ def test_token_is_renewed_by_the_refresh_token_before_its_end(
         assert provider.grants[0]["grant_type"] == "authorization_code"
         assert {grant["grant_type"] for grant in provider.grants[1:]} == {"refresh_token"}
 
-        page.evaluate("addEventListener('chat-error', (event) => (globalThis.reported = String(event.detail.error)))")
+        page.evaluate("addEventListener('chat-error', ({ detail }) => (globalThis.reported = String(detail.error)))")
         provider.is_failing = True
         page.evaluate("dispatchEvent(new Event('focus'))")  # looks for what was missed, which needs a token
         expect(page.get_by_text("You are not signed in any more.")).to_be_visible()

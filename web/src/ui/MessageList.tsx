@@ -48,15 +48,15 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   const { first, last } = scroller;
 
   useEffect(() => scroller.attach(viewport.current!, rows.current!), [scroller]);
+  useLayoutEffect(() => {
+    const newIndex = firstNewIndex(entries, conversation.newAfter.value, me);
+    if (newIndex >= 0) scroller.hold(newIndex, CONTEXT_HEIGHT); // before anything at the end counts as read
+  }, [conversation.isLoaded.value]);
   useLayoutEffect(() => scroller.settle());
   useLayoutEffect(() => {
     if (wanted.current && focusEntry(rows.current!, wanted.current)) wanted.current = null;
   });
-  useEffect(() => {
-    scroller.settle();
-    const newIndex = firstNewIndex(entries, conversation.newAfter.value, me);
-    if (newIndex >= 0) scroller.hold(newIndex, CONTEXT_HEIGHT);
-  }, [conversation.isLoaded.value]);
+  useEffect(() => scroller.settle(), [conversation.isLoaded.value]);
   useEffect(() => {
     const target = conversation.target.value;
     if (target) scroller.reveal(indexAfter(entries, target.sequenceId) - 1);
