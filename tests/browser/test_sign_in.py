@@ -112,11 +112,11 @@ def test_token_is_renewed_by_the_refresh_token_before_its_end(
         assert provider.grants[0]["grant_type"] == "authorization_code"
         assert {grant["grant_type"] for grant in provider.grants[1:]} == {"refresh_token"}
 
-        page.evaluate("addEventListener('chat-error', ({ detail }) => (globalThis.reported = String(detail.error)))")
+        page.evaluate("addEventListener('chat-error', ({ detail }) => (window.reported = `${detail.error}`))")
         provider.is_failing = True
         page.evaluate("dispatchEvent(new Event('focus'))")  # looks for what was missed, which needs a token
         expect(page.get_by_text("You are not signed in any more.")).to_be_visible()
-        assert page.evaluate("globalThis.reported") == "Error: token endpoint: 503"
+        assert page.evaluate("window.reported") == "Error: token endpoint: 503"
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_text("The chat cannot be opened.")).to_be_visible()
         provider.is_failing = False
