@@ -14,7 +14,7 @@ const INTERNAL = `
   drain readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
   frameBytes nextId sendAsIs items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
-  readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake
+  readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
   connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
   sentAt
 `;

@@ -212,8 +212,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     if (this._isStale || this._pages < 1) return;
     const historyId: string | null = page.history_id ?? core.historyId;
     if (historyNumber(historyId) < historyNumber(core.historyId)) return this._loadLater();
-    const known = new Map(this._entries);
-    if (historyId !== this._historyId) known.clear();
+    const known = new Map(historyId === this._historyId ? this._entries : []);
     this._historyId = historyId;
     this._entries.clear();
     for (const entry of rows) {

@@ -218,7 +218,7 @@ export class Room extends Observable<Room> {
   /** End all waiting: there are no further notifications. @internal */
   end(): void {
     this._cameOlder(false);
-    const error = chatError({ code: "CLOSED", message: "closed before it was acknowledged" });
+    const error = chatError({ code: "CLOSED", message: "closed before the acknowledgement" });
     this._loaded?.reject(error);
     for (const { reject } of this._sends.values()) reject(error);
     this._sends.clear();

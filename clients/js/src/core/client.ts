@@ -345,9 +345,8 @@ export class Core {
 
   /** Return the positions to name in pings, a hundred in each. */
   private _heads(): Json[] {
-    const rows = this._rowHeads?.().filter(([id]) => !this._subscriptions.has(id)) ?? [];
-    const followed = this._followed().map(({ conversationId, timeline }) => [conversationId, timeline.position]);
-    const heads = [...followed, ...rows];
+    const heads = this._rowHeads?.() ?? []; // those of open rooms come later, and replace them
+    for (const { conversationId, timeline } of this._followed()) heads.push([conversationId, timeline.position]);
     const pings: Json[] = [];
     do pings.push(Object.fromEntries(heads.splice(0, MAX_LISTED)));
     while (heads.length);

@@ -80,8 +80,7 @@ export class People {
       if (!frame.online) this.end(id);
     }
     if (frame.type === "profile" && frame.updated_at > (this.participants.get(id)?.updatedAt ?? "")) {
-      const { avatar_url: avatarUrl, updated_at: updatedAt } = frame;
-      this._patch(id, { name: frame.participant.name, avatarUrl, updatedAt });
+      this._patch(id, { name: frame.participant.name, avatarUrl: frame.avatar_url, updatedAt: frame.updated_at });
     }
     if (frame.type === "typing") this._typing(id, frame, now + expires);
   }
