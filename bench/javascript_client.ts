@@ -38,9 +38,13 @@ const frame = (page: number): string =>
   });
 const frames = Array.from({ length: EVENTS / PAGE }, (_, page) => frame(page));
 
-function connected(conversations: readonly string[], window = Infinity): Core {
-  const core = new Core({}, Math.random, "", window);
-  for (const name of conversations) core.watch(name, 0, NOW);
+/** Return a connected client that follows a conversation from its beginning, with a list of some others. */
+function connected(rows: readonly string[] = [], window = Infinity): Core {
+  const historyId = "1.conversations";
+  const stored = { history: { historyId }, "position/conv_a": { sequenceId: 0, historyId } };
+  const core = new Core(stored, Math.random, "", window);
+  core.open("conv_a", NOW, true);
+  if (rows.length) core.feed(() => rows.slice(0, 20).map((name) => [name, 0]), NOW);
   core.start(NOW);
   core.tokenReceived("token", NOW);
   core.socketOpened(1, NOW);
@@ -58,7 +62,7 @@ function timed(run: () => unknown): number {
 }
 
 function apply(): void {
-  const core = connected(["conv_a"]);
+  const core = connected();
   for (const text of frames) {
     core.receive(1, JSON.parse(text), NOW);
     drained(core);
@@ -68,7 +72,7 @@ function apply(): void {
 
 /** Return the bytes of a room with a window after few and after many messages. */
 function memory(): [number, number] {
-  const core = connected(["conv_a"], WINDOW);
+  const core = connected([], WINDOW);
   const measured: Record<number, number> = {};
   for (let page = 0; page < MANY / PAGE; page++) {
     core.receive(1, JSON.parse(frame(page)), NOW);

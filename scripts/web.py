@@ -25,7 +25,10 @@ from scripts.uv import LOGS, SetupError, Uv, errors_of
 DIST = node.WEB / "dist"
 INPUTS = "inputs.sha256"
 _PARTIAL, _REPLACED = node.WEB / "dist.partial", node.WEB / "dist.replaced"
-_FILES = ("index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts")
+_FILES = (
+    *("index.html", "package-lock.json", "package.json", "tsconfig.json"),
+    *("vite.config.ts", "emoji_data.ts", "short_names.ts"),
+)
 
 
 def inputs(root: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { emojiData } from "./emoji_data.ts";
+import { shortNames } from "./short_names.ts";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -10,7 +11,7 @@ export default defineConfig({
   // Relative addresses: the page can be served below any path, and its chunks load from where the component came.
   base: "./",
   publicDir: false,
-  plugins: [emojiData()],
+  plugins: [emojiData(), shortNames(path("../clients/js/src/"))],
   resolve: {
     alias: { "serverless-chat": path("../clients/js/src/index.ts") },
   },

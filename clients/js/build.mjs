@@ -6,14 +6,15 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 /** Members of the core and its driver that are no part of the API, of stored values, or of frames. */
 const INTERNAL = `
   repeatDue endDue outputs nextTimer advance tokenReceived tokenFailed socketOpened socketClosed batchPosted storageChanged
-  drain watch readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
+  drain readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
   frameBytes nextId sendAsIs items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
-  readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry restart
+  readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
   connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
   sentAt
 `;
@@ -30,6 +31,8 @@ await build({
   mangleProps: new RegExp(`^(_.*|${INTERNAL.trim().split(/\s+/).join("|")})$`),
   legalComments: "none",
 });
+const shortened = await minify(readFileSync(outfile, "utf8"), { module: true, compress: { passes: 3, ecma: 2020, unsafe_arrows: true, pure_getters: true } });
+writeFileSync(outfile, shortened.code);
 const compiler = join(here, "node_modules/typescript/bin/tsc");
 const options = ["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--stripInternal", "--rootDir", join(here, "src")];
 if (!process.argv.includes("--no-types")) {

@@ -23,9 +23,14 @@ class IdentityProvider:
     def __init__(self, issue: Callable[[], str], lifetime: int = 3_600) -> None:
         self.issue = issue
         self.lifetime = lifetime
+        self.is_waiting = False
+        """Whether it asks the user, who does not answer, instead of signing them in."""
+        self.is_failing = False
+        """Whether it gives no tokens."""
         self.authorizations: list[Fields] = []
         self.grants: list[Fields] = []
         self.challenges: dict[str, str] = {}
+        self.refresh_token = ""
         handler = type("Handler", (_Handler,), {"provider": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -66,6 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.provider.authorizations.append(query)
+        if self.provider.is_waiting:
+            page = b"<!doctype html><title>Provider</title><link rel=icon href=data:,>Who are you?"
+            self._send(200, page, ("Content-Type", "text/html"))
+            return
         answer = {"state": query["state"]}
         if query.get("prompt") == "none" and "session=yes" not in self.headers.get("Cookie", ""):
             answer["error"] = "login_required"
@@ -85,25 +94,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.provider.grants.append(fields)
         answer: dict[str, Any] = {"error": "invalid_grant"}
         if fields["grant_type"] == "refresh_token":
-            is_valid = fields["refresh_token"] == f"refresh-{len(self.provider.grants) - 1}"
+            is_valid = fields["refresh_token"] == self.provider.refresh_token and not self.provider.is_failing
         else:
             digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
             challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
             is_valid = self.provider.challenges.pop(fields["code"], None) == challenge
         if is_valid:
+            self.provider.refresh_token = f"refresh-{len(self.provider.grants)}"
             answer = {
                 "access_token": self.provider.issue(),
-                "refresh_token": f"refresh-{len(self.provider.grants)}",
+                "refresh_token": self.provider.refresh_token,
                 "expires_in": self.provider.lifetime,
                 "token_type": "Bearer",
             }
         body = json.dumps(answer).encode()
-        self.send_response(200 if is_valid else 400)
-        for name, value in (
-            ("Access-Control-Allow-Origin", self.headers.get("Origin", "")),
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-        ):
+        origin = ("Access-Control-Allow-Origin", self.headers.get("Origin", ""))
+        status = 503 if self.provider.is_failing else 200 if is_valid else 400
+        self._send(status, body, origin, ("Content-Type", "application/json"))
+
+    def _send(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

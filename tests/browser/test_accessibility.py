@@ -28,6 +28,8 @@ print("a long line of code" * 20)
 | 1 | 2 |
 
 - [x] done"""
+LATE_FRAMES = "requestAnimationFrame = (run) => setTimeout(() => run(performance.now()), 150);"
+"""A script that lets animation frames come late, as on a busy machine."""
 
 
 def conversation(people: People, suffix: str) -> str:
@@ -112,7 +114,7 @@ def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page:
     alice.create_conversation("First", [bob])
     second = alice.create_conversation("Second", [bob])
     bob.post_message(second, "a question")
-    page = open_page("alice-k1")
+    page = open_page("alice-k1", script=LATE_FRAMES)
     expect(page.get_by_role("button", name=re.compile("Second"))).to_be_visible()
     page.keyboard.press("Alt+ArrowDown")
     expect(page.get_by_role("heading", name="Second")).to_be_visible()
@@ -136,6 +138,13 @@ def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page:
     page.keyboard.type(", edited")
     page.keyboard.press("Enter")
     expect(page.get_by_role("article").last).to_contain_text("a reply, edited")
+    page.keyboard.type("@B")
+    expect(page.get_by_role("option", name="Bob")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.type("and you?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_contain_text("@Bob and you?")
+    expect(page.locator(".pending")).to_have_count(0)
     page.get_by_role("article").last.focus()
     page.keyboard.press("+")
     page.get_by_role("searchbox", name="Search emoji").wait_for()
@@ -148,6 +157,15 @@ def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("article").last).to_contain_text("This message was deleted.")
+    expect(page.get_by_role("article").last).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    page.get_by_role("toolbar").get_by_role("button", name="More actions").press("Enter")
+    page.keyboard.press("D")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("article").nth(-2)).to_contain_text("This message was deleted.")
+    expect(page.get_by_role("article").nth(-2)).to_be_focused()
 
 
 def test_german_interface_has_no_english_left(people: People, open_page: OpenPage) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.watching import Watch
@@ -20,7 +21,25 @@ def open_menu(page: Page, name: str, item: str) -> None:
     page.get_by_role("menuitem", name=item).or_(page.get_by_role("menuitemradio", name=item)).click()
 
 
-def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(open_page: OpenPage) -> None:
+@contextlib.contextmanager
+def refusing(page: Page, pattern: str) -> Iterator[None]:
+    """Let the server refuse the requests of a page to an address."""
+    error = {"error": {"code": "INTERNAL", "message": "a defect"}}
+    headers = {"access-control-allow-origin": "*"}
+    page.route(pattern, lambda route: route.fulfill(status=500, json=error, headers=headers))
+    yield
+    page.unroute(pattern)
+
+
+def expect_hidden(page: Page, text: str) -> None:
+    """Expect that a text is nowhere on the page, names for screen readers included."""
+    expect(page.get_by_text(text)).to_have_count(0)
+    expect(page.get_by_role("article", name=re.compile(text))).to_have_count(0)
+
+
+def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(
+    open_page: OpenPage, watch: Watch
+) -> None:
     alice, bob = open_page("alice-p1"), open_page("bob-p1")
     alice.get_by_role("button", name="New conversation").click()
     alice.get_by_role("textbox", name="Title", exact=True).fill("Planning")
@@ -41,6 +60,15 @@ def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(open
     alice.get_by_role("button", name="Save").click()
     expect(bob.get_by_role("heading", name="Planning 2027")).to_be_visible()
     expect(bob.get_by_text("changed the title to “Planning 2027”")).to_be_visible()
+
+    policy = alice.get_by_role("combobox")
+    watch.expect("Failed to load")
+    with refusing(alice, "**/conversations/*"):
+        policy.select_option("open")
+        expect(alice.get_by_text("That did not work.")).to_be_visible()
+        expect(policy).to_have_value("invite")
+    policy.select_option("open")
+    expect(policy).to_have_value("open")
 
     open_menu(alice, "carol-p1", "Ban")
     alice.get_by_role("dialog").get_by_role("button", name="Ban").click()
@@ -74,7 +102,9 @@ def test_invite_link_opens_a_page_that_joins(people: People, open_page: OpenPage
     expect(carol.get_by_role("alert")).to_contain_text("This invite is not valid")
 
 
-def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(people: People, open_page: OpenPage) -> None:
+def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
     alice_client, bob_client = people("alice-p3"), people("bob-p3")
     circle = alice_client.create_conversation("Circle", [bob_client])
     bob_client.leave(circle)
@@ -87,14 +117,43 @@ def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(people: Peopl
     expect(bob.get_by_role("textbox", name="Message Circle")).to_be_visible()
     expect(invitation).to_have_count(0)
 
-    alice_client.post_message(circle, "an unwelcome text")
+    unwelcome = alice_client.post_message(circle, "an unwelcome text")["sequence_id"]
     expect(bob.locator(".entry").get_by_text("an unwelcome text")).to_be_visible()
+    bob_client.post_message(circle, "my answer", reply_to=unwelcome)
     bob.get_by_role("button", name="Members", exact=True).click()
     open_menu(bob, "Alice", "Block")
-    expect(bob.locator(".entry").get_by_text("an unwelcome text")).to_have_count(0)
-    bob.get_by_role("button", name="Show", exact=True).click()
-    expect(bob.locator(".entry").get_by_text("an unwelcome text")).to_be_visible()
+    expect_hidden(bob, "unwelcome")
+    alice_client.post_message(circle, "another unwelcome text")
+    spoken = bob.locator(".frame > [aria-live=polite].visually-hidden")
+    expect(spoken).to_have_text("Alice: Message of a blocked participant")
+    expect(bob.get_by_role("button", name=re.compile("^Circle"))).to_contain_text("Alice: Message of a blocked")
+    expect_hidden(bob, "unwelcome")
+
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    bob.route("**/me/blocks*", hold)
+    bob.reload()
+    expect(bob.get_by_role("textbox", name=re.compile("^Message "))).to_be_visible()
+    expect(bob.get_by_text("my answer")).to_have_count(0)
+    expect_hidden(bob, "unwelcome")
+    for route in held:
+        route.continue_()
+    bob.unroute("**/me/blocks*")
+    expect(bob.get_by_text("my answer").first).to_be_visible()
+    expect_hidden(bob, "unwelcome")
+    bob.get_by_role("button", name="Show", exact=True).first.click()
+    expect(bob.locator(".message-text").get_by_text("an unwelcome text")).to_be_visible()
+
     bob.get_by_role("button", name="Settings").click()
     bob.get_by_role("menuitem", name="Blocked participants").click()
+    watch.expect("Failed to load")
+    with refusing(bob, "**/me/blocks*"):
+        bob.get_by_role("button", name="Unblock").click()
+        expect(bob.get_by_text("That did not work.")).to_be_visible()
+        expect(bob.get_by_role("dialog").get_by_role("listitem")).to_contain_text("alice-p3")
     bob.get_by_role("button", name="Unblock").click()
     expect(bob.get_by_text("You have not blocked anyone.")).to_be_visible()
+    expect(bob.locator(".message-text").get_by_text("another unwelcome text")).to_be_visible()

@@ -61,6 +61,16 @@ def test_two_users_write_reply_react_edit_and_delete(people: People, open_page: 
     expect(message(bob, "Hello Bob and welcome").get_by_text("(edited)")).to_be_visible()
     expect(message(bob, "@Alice yes").get_by_title("Jump to the original message")).to_contain_text("and welcome")
 
+    picture = {"avatar_url": "https://pictures.example/bob.png"}
+    bob_client.put("/me/profile", {"name": "Robert", **picture}).expect(200)
+    expect(message(alice, "@Alice yes").locator(".author")).to_have_text("Robert")
+    expect(alice.locator(".avatar img")).to_have_count(0)
+    alice.get_by_role("button", name="Settings").click()
+    alice.get_by_role("menuitem", name="Profile").click()
+    alice.get_by_role("textbox", name="Name").fill("Alice L.")
+    alice.get_by_role("button", name="Save").click()
+    expect(message(bob, "Hello Bob and welcome").locator(".author").first).to_have_text("Alice L.")
+
     own = message(alice, "and welcome").first
     own.hover()
     own.get_by_role("button", name="More actions").click()

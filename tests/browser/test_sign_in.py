@@ -76,6 +76,20 @@ def test_user_signs_in_once_and_stays_signed_in_after_a_reload(
     expect(page.get_by_role("button", name="Sign-in")).to_be_visible()
     assert [query.get("prompt") for query in provider.authorizations] == ["none", None, "none"]
 
+    url = page.url.partition("#")[0]
+    provider.is_waiting = True
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_text("Who are you?")).to_be_visible()
+    page.goto(url)
+    expect(page.get_by_text("Who are you?")).to_be_visible()
+    provider.is_waiting = False
+    page.goto(url)
+    expect(page.get_by_role("button", name="Sign-in")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Sign-in")).to_be_visible()
+    assert [query.get("prompt") for query in provider.authorizations[3:]] == ["login", "login", "login", "none"]
+
 
 def test_answer_to_another_request_is_not_accepted(page: Page, provider: IdentityProvider) -> None:
     expect(page.get_by_role("button", name="New conversation")).to_be_visible()
@@ -95,6 +109,18 @@ def test_token_is_renewed_by_the_refresh_token_before_its_end(
         page = context.new_page()
         page.goto(url)
         expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+        assert provider.grants[0]["grant_type"] == "authorization_code"
+        assert {grant["grant_type"] for grant in provider.grants[1:]} == {"refresh_token"}
+
+        page.evaluate("addEventListener('chat-error', ({ detail }) => (window.reported = `${detail.error}`))")
+        provider.is_failing = True
+        page.evaluate("dispatchEvent(new Event('focus'))")  # looks for what was missed, which needs a token
+        expect(page.get_by_text("You are not signed in any more.")).to_be_visible()
+        assert page.evaluate("window.reported") == "Error: token endpoint: 503"
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_text("The chat cannot be opened.")).to_be_visible()
+        provider.is_failing = False
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+        expect(page.get_by_text("You are not signed in any more.")).to_have_count(0)
         context.close()
-    assert provider.grants[0]["grant_type"] == "authorization_code"
-    assert {grant["grant_type"] for grant in provider.grants[1:]} == {"refresh_token"}

@@ -18,6 +18,7 @@ async function main(): Promise<void> {
   const route = parseRoute(location.hash);
   chat.setAttribute("http-url", config.http_url);
   chat.setAttribute("ws-url", config.ws_url);
+  chat.setAttribute("image-origins", config.image_origins.join(" "));
   if (config.vapid_key) chat.setAttribute("vapid-key", config.vapid_key);
   applyPreferences(chat);
   chat.addEventListener("chat-unread", (event) => showUnread((event as CustomEvent<{ count: number }>).detail.count));

@@ -5,7 +5,7 @@ import type { Json, Notification, Status } from "./core/outputs.ts";
 import { camelCased, type Sender } from "./core/view.ts";
 import { ConversationList } from "./conversations.ts";
 import { Driver } from "./driver.ts";
-import { ChatError, chatError, Http } from "./http.ts";
+import { ChatError, chatError, type Credential, Http } from "./http.ts";
 import { Observable, type ObserveOptions } from "./observable.ts";
 import { Room } from "./room.ts";
 import { MemoryStorage, type Storage } from "./storage.ts";
@@ -18,9 +18,10 @@ export interface ChatOptions {
   wsUrl: string;
   /**
    * Returns a valid token. It is called before each handshake, before a token expires, and for each request of HTTP;
-   * return a cached token if it is valid for another minute at least.
+   * return a cached token if it is valid for another minute at least. A ticket is for one connection: a backend gets it
+   * by `POST /tickets` for a user without a token. The list and other requests then need a backend behind `fetch`.
    */
-  token: () => string | Promise<string>;
+  token: () => Credential | Promise<Credential>;
   /** Keeps the outbox and the positions; by default, both end with the page or process. */
   storage?: Storage;
   /** How many of the newest events a room keeps besides those that `older` has fetched; 5,000 by default. */
@@ -56,14 +57,15 @@ export class Chat extends Observable<Chat> {
     super();
     const { httpUrl, wsUrl, token } = options;
     const Socket = options.WebSocket ?? globalThis.WebSocket;
-    if (!Socket) throw new TypeError("there is no WebSocket: use Node 22, or pass the option WebSocket");
+    if (!Socket) throw new TypeError("no WebSocket: use Node 22, or pass one");
     const storage = (this._storage = options.storage ?? new MemoryStorage());
     const http = (this._http = new Http(httpUrl, token, options.fetch ?? ((...request) => fetch(...request))));
     const window = options.window ?? 5_000;
     const notify = (notification: Notification) => this._notify(notification);
     const settled = () => this._settled();
     const failed = (error: unknown) => this._failed(error);
-    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed });
+    const awake = () => this.online();
+    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed, awake });
     const input = (give: (now: number) => void) => this._driver.input(give);
     this.conversations = new ConversationList(() => {
       const { core } = this._driver;
@@ -156,11 +158,13 @@ export class Chat extends Observable<Chat> {
   /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
   online(): void {
     this._driver.online();
+    if (this._status === "open") void this.conversations.reload();
   }
 
   /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
   async close(): Promise<void> {
     await this._ready;
+    this.conversations.end();
     this._driver.stop();
     await this._driver.written();
     for (const room of this._rooms.values()) room.end();
@@ -175,21 +179,13 @@ export class Chat extends Observable<Chat> {
   private _close(room: Room): void {
     if (this._rooms.get(room.id) !== room) return;
     this._rooms.delete(room.id);
-    const core = this._driver.core!;
-    const { position } = core.place(room.id);
-    this._driver.input((now) => {
-      const mark = core.close(room.id);
-      if (!this.conversations.has(room.id)) return;
-      core.watch(room.id, position, now);
-      if (mark) core.read(room.id, now, mark);
-    });
+    this._driver.input(() => this._driver.core!.close(room.id));
   }
 
   private _notify(notification: Notification): void {
     if (notification.kind === "status") {
       this._status = notification.status;
       this._isChanged = true;
-      if (notification.status === "open") void this.conversations.reload();
     } else if ("conversationId" in notification) {
       const room = this._rooms.get(notification.conversationId);
       room?.notify(notification);
@@ -198,7 +194,7 @@ export class Chat extends Observable<Chat> {
         this._failed(chatError(notification.error));
       }
     }
-    if (notification.kind === "membership" && notification.frame.type === "invited") {
+    if (notification.kind === "list" && notification.frame.type === "invited") {
       this._call("invited", notification.frame);
     }
     this.conversations.notify(notification);
@@ -237,5 +233,5 @@ function newId(): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export type { Json, Status };
+export type { Credential, Json, Status };
 export { ChatError };

@@ -1,39 +1,19 @@
 /** The live list of the participant's conversations. */
 
 import type { Core } from "./core/client.ts";
+import { historyNumber } from "./core/frames.ts";
+import { type Conversation, Listed, type PersonalState } from "./core/listed.ts";
 import type { Json, Notification } from "./core/outputs.ts";
-import { asMessage, camelCased, type Message } from "./core/view.ts";
 import type { Http } from "./http.ts";
 import { Observable } from "./observable.ts";
 
 const PAGE = 100;
-
-/** Whether the participant has archived or pinned a conversation, or muted its notifications. */
-export interface PersonalState {
-  readonly archived: boolean;
-  readonly pinned: boolean;
-  readonly notificationsMuted: boolean;
-}
-
-/** A conversation of the participant. */
-export interface Conversation {
-  readonly conversationId: string;
-  readonly title: string;
-  readonly createdAt: string;
-  /** How many messages of others the participant has not read. */
-  readonly unreadCount: number;
-  /** The newest message, in its current state. */
-  readonly lastMessage: Message | null;
-  readonly participantCount?: number;
-  readonly joinPolicy?: string;
-  readonly metadata?: Json;
-  /** The state for the participant alone. */
-  readonly me?: PersonalState;
-  /** Whether it is the direct conversation of two participants, which has no title. */
-  readonly direct?: boolean;
-  /** Further fields of the server. */
-  readonly [field: string]: unknown;
-}
+/** How many of the first rows are named in pings. */
+const NAMED = 20;
+/** After how many milliseconds the list is loaded again for the sake of pushes: they come in swarms. */
+const PATIENCE = 1_000;
+/** After how many milliseconds a load that failed is repeated. */
+const RETRY = 10_000;
 
 /** @internal What a list needs of its chat. */
 export interface ListHost {
@@ -44,14 +24,20 @@ export interface ListHost {
 }
 
 /**
- * The conversations of the participant, with unread counts, latest message first. The newest hundred are live: each
- * message moves its conversation to the top. It is loaded when it is first observed or read.
+ * The conversations of the participant, with unread counts, latest message first. All are live by one feed, without a
+ * subscription to each. The list is loaded when it is first observed or read.
  */
 export class ConversationList extends Observable<readonly Conversation[]> {
+  private readonly _entries = new Map<string, Listed>();
   private _rows: readonly Conversation[] = [];
   private _cursor: string | undefined;
   private _pages = 0;
-  private _isLoading = false;
+  private _historyId: string | null = null;
+  /** The unread messages of conversations that are not loaded. */
+  private _unreadElsewhere = 0;
+  private _loading: Promise<void> | null = null;
+  private _isStale = false;
+  private _timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @internal */
   constructor(private readonly _host: () => ListHost | null) {
@@ -69,9 +55,10 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     return this._cursor !== undefined;
   }
 
-  /** Whether a conversation is among the loaded rows. @internal */
-  has(conversationId: string): boolean {
-    return this._rows.some((row) => row.conversationId === conversationId);
+  /** How many messages are unread in all conversations that are not archived, loaded or not. */
+  get totalUnread(): number {
+    const unread = (total: number, { unreadCount, me }: Conversation) => total + (me?.archived ? 0 : unreadCount);
+    return this._rows.reduce(unread, this._unreadElsewhere);
   }
 
   protected _value(): readonly Conversation[] {
@@ -85,8 +72,9 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   }
 
   /** Load further conversations; resolves when they are there. */
-  more(): Promise<void> {
-    return this._load(this._pages + 1);
+  async more(): Promise<void> {
+    this._pages++;
+    await this.reload();
   }
 
   /** Archive or pin a conversation, or mute its notifications, or undo it; resolves when the server has it. */
@@ -96,113 +84,148 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     this._personal(conversationId, state);
   }
 
-  /** Load the list again. It is done by itself for each connection. */
+  /** Load the list again. It is done by itself for each connection, and when pushes were missed. */
   async reload(): Promise<void> {
-    if (this._pages) await this._load(this._pages);
+    if (this._pages < 1) return;
+    this._isStale = true;
+    await (this._loading ??= this._load().finally(() => (this._loading = null)));
+  }
+
+  /** Load nothing more: the chat is closed. @internal */
+  end(): void {
+    clearTimeout(this._timer);
+    this._pages = -1;
   }
 
   /** Apply a notification. @internal */
   notify(notification: Notification): void {
-    if (!this._pages) return;
-    if (notification.kind === "membership") {
-      const { conversation, conversation_id, type } = notification.frame;
-      if (type === "personal_state") this._personal(conversation_id, notification.frame.me);
-      if (type === "personal_state" || type === "invited") return;
-      const id: string = conversation?.conversation_id ?? conversation_id;
-      const others = this._rows.filter((row) => row.conversationId !== id);
-      const isAdded = type === "conversation_added" && others.length === this._rows.length;
-      if (isAdded) this._watch([conversation]);
-      if (type !== "conversation_added" || isAdded) this._show(isAdded ? [asRow(conversation), ...others] : others);
-    } else if (notification.kind === "appended" || notification.kind === "people") {
-      this._follow(notification.conversationId, notification.kind === "appended" ? notification.events : []);
+    if (this._pages < 1) return;
+    const { kind } = notification;
+    if (kind === "list") this._pushed(notification.frame);
+    else if (kind === "appended" || kind === "people" || kind === "replaced") {
+      this._follow(notification.conversationId, kind === "people" ? [] : notification.events);
     }
   }
 
   private _begin(): void {
-    if (!this._pages && this._host()) {
-      this._pages = 1;
-      void this._load(1);
-    }
+    const host = this._host();
+    if (this._pages || !host) return;
+    this._pages = 1;
+    host.input((now) => host.core.feed(() => this._heads(), now)); // its `welcome` loads the list
   }
 
-  /** Take over the state of a followed conversation; a new message moves it to the top. */
+  /** Return the heads of the first rows. */
+  private _heads(): [string, number][] {
+    return this._rows.slice(0, NAMED).map(({ conversationId: id }) => [id, this._entries.get(id)!.head]);
+  }
+
+  private _pushed(frame: Json): void {
+    const { type, conversation, heads } = frame;
+    if (type === "welcome") return void this.reload();
+    if (this._host()!.core.historyId !== this._historyId) return this._loadLater(); // the rows are of another one
+    const id: string = conversation?.conversation_id ?? frame.conversation_id;
+    const entry = this._entries.get(id);
+    switch (type) {
+      case "pong":
+        for (const name in heads) if (heads[name] > (this._entries.get(name)?.head ?? Infinity)) this._loadLater();
+        return;
+      case "invited":
+        return;
+      case "conversation_added":
+        this._isStale = true;
+        if (entry) entry.paged(conversation);
+        else this._entries.set(id, new Listed(conversation));
+        break;
+      case "conversation_removed":
+      case "conversation_deleted":
+        this._isStale = true;
+        this._entries.delete(id);
+        break;
+      default:
+        if (!entry) return this._loadLater(); // it is beyond the loaded rows, or was hidden
+        if (type !== "personal_state") entry.pushed(frame);
+        else this._personal(id, frame.me);
+    }
+    this._show();
+  }
+
+  /** Take over the state of an open room. */
   private _follow(conversationId: string, events: readonly Json[]): void {
     const { core } = this._host()!;
-    const row = this._rows.find((known) => known.conversationId === conversationId);
-    if (!row) {
-      // It is beyond the loaded rows, or was hidden: a message brings it to the top.
-      if (events.some(({ type }) => type === "message")) void this.reload();
+    const entry = this._entries.get(conversationId);
+    const { start, position } = core.place(conversationId);
+    if (start === null) return;
+    if (!entry) {
+      if (events.some(({ type }) => type === "message")) this._loadLater();
       return;
     }
-    const changes: Json = { unreadCount: core.readState(conversationId).unreadCount };
-    for (const { type, conversation_id: _, ...event } of events) {
-      if (type !== "conversation_updated") continue;
-      for (const field of ["title", "join_policy"]) if (event[field]) Object.assign(changes, camelCased({ [field]: event[field] }));
-    }
-    if (events.some(({ type }) => /^message|^content_expired|erased$/.test(type))) {
-      const last = core.lastMessage(conversationId);
-      if (last && last.sequenceId! >= (row.lastMessage?.sequenceId ?? 0)) changes.lastMessage = last;
-    }
-    const changed = { ...row, ...changes };
-    if (!events.length && changed.unreadCount === row.unreadCount) return;
-    const isMoved = events.some(({ type }) => type === "message");
-    const others = this._rows.filter((known) => known !== row);
-    this._show(isMoved ? [changed, ...others] : this._rows.map((known) => (known === row ? changed : known)));
+    const state = { position, ...core.readState(conversationId), lastMessage: core.lastMessage(conversationId) };
+    const { row } = entry;
+    if (entry.followed(events, state)) this._loadLater();
+    if (entry.row !== row) this._show();
   }
 
   private _personal(conversationId: string, state: Json): void {
-    const me = asPersonal(state);
-    this._show(this._rows.map((row) => (row.conversationId === conversationId ? { ...row, me } : row)));
+    this._isStale = true;
+    this._entries.get(conversationId)?.personal(state);
+    this._show();
   }
 
-  /** Show rows: the pinned ones first, and else in their order. */
-  private _show(rows: readonly Conversation[]): void {
-    this._rows = [...rows].sort((one, other) => Number(other.me?.pinned ?? 0) - Number(one.me?.pinned ?? 0));
+  /** Show the rows: the pinned ones first, and of the others those with the latest messages. */
+  private _show(): void {
+    const order = (one: Listed, other: Listed) =>
+      Number(other.row.me?.pinned ?? 0) - Number(one.row.me?.pinned ?? 0) ||
+      Number(other.latest > one.latest) - Number(other.latest < one.latest);
+    this._rows = [...this._entries.values()].sort(order).map(({ row }) => row);
     this._emit();
   }
 
-  private _watch(rows: readonly Json[]): void {
-    const { core, input } = this._host()!;
-    input((now) => {
-      for (const { conversation_id, head } of rows) core.watch(conversation_id, head, now);
-    });
+  private _loadLater(delay = PATIENCE): void {
+    this._timer ??= setTimeout(() => {
+      this._timer = undefined;
+      void this.reload();
+    }, delay);
   }
 
-  /** Load the first pages anew, until the rows are those of one connection. */
-  private async _load(pages: number): Promise<void> {
-    const host = this._host();
-    if (this._isLoading || !host) return;
-    this._isLoading = true;
+  /** Load the first pages until nothing has happened meanwhile that they can lack. */
+  private async _load(): Promise<void> {
+    const host = this._host()!;
     try {
-      const rows: Json[] = [];
-      let cursor: string | undefined;
-      let count = 0;
-      do {
-        const query = `?limit=${PAGE}` + (cursor ? `&cursor=${encodeURIComponent(cursor)}` : "");
-        const page = await host.http.request("GET", "/conversations" + query);
-        rows.push(...page.conversations);
-        cursor = page.next_cursor;
-      } while (cursor && ++count < pages);
-      this._cursor = cursor;
-      this._pages = pages;
-      this._watch(rows.slice(0, PAGE));
-      this._show(rows.map(asRow));
+      while (this._isStale && this._pages > 0) {
+        this._isStale = false;
+        await this._loadPages(host);
+      }
     } catch (error) {
       host.failed(error);
-    } finally {
-      this._isLoading = false;
+      this._loadLater(RETRY);
     }
+  }
+
+  private async _loadPages({ http, core }: ListHost): Promise<void> {
+    const rows: Json[] = [];
+    let page: Json = {};
+    for (let count = 0; !count || (page.next_cursor && count < this._pages); count++) {
+      const query = page.next_cursor ? `&cursor=${encodeURIComponent(page.next_cursor)}` : "";
+      page = await http.request("GET", `/conversations?limit=${PAGE}${query}`);
+      rows.push(...page.conversations);
+    }
+    if (this._isStale || this._pages < 1) return;
+    const historyId: string | null = page.history_id ?? core.historyId;
+    if (historyNumber(historyId) < historyNumber(core.historyId)) return this._loadLater();
+    const known = new Map(historyId === this._historyId ? this._entries : []);
+    this._historyId = historyId;
+    this._entries.clear();
+    for (const entry of rows) {
+      const listed = known.get(entry.conversation_id);
+      listed?.paged(entry);
+      this._entries.set(entry.conversation_id, listed ?? new Listed(entry));
+    }
+    this._cursor = page.next_cursor;
+    const loaded = rows.reduce((total, { unread_count, me }) => total + (me?.archived ? 0 : unread_count), 0);
+    this._unreadElsewhere = Math.max(0, (page.total_unread ?? 0) - loaded);
+    for (const id of this._entries.keys()) this._follow(id, []);
+    this._show();
   }
 }
 
-const asPersonal = ({ archived, pinned, notifications_muted: notificationsMuted }: Json): PersonalState => ({
-  archived,
-  pinned,
-  notificationsMuted,
-});
-
-const asRow = ({ last_message, me, ...row }: Json): Conversation => ({
-  ...camelCased(row),
-  ...(me ? { me: asPersonal(me) } : {}),
-  lastMessage: last_message ? asMessage(last_message) : null,
-});
+export type { Conversation, PersonalState };

@@ -2,7 +2,7 @@
 
 import { Core } from "./core/client.ts";
 import type { Json, Notification, Output, Sent } from "./core/outputs.ts";
-import { ChatError, chatError, type Http } from "./http.ts";
+import { ChatError, chatError, type Credential, type Http } from "./http.ts";
 import type { Storage } from "./storage.ts";
 
 /** Timers of the system stop while a device sleeps; the core reads the wall clock at least this often. */
@@ -13,7 +13,7 @@ const REWRITE_DELAY = 1_000;
 /** What a driver needs; all of it can be replaced in tests. */
 export interface Environment {
   wsUrl: string;
-  token: () => string | Promise<string>;
+  token: () => Credential | Promise<Credential>;
   http: Http;
   storage: Storage;
   /** How many of the newest events each view keeps. */
@@ -25,6 +25,8 @@ export interface Environment {
   settled(): void;
   /** Receives what no call can throw: a failed token callback, a full storage, a refused handshake. */
   failed(error: unknown): void;
+  /** Called when the network is back, or the page is looked at again. */
+  awake(): void;
 }
 
 /** A change of a stored value; without a value, it is deleted. */
@@ -99,14 +101,13 @@ export class Driver {
 
   /** Look after a sleep or a change of the network, which browsers report by events. */
   private _listen(): void {
-    const { document } = globalThis;
+    const { addEventListener, removeEventListener, document } = globalThis;
     const awake = () => {
-      if (document?.visibilityState !== "hidden") this.online();
+      if (document?.visibilityState !== "hidden") this._environment.awake();
     };
-    for (const [target, name] of [[globalThis, "online"], [globalThis, "pageshow"], [document, "visibilitychange"]] as const) {
-      if (!target?.addEventListener) continue;
-      target.addEventListener(name, awake);
-      this._ends.push(() => target.removeEventListener(name, awake));
+    for (const name of ["online", "pageshow", "focus", "visibilitychange"]) {
+      addEventListener?.(name, awake);
+      this._ends.push(() => removeEventListener?.(name, awake));
     }
   }
 
@@ -233,17 +234,19 @@ export class Driver {
     }
   }
 
-  private _connect(number: number, token: string): void {
+  private _connect(number: number, token: Credential): void {
     const core = this.core!;
     let isOpen = false;
     let socket: WebSocket | undefined;
     const closed = async () => {
       const isOurs = socket && socket === this._socket; // not closed by this client
-      const retryAfter = isOpen || !isOurs ? 0 : await this._probe(token);
+      const retryAfter = isOpen || !isOurs || typeof token !== "string" ? 0 : await this._probe(token);
       this.input((now) => core.socketClosed(number, now, retryAfter));
     };
     try {
-      socket = new this._environment.WebSocket(this._environment.wsUrl, ["chat.v1", "bearer." + token]);
+      const { WebSocket: Socket, wsUrl } = this._environment;
+      if (typeof token === "string") socket = new Socket(wsUrl, ["chat.v1", "bearer." + token]);
+      else socket = new Socket(wsUrl + "?ticket=" + encodeURIComponent(token.ticket), ["chat.v1"]);
     } catch (error) {
       this._environment.failed(error); // a malformed address, or a token with characters that it cannot have
       void closed();

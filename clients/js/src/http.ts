@@ -28,18 +28,25 @@ export class ChatError extends Error {
 export const chatError = (error: Json, status = 0): ChatError =>
   new ChatError(error.code ?? "UNAVAILABLE", error.message ?? "no answer", status, error.retry_after ?? 0, error);
 
-/** Sends requests with a token. */
+/** A token; or a ticket, which opens one connection and nothing else. */
+export type Credential = string | { ticket: string };
+
+/** Sends requests with a token; with tickets, as the option `fetch` sends them. */
 export class Http {
+  private _hasTickets = false;
+
   constructor(
     private readonly _url: string,
-    private readonly _token: () => string | Promise<string>,
+    private readonly _token: () => Credential | Promise<Credential>,
     private readonly _fetch: typeof fetch,
   ) {}
 
   /** Return the body of a successful response with its `history_id`. Throws ChatError. */
   async request(method: string, path: string, body?: unknown, token?: string): Promise<any> {
-    const authorization = `Bearer ${token ?? (await this._token())}`;
-    const headers = { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) };
+    const credential = token ?? (this._hasTickets || (await this._token()));
+    this._hasTickets = typeof credential !== "string";
+    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    if (typeof credential === "string") headers.authorization = `Bearer ${credential}`;
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     let response: Response;
     try {

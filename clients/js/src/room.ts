@@ -41,7 +41,7 @@ interface Waiter<T> {
 /**
  * A conversation that is followed: its messages, ordered and without gaps, and what can be done with them.
  *
- * A message is named by its `sequenceId`, or by its `clientMessageId` while it is pending or failed.
+ * A message is named by its `sequenceId`, or by its `clientMessageId` if it is or was pending in this client.
  */
 export class Room extends Observable<Room> {
   private _messages: readonly Message[] | null = null;
@@ -218,7 +218,7 @@ export class Room extends Observable<Room> {
   /** End all waiting: there are no further notifications. @internal */
   end(): void {
     this._cameOlder(false);
-    const error = chatError({ code: "CLOSED", message: "closed before the message was acknowledged" });
+    const error = chatError({ code: "CLOSED", message: "closed before the acknowledgement" });
     this._loaded?.reject(error);
     for (const { reject } of this._sends.values()) reject(error);
     this._sends.clear();
@@ -248,7 +248,7 @@ export class Room extends Observable<Room> {
       }
       case "withdrawn":
         this._settle(notification.clientMessageId)?.reject(
-          chatError({ code: "DISCARDED", message: "the message was deleted before it was in the log" }),
+          chatError({ code: "DISCARDED", message: "deleted before it was in the log" }),
         );
         break;
       case "refused":

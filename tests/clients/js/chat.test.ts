@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 
 import { Chat, MemoryStorage, type Json, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
@@ -49,7 +49,7 @@ const about = { conversation_id: "conv_a", history_id: "1.conversations" };
 const empty = { ...about, head: 0, events: [], has_more: false, participants: [], read_up_to: 0, unread_count: 0 };
 
 function answer(frame: Json): Json[] {
-  if (frame.type === "hello") return [WELCOME, ...frame.subscribe.map(() => ({ type: "subscribed", ...empty }))];
+  if (frame.type === "hello") return [WELCOME, ...(frame.subscribe ?? []).map(() => ({ type: "subscribed", ...empty }))];
   if (frame.type === "subscribe") return [{ type: "subscribed", ...empty }];
   if (frame.type === "message") return [{ type: "message_ack", ...about, sequence_id: 1 }];
   return [];
@@ -66,6 +66,15 @@ function newChat(storage: Storage = new MemoryStorage(), server = answer): [Chat
   return [chat, errors];
 }
 
+/** Let the event loop turn until a condition holds. */
+async function until(holds: () => boolean): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!holds()) {
+    assert.ok(Date.now() < end, `not within 20 seconds: ${holds}`);
+    await turn();
+  }
+}
+
 const messages = (): Json[] => FakeSocket.sockets.flatMap(({ sent }) => sent.filter(({ type }) => type === "message"));
 
 test("handshake carries the token as a subprotocol", async () => {
@@ -76,6 +85,28 @@ test("handshake carries the token as a subprotocol", async () => {
   await chat.close();
 });
 
+test("ticket opens a connection and requests have no token", async () => {
+  FakeSocket.sockets = [];
+  FakeSocket.answer = answer;
+  const sent: RequestInit[] = [];
+  const fetch = async (_: RequestInfo | URL, init?: RequestInit) => {
+    sent.push(init!);
+    return new Response("{}");
+  };
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  let tickets = 0;
+  const token = () => ({ ticket: `tick&et ${++tickets}` });
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x/stage", token, WebSocket, fetch });
+  chats.push(chat);
+  await chat.open("conv_a");
+  const { url, protocols } = FakeSocket.sockets[0]!;
+  assert.deepEqual([url, protocols], ["ws://x/stage?ticket=tick%26et%201", ["chat.v1"]]);
+  for (let count = 0; count < 3; count++) await chat.request("GET", "/me");
+  assert.deepEqual(sent[0]!.headers, {});
+  assert.equal(tickets, 2, "each request must not use up a ticket");
+  await chat.close();
+});
+
 test("room opens at once without a connection and shows the stored outbox", async () => {
   const storage = new MemoryStorage();
   const [chat] = newChat(storage, () => []);
@@ -83,8 +114,8 @@ test("room opens at once without a connection and shows the stored outbox", asyn
   let changes = 0;
   room.on("change", () => void changes++);
   void room.send("hi");
-  await sleep(10);
-  assert.deepEqual([room.isLoaded, changes > 0], [false, true]);
+  await until(() => changes > 0);
+  assert.equal(room.isLoaded, false);
   await chat.close();
   const [other] = newChat(storage, () => []);
   const again = await other.open("conv_a", { immediately: true });
@@ -92,7 +123,7 @@ test("room opens at once without a connection and shows the stored outbox", asyn
   FakeSocket.answer = answer;
   other.online();
   await again.loaded;
-  await sleep(10);
+  await until(() => messages().length > 0);
   assert.deepEqual(messages().map(({ content }) => content), ["hi"]);
 });
 
@@ -107,12 +138,11 @@ test("full storage delays frames of the outbox only", async () => {
   const [chat, errors] = newChat(storage);
   const room = await chat.open("conv_a");
   const sent = room.send("hi");
-  await sleep(20);
+  await until(() => errors.length > 0);
+  await turn();
   assert.deepEqual(messages(), []);
-  assert.ok(errors.length > 0);
   assert.deepEqual(room.messages.map(({ status }) => status), ["pending"]);
   isFull = false;
-  await sleep(1_050);
   chat.online();
   assert.equal((await sent).sequenceId, 1);
   await chat.close();
@@ -147,9 +177,11 @@ test("handlers may end themselves and open and close rooms", async () => {
     void chat.open("conv_a");
   });
   void room.send("hi");
-  await sleep(10);
+  await until(() => seen.length > 0);
+  const again = await chat.open("conv_a");
+  assert.notEqual(again, room);
+  await again.send("its change is not for the handler");
   assert.deepEqual(seen, ["once"]);
-  assert.notEqual(await chat.open("conv_a"), room);
   await chat.close();
 });
 
@@ -163,13 +195,12 @@ test("abort signals end handlers and iterations and waiting", async () => {
   })();
   let calls = 0;
   chat.on("change", () => void calls++, { signal: abort.signal });
-  await sleep(10);
+  await until(() => chat.status === "open" && calls > 0 && values.length > 0);
   abort.abort(new Error("not wanted any more"));
   await assert.rejects(opening, /not wanted/);
   await iteration;
   const before = calls;
   await chat.close();
-  assert.ok(values.length > 0 && before > 0);
   assert.equal(calls, before);
 });
 
@@ -196,8 +227,7 @@ test("failed token callback is reported and called again", async () => {
 test("end of the connection by the server is reported with its reason", async () => {
   const end = { type: "disconnect", code: "ERASED", reason: "the participant was erased", reconnect: false };
   const [chat, errors] = newChat(undefined, (frame) => (frame.type === "hello" ? [...answer(frame), end] : []));
-  await sleep(10);
-  assert.equal(chat.status, "stopped");
+  await until(() => chat.status === "stopped" && errors.length > 0);
   assert.deepEqual(errors.map((problem: any) => problem.code), ["ERASED"]);
 });
 
@@ -260,10 +290,45 @@ test("direct conversation is opened by the id of the other participant", async (
   await chat.close();
 });
 
+test("message to a participant who has not accepted fails until it is retried", async () => {
+  let accepted = false;
+  const refuse = (frame: Json) =>
+    frame.type === "message" && !accepted ? [error(frame, "NOT_ACCEPTED", { retryable: false })] : answer(frame);
+  const [chat] = newChat(undefined, refuse);
+  const room = await chat.open("conv_a");
+  await assert.rejects(room.send("a second message"), { code: "NOT_ACCEPTED" });
+  assert.deepEqual(room.messages.map(({ status }) => status), ["failed"]);
+  accepted = true;
+  assert.equal((await room.retry(room.messages[0]!.clientMessageId!)).sequenceId, 1);
+  await chat.close();
+});
+
+test("failed token callback is reported at each renewal", async () => {
+  let isFailing = false;
+  const expired = (frame: Json) => (frame.type === "edit" ? [error(frame, "TOKEN_EXPIRED", { retryable: true })] : answer(frame));
+  FakeSocket.sockets = [];
+  FakeSocket.answer = expired;
+  const token = (): string => {
+    if (isFailing) throw new Error("no session");
+    return "t";
+  };
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token, WebSocket });
+  chats.push(chat);
+  const errors: unknown[] = [];
+  chat.on("error", (problem) => errors.push(problem));
+  const room = await chat.open("conv_a");
+  isFailing = true;
+  room.edit(1, "with an expired token");
+  await until(() => errors.length > 0);
+  assert.match(String(errors[0]), /no session/);
+  await chat.close();
+});
+
 test("room shows the events of the log behind its messages", async () => {
   const joined = { sequence_id: 1, type: "participant_joined", participant: { participant_id: "carol" }, sender: {} };
   const page = { type: "subscribed", ...empty, head: 1, first_sequence_id: 1, events: [joined] };
-  const server = (frame: Json): Json[] => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : []);
+  const server = (frame: Json): Json[] => (frame.type === "hello" ? [WELCOME, ...(frame.subscribe ?? []).map(() => page)] : []);
   const [chat] = newChat(new MemoryStorage(), server);
   const room = await chat.open("conv_a");
   assert.deepEqual(room.messages, []);
@@ -280,9 +345,8 @@ test("order that fails does not stop others", async () => {
   };
   const [chat] = newChat(storage);
   const room = await chat.open("conv_a");
-  await sleep(0);
-  const values = storage.load();
-  assert.ok(values.participant && !values.history);
+  await until(() => "participant" in storage.load());
+  assert.ok(!storage.load().history);
   room.close();
 });
 
@@ -294,13 +358,13 @@ test("change that the storage refuses late replaces no later one", async () => {
   const [chat] = newChat(storage, () => []);
   const room = await chat.open("conv_a", { immediately: true });
   room.send("hi").catch(() => {});
-  await sleep(0);
+  await until(() => room.messages.length === 1);
   room.delete(room.messages[0]!.clientMessageId!);
   refuse(new Error("no space left"));
-  await sleep(0);
+  await turn();
   storage.save = save;
   chat.online();
-  await sleep(0);
+  await chat.close(); // all changes of the storage are made
   assert.deepEqual(storage.load(), {});
 });
 

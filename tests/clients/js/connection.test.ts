@@ -39,16 +39,6 @@ test("conversations beyond the list of hello are subscribed one by one", () => {
   assert.deepEqual(rest.map((sent) => sent.conversation_id), ["conv_100", "conv_101", "conv_102"]);
 });
 
-test("open conversations precede watched ones in hello", () => {
-  const client = newClient();
-  for (let number = 0; number < 100; number++) client.watch(`conv_${number}`, 5, NOW);
-  client.open("conv_open", NOW);
-  connect(client);
-  const [hello] = frames(client);
-  assert.deepEqual(hello!.subscribe[0], { conversation_id: "conv_open" });
-  assert.deepEqual(hello!.subscribe[1], { conversation_id: "conv_0", after: 5 });
-});
-
 test("reconnect waits a random part of an exponential delay", () => {
   for (const [attempts, longest] of [[1, 2], [2, 4], [4, 16], [5, 30], [12, 30]] as const) {
     const client = newClient({}, 0.75);
@@ -112,6 +102,17 @@ test("token is renewed before it expires", () => {
   assert.equal(take(client, "token").length, 1);
   client.tokenReceived("new", NOW + 3_541_000);
   assert.equal(frame(client, "auth").token, "new");
+});
+
+test("ticket opens another connection instead of a renewal", () => {
+  const client = connected({ ping_interval: 100_000 });
+  client.advance(NOW + 3_540_000);
+  clear(client);
+  client.tokenReceived({ ticket: "once" }, NOW + 3_540_000);
+  const outputs = clear(client);
+  assert.deepEqual(outputs.flatMap((output) => (output.kind === "connect" ? [output.token] : [])), [{ ticket: "once" }]);
+  assert.ok(outputs.some(({ kind }) => kind === "disconnect"));
+  assert.deepEqual(outputs.filter(({ kind }) => kind === "send"), []);
 });
 
 test("unanswered renewal is repeated with another token", () => {

@@ -205,6 +205,9 @@ test("acknowledged message stays pending until it is in the view", () => {
   const push = { type: "events", history_id: HISTORY, conversation_id: "conv_a", events: [pushed] };
   client.receive(SOCKET, push, NOW);
   assert.equal(statuses(client).a, "sent");
+  clear(client);
+  client.update("conv_a", "edit", "a", { content: "named as it was when it was pending" }, NOW);
+  assert.equal(frame(client, "edit").target, 2);
 });
 
 test("acknowledgement of an older history resolves nothing", () => {

@@ -88,6 +88,19 @@ test("typing expires", () => {
   }
 });
 
+test("profiles of participants are followed and an older push changes none", () => {
+  const client = followed(1, 3, { participants });
+  const profile = (name: string, second: number) => ({
+    type: "profile",
+    participant: { ...bob, name },
+    avatar_url: "https://pictures.example/" + name,
+    updated_at: `2027-01-15T08:00:0${second}Z`,
+  });
+  for (const push of [profile("Robert", 2), profile("Rob", 1)]) client.receive(SOCKET, push, NOW);
+  const [other] = client.participants("conv_a").filter(({ participantId }) => participantId === "bob");
+  assert.deepEqual([other!.name, other!.avatarUrl], ["Robert", "https://pictures.example/Robert"]);
+});
+
 test("presence and read pointers of others are followed", () => {
   const client = followed(1, 3, { participants: [{ ...bob, online: false }] });
   const about = { conversation_id: "conv_a", history_id: HISTORY };

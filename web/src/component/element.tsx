@@ -18,14 +18,15 @@ const VIEWS = /^(list|conversation|both)$/;
 
 /**
  * Attributes: `http-url`, `ws-url`, `conversation-id`, `view` (`list`, `conversation`, `both`), `lang`, `theme`
- * (`system`, `light`, `dark`), `vapid-key`, `sign-out` (shows the item in the menu).
+ * (`system`, `light`, `dark`), `vapid-key`, `image-origins` (of pictures, separated by spaces), `sign-out` (shows the
+ * item in the menu).
  * Properties: `token`, a function that returns a valid token or a promise of one; `inviteLink`, a function of a
  * conversation id and an invite that returns the address to share.
  * Events, whose fields are in `detail`: `chat-ready`, `chat-select`, `chat-unread`, `chat-language`, `chat-theme`,
  * `chat-push-subscription`, `chat-sign-out`, `chat-error`.
  */
 export class ServerlessChat extends HTMLElement {
-  static readonly observedAttributes = ["http-url", "ws-url", "conversation-id", "view", "lang", "theme", "vapid-key"];
+  static readonly observedAttributes = ["http-url", "ws-url", "conversation-id", "view", "lang", "theme", "vapid-key", "image-origins"];
 
   /** The address that an invite link has, for the product's own routes. */
   inviteLink = (conversationId: string, invite: string): string =>
@@ -109,6 +110,10 @@ export class ServerlessChat extends HTMLElement {
     this.app = app;
     this.apply(app);
     this.ends.push(
+      effect(() => {
+        const error = session.signInError.value;
+        if (error) this.sendEvent("chat-error", { error });
+      }),
       effect(() => void this.sendEvent("chat-unread", { count: session.unreadTotal.value })),
       effect(() => this.shadow.host.setAttribute("aria-busy", String(session.conversations.value === null))),
     );
@@ -138,6 +143,7 @@ export class ServerlessChat extends HTMLElement {
     app.view.value = VIEWS.test(view) ? (view as View) : "both";
     app.theme.value = (this.getAttribute("theme") as Theme | null) ?? "system";
     app.canSignOut = this.hasAttribute("sign-out");
+    app.imageOrigins.value = (this.getAttribute("image-origins") ?? "").split(" ").filter(Boolean);
     app.notifier.vapidKey = this.getAttribute("vapid-key");
     void app.session.show(this.getAttribute("conversation-id") || null);
   }

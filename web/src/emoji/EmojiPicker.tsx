@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import css from "../styles/emoji.css?inline";
@@ -20,7 +20,7 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
   const grid = useRef<HTMLDivElement>(null);
   const frequent = useMemo(frequentEmoji, []);
   const found = useMemo(() => search(groups, query), [groups, query]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
     field.current?.focus();
     void loadEmoji(t.language).then(setGroups);
@@ -51,6 +51,7 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
     <div class="emoji-picker" onKeyDown={onKeyDown}>
       <input
         ref={field}
+        autofocus
         type="search"
         placeholder={t.searchEmoji}
         aria-label={t.searchEmoji}

@@ -1,17 +1,27 @@
 /**
  * Sign-in by OpenID Connect: the authorization code flow with PKCE (RFC 7636). Tokens are kept in memory only and
  * renewed by the refresh token. After a reload the page is redirected with `prompt=none`, which answers without a
- * question while the session at the identity provider lasts. sessionStorage has the state, the verifier and the
- * address to return to, while the page is away.
+ * question while the session at the identity provider lasts; after a sign-out, with `prompt=login`. sessionStorage has
+ * the state, the verifier and the address to return to, while the page is away.
  */
 
 import type { OidcIdentity } from "./config.ts";
+import { preference, setPreference } from "./preferences.ts";
 
 const KEY = "serverless-chat/sign-in";
+/** The preference that is set from a sign-out until the next sign-in, for which the provider must ask the user. */
+const SIGNED_OUT = "signed-out";
 /** A token is used until this many seconds before its end. */
 const MARGIN = 90;
 /** Errors that mean that the provider must ask the user (OpenID Connect Core 1.0, 3.1.2.6). */
 const NEEDS_USER = /^(login_required|interaction_required|consent_required|account_selection_required)$/;
+
+/** The token endpoint has refused a request. */
+class TokenError extends Error {
+  constructor(readonly status: number) {
+    super(`token endpoint: ${status}`);
+  }
+}
 
 interface Attempt {
   state: string;
@@ -38,15 +48,17 @@ export async function signedIn(identity: OidcIdentity): Promise<SignedIn> {
   const answer = new URLSearchParams(location.search);
   const attempt = takeAttempt();
   const isOurs = attempt !== null && answer.get("state") === attempt.state;
-  if (!isOurs) return redirect(identity, location.hash, true);
+  if (!isOurs) return redirect(identity, location.hash, preference(SIGNED_OUT) ? "login" : "none");
   const code = answer.get("code");
   if (!code) {
-    if (NEEDS_USER.test(answer.get("error") ?? "")) return redirect(identity, attempt.fragment, false);
+    if (NEEDS_USER.test(answer.get("error") ?? "")) return redirect(identity, attempt.fragment);
     throw new Error(`sign-in failed: ${answer.get("error_description") ?? answer.get("error") ?? "no code"}`);
   }
   history.replaceState(null, "", redirectUri() + attempt.fragment);
   const fields = { grant_type: "authorization_code", code, code_verifier: attempt.verifier, redirect_uri: redirectUri() };
-  return session(identity, await requestTokens(identity, fields), attempt.fragment);
+  const tokens = await requestTokens(identity, fields);
+  setPreference(SIGNED_OUT, "");
+  return session(identity, tokens, attempt.fragment);
 }
 
 function session(identity: OidcIdentity, first: Tokens, fragment: string): SignedIn {
@@ -54,9 +66,11 @@ function session(identity: OidcIdentity, first: Tokens, fragment: string): Signe
   let until = expiry(first);
   let renewal: Promise<void> | null = null;
   const renew = async () => {
-    if (!tokens.refresh_token) return void (await redirect(identity, location.hash, true));
-    const fields = { grant_type: "refresh_token", refresh_token: tokens.refresh_token };
-    tokens = { ...tokens, ...(await requestTokens(identity, fields)) };
+    const { refresh_token = "" } = tokens;
+    const fields = { grant_type: "refresh_token", refresh_token };
+    const renewed = refresh_token ? await requestTokens(identity, fields).catch(refused) : null;
+    if (!renewed) return void (await redirect(identity, location.hash, "none"));
+    tokens = { ...tokens, ...renewed };
     until = expiry(tokens);
   };
   const token = async () => {
@@ -66,7 +80,17 @@ function session(identity: OidcIdentity, first: Tokens, fragment: string): Signe
     }
     return tokens.access_token;
   };
-  return { token, fragment, signOut: () => location.replace(redirectUri()) };
+  const signOut = () => {
+    setPreference(SIGNED_OUT, "yes");
+    void redirect(identity, "", "login");
+  };
+  return { token, fragment, signOut };
+}
+
+/** Return null for a refresh token that the provider does not accept any more. Throws other errors. */
+function refused(error: unknown): null {
+  if (error instanceof TokenError && error.status < 500) return null;
+  throw error;
 }
 
 const expiry = ({ expires_in }: Tokens): number => Date.now() / 1_000 + (expires_in ?? 300);
@@ -79,7 +103,7 @@ function takeAttempt(): Attempt | null {
   return stored ? (JSON.parse(stored) as Attempt) : null;
 }
 
-async function redirect(identity: OidcIdentity, fragment: string, isSilent: boolean): Promise<never> {
+async function redirect(identity: OidcIdentity, fragment: string, prompt?: "none" | "login"): Promise<never> {
   const attempt: Attempt = { state: random(), verifier: random(), fragment };
   sessionStorage.setItem(KEY, JSON.stringify(attempt));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
@@ -93,7 +117,7 @@ async function redirect(identity: OidcIdentity, fragment: string, isSilent: bool
     state: attempt.state,
     code_challenge: encoded(new Uint8Array(digest)),
     code_challenge_method: "S256",
-    prompt: isSilent ? "none" : undefined,
+    prompt,
   };
   for (const [name, value] of Object.entries(fields)) if (value) address.searchParams.set(name, value);
   location.replace(address);
@@ -103,7 +127,7 @@ async function redirect(identity: OidcIdentity, fragment: string, isSilent: bool
 async function requestTokens(identity: OidcIdentity, fields: Record<string, string>): Promise<Tokens> {
   const body = new URLSearchParams({ client_id: identity.client_id, ...fields });
   const response = await fetch(identity.token_endpoint, { method: "POST", body });
-  if (!response.ok) throw new Error(`token endpoint: ${response.status}`);
+  if (!response.ok) throw new TokenError(response.status);
   return (await response.json()) as Tokens;
 }
 

@@ -10,11 +10,10 @@ export function BlocksDialog() {
   const { session } = useApp();
   const t = texts.value;
   const [id, setId] = useState("");
-  const blocked = [...session.blocked.value].sort();
+  const blocked = [...session.blocks.ids.value].sort();
   const block = async (event: Event) => {
     event.preventDefault();
-    await session.setBlocked(id.trim(), true);
-    setId("");
+    if (await session.setBlocked(id.trim(), true)) setId("");
   };
   return (
     <Dialog title={t.blockedParticipants}>

@@ -30,7 +30,9 @@ export function ConversationSettings({ conversation, role }: { conversation: Ope
           <select
             value={policy}
             onChange={(event) => {
-              const { value } = event.currentTarget;
+              const choice = event.currentTarget;
+              const { value } = choice;
+              choice.value = policy; // until the log has the change
               void session.attempt(() => server.change(conversation.id, { join_policy: value }));
             }}
           >

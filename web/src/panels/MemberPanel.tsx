@@ -58,10 +58,10 @@ function Member({ member, conversation }: { member: Participant; conversation: O
   const t = texts.value;
   const { participantId: id, name, role, online } = member;
   const items = memberItems(app, conversation, member);
-  const isBlocked = app.session.blocked.value.has(id);
+  const isBlocked = app.session.blocks.ids.value.has(id);
   return (
     <li class="member">
-      <Avatar id={id} name={name} size="small" online={online} />
+      <Avatar id={id} name={name} url={member.avatarUrl} size="small" online={online} />
       <span class="member-name" dir="auto">
         {name || id}
         {id === app.session.participantId && <span class="faint"> ({t.you})</span>}

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import type { Message } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
-import { plain } from "../markdown/markdown.tsx";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { shownText } from "../ui/message_text.ts";
 import { usePanelStyles } from "./styles.ts";
 
 const MAX_REASON = 1_000;
@@ -26,7 +26,7 @@ export function ReportDialog({ conversation, message }: { conversation: OpenConv
   return (
     <Dialog title={t.reportTitle}>
       <blockquote class="reported" dir="auto">
-        {plain(message.content ?? "")}
+        {shownText(session, conversation.id, message)}
       </blockquote>
       <form class="form" onSubmit={report}>
         <label class="field">

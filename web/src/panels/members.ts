@@ -35,7 +35,7 @@ export function memberItems(app: App, conversation: OpenConversation, member: Pa
     if (isNowMuted(conversation, id)) items.push({ text: t.unmute, icon: "mute", run: mute(0) });
     else for (const [seconds, text] of Object.entries(t.muteFor)) items.push({ text, icon: "mute", run: mute(Number(seconds)) });
   }
-  const isBlocked = session.blocked.value.has(id);
+  const isBlocked = session.blocks.ids.value.has(id);
   items.push({ isFirstOfGroup: true, text: isBlocked ? t.unblock : t.block, icon: "block", run: () => void session.setBlocked(id, !isBlocked) });
   if (canModerate) {
     const shown = name || id;

@@ -1,6 +1,6 @@
 /** The state of the conversation that is shown: its room, and what the user does in it. */
 
-import { batch, signal } from "@preact/signals";
+import { batch, effect, type Signal, signal } from "@preact/signals";
 import type { ChatError, Message, Participant, Room } from "serverless-chat";
 import { Entries, type Entry } from "./entries.ts";
 import { coalesced } from "./coalesced.ts";
@@ -13,6 +13,8 @@ const MAX_NEW_PAGES = 10;
 export class OpenConversation {
   readonly entries = signal<readonly Entry[]>([]);
   readonly participants = signal<readonly Participant[]>([]);
+  /** The members whose name or picture may differ from those in messages; another map only if one of them changes. */
+  readonly profiles = signal<ReadonlyMap<string, Participant>>(new Map());
   readonly typists = signal<readonly { participantId: string; name: string }[]>([]);
   readonly unreadCount = signal(0);
   readonly isLoaded = signal(false);
@@ -22,6 +24,8 @@ export class OpenConversation {
   /** The message that the next one replies to. */
   readonly replyingTo = signal<Message | null>(null);
   readonly editing = signal<Message | null>(null);
+  /** Whether the user began to write a reply or an edit, and the field has not got the focus yet. */
+  readonly isFieldWanted = signal(false);
   /** The sequence id after which messages were new when the conversation was opened. */
   readonly newAfter = signal<number | null>(null);
   /** The message to scroll to and to highlight. */
@@ -35,10 +39,18 @@ export class OpenConversation {
   constructor(
     readonly room: Room,
     private readonly me: () => string,
+    /** Whether it is known which texts must be hidden: none is shown before. */
+    areBlocksKnown: Signal<boolean>,
   ) {
-    const update = coalesced(() => this.update());
-    this.end = room.on("change", update);
-    this.update();
+    const update = coalesced(() => areBlocksKnown.peek() && this.update());
+    const stop = room.on("change", update);
+    const ready = effect(() => {
+      if (areBlocksKnown.value) this.update();
+    });
+    this.end = () => {
+      stop();
+      ready();
+    };
   }
 
   get id(): string {
@@ -126,6 +138,9 @@ export class OpenConversation {
     batch(() => {
       this.entries.value = this.maker.make(room.messages, room.events, this.me());
       this.participants.value = room.participants;
+      if (!sameProfiles(this.profiles.peek(), room.participants)) {
+        this.profiles.value = new Map(room.participants.map((participant) => [participant.participantId, participant]));
+      }
       this.typists.value = sameTypists(this.typists.peek(), room.typists) ? this.typists.peek() : room.typists;
       this.unreadCount.value = room.unreadCount;
       this.hasOlder.value = room.hasOlder;
@@ -137,6 +152,13 @@ export class OpenConversation {
     });
   }
 }
+
+const sameProfiles = (known: ReadonlyMap<string, Participant>, present: readonly Participant[]): boolean =>
+  known.size === present.length &&
+  present.every(({ participantId, name, avatarUrl }) => {
+    const profile = known.get(participantId);
+    return profile?.name === name && profile.avatarUrl === avatarUrl;
+  });
 
 const sameTypists = (one: readonly { participantId: string }[], other: readonly { participantId: string }[]): boolean =>
   one.length === other.length && one.every(({ participantId }, index) => participantId === other[index]!.participantId);

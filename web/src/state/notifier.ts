@@ -43,7 +43,7 @@ export class Notifier {
 
   /** Notify of rows with a newer message than before. The first rows are those from before the page was opened. */
   private notice(rows: readonly Conversation[] | null): void {
-    if (!rows) return;
+    if (!rows || !this.options.session.blocks.isKnown.value) return;
     const before = this.seen;
     this.seen = new Map(rows.map((row) => [row.conversationId, row.lastMessage?.sequenceId ?? 0]));
     if (!before) return;
@@ -57,7 +57,7 @@ export class Notifier {
     const { session, describe, open } = this.options;
     if (row.me?.notificationsMuted || row.me?.archived) return;
     const sender = row.lastMessage?.sender?.participantId ?? "";
-    if (this.permission.peek() !== "granted" || sender === session.participantId || session.blocked.peek().has(sender)) return;
+    if (this.permission.peek() !== "granted" || sender === session.participantId || session.blocks.ids.peek().has(sender)) return;
     const isLookedAt = document.visibilityState === "visible" && document.hasFocus();
     if (isLookedAt && session.openId.peek() === row.conversationId) return;
     const { title, body } = describe(row);

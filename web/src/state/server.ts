@@ -1,6 +1,6 @@
 /** The requests of the HTTP API that the client library has no methods for. */
 
-import type { Chat } from "serverless-chat";
+import type { Chat, Json } from "serverless-chat";
 
 /** A membership that waits for the acceptance of a participant. */
 export interface Pending {
@@ -67,6 +67,19 @@ export interface Details {
   pending?: { participant_id: string; name?: string }[];
 }
 
+/** What a participant says of themselves. */
+export interface Profile {
+  name: string;
+  avatar_url?: string;
+  metadata: Json;
+}
+
+/** The participant of the token, whose name is another one than that of the profile. */
+export interface Me {
+  name?: string;
+  profile?: Profile;
+}
+
 const query = (fields: Record<string, string | number | undefined>): string => {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return given.length ? "?" + given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&") : "";
@@ -75,6 +88,14 @@ const query = (fields: Record<string, string | number | undefined>): string => {
 /** Each method is one request; all throw ChatError. */
 export class Server {
   constructor(private readonly chat: Chat) {}
+
+  me(): Promise<Me> {
+    return this.chat.request("GET", "/me");
+  }
+
+  setProfile(profile: Profile): Promise<void> {
+    return this.chat.request("PUT", "/me/profile", profile);
+  }
 
   create(title: string, participants: { participant_id: string; name: string }[]): Promise<Details> {
     return this.chat.request("POST", "/conversations", { title, participants });

@@ -1,7 +1,8 @@
 /** The chat of one participant, as signals for the interface. */
 
-import { batch, computed, signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { Chat, type ChatError, type Conversation, IndexedDbStorage, type Sender, type Status } from "serverless-chat";
+import { Blocks } from "./blocks.ts";
 import { coalesced } from "./coalesced.ts";
 import { OpenConversation } from "./conversation.ts";
 import { Drafts } from "./drafts.ts";
@@ -33,7 +34,9 @@ export class Session {
   readonly conversations = signal<readonly Conversation[] | null>(null);
   readonly hasMore = signal(false);
   readonly invitations = signal<readonly Pending[]>([]);
-  readonly blocked = signal<ReadonlySet<string>>(new Set());
+  readonly blocks: Blocks;
+  /** Why the last call of the token callback failed, until one succeeds. */
+  readonly signInError = signal<unknown>(null);
   readonly open = signal<OpenConversation | null>(null);
   readonly openId = signal<string | null>(null);
   readonly openError = signal<ChatError | null>(null);
@@ -43,18 +46,20 @@ export class Session {
   private readonly requestedTitles = new Set<string>();
   private toastCount = 0;
 
-  readonly unreadTotal = computed(() =>
-    (this.conversations.value ?? []).reduce((total, { unreadCount, me }) => total + (me?.archived ? 0 : unreadCount), 0),
-  );
+  /** The unread messages of all conversations that are not archived. */
+  readonly unreadTotal = signal(0);
 
   constructor(
     stage: Stage,
     readonly participantId: string,
     private readonly errorText: (error: unknown) => string,
   ) {
-    const { httpUrl, wsUrl, token } = stage;
+    const { httpUrl, wsUrl } = stage;
+    const token = () => this.token(stage);
     this.chat = new Chat({ httpUrl, wsUrl, token, storage: new IndexedDbStorage(httpUrl, participantId) });
     this.server = new Server(this.chat);
+    this.blocks = new Blocks(this.server);
+    void this.blocks.load();
     this.drafts = new Drafts(httpUrl, participantId);
     this.chat.on("change", () => this.connectionChanged());
     this.chat.on("error", (error) => this.failed(error));
@@ -65,6 +70,7 @@ export class Session {
         this.conversations.value = conversations.rows;
         for (const { conversationId, direct } of conversations.rows) if (direct) void this.loadTitle(conversationId);
         this.hasMore.value = conversations.hasMore;
+        this.unreadTotal.value = conversations.totalUnread;
       }),
     );
     conversations.on("change", update);
@@ -92,7 +98,7 @@ export class Session {
     try {
       const room = await this.chat.open(id, { immediately: true });
       if (this.openId.peek() !== id) return room.close();
-      this.open.value = new OpenConversation(room, () => this.participantId);
+      this.open.value = new OpenConversation(room, () => this.participantId, this.blocks.isKnown);
       if (!this.row(id)) void this.loadTitle(id);
     } catch (error) {
       if (this.openId.peek() === id) this.openError.value = error as ChatError;
@@ -128,13 +134,9 @@ export class Session {
     }
   }
 
-  async setBlocked(participantId: string, isBlocked: boolean): Promise<void> {
-    const request = () => (isBlocked ? this.server.block(participantId) : this.server.unblock(participantId));
-    if (!(await this.attempt(request))) return;
-    const blocked = new Set(this.blocked.value);
-    if (isBlocked) blocked.add(participantId);
-    else blocked.delete(participantId);
-    this.blocked.value = blocked;
+  /** Block a participant, or lift the block; resolves with whether the server has done it. */
+  setBlocked(participantId: string, isBlocked: boolean): Promise<boolean> {
+    return this.attempt(() => this.blocks.set(participantId, isBlocked));
   }
 
   async end(isSigningOut: boolean): Promise<void> {
@@ -146,6 +148,7 @@ export class Session {
   private connectionChanged(): void {
     const { status, me } = this.chat;
     const isNew = status === "open" && this.status.peek() !== "open";
+    if (isNew && this.wasOpen.peek()) void this.blocks.load();
     batch(() => {
       this.status.value = status;
       this.me.value = me;
@@ -154,7 +157,6 @@ export class Session {
     if (isNew) {
       void this.chat.conversations.rows; // the first access loads them
       void this.loadInvitations();
-      void this.server.blocks().then((blocked) => (this.blocked.value = new Set(blocked)), () => {});
     }
   }
 
@@ -176,7 +178,20 @@ export class Session {
     return other?.name || other?.participant_id || "";
   }
 
+  /** Call the token callback, and keep its error for the banner. */
+  private async token({ token }: Stage): Promise<string> {
+    try {
+      const value = await token();
+      this.signInError.value = null;
+      return value;
+    } catch (error) {
+      this.signInError.value = error ?? new Error("no token");
+      throw error;
+    }
+  }
+
   private failed(error: unknown): void {
+    if (error && error === this.signInError.peek()) return; // the banner shows it
     const { status, code } = error as Partial<ChatError>;
     if (status === 0 && code === "UNAVAILABLE") return; // the banner shows that there is no connection
     this.toast(this.errorText(error));

@@ -230,6 +230,7 @@ export const de: Texts = {
   offlineBanner: "Du bist offline. Nachrichten werden gesendet, sobald die Verbindung wieder da ist.",
   connecting: "Verbindung wird hergestellt …",
   reconnecting: "Verbindung wird wiederhergestellt …",
+  signInFailed: "Du bist nicht mehr angemeldet.",
   stopped: "Der Server hat die Verbindung beendet.",
   reconnect: "Wieder verbinden",
   storageFull: "Der Speicher dieses Browsers ist voll. Nachrichten warten, bis Platz ist.",
@@ -260,6 +261,10 @@ export const de: Texts = {
   pageFailedHint: "Der Server oder die Anmeldung antwortet nicht. Deine Nachrichten sind sicher.",
 
   settings: "Einstellungen",
+  profile: "Profil",
+  picture: "Adresse deines Bildes",
+  pictureHint: (origins: string) => `Bilder werden von ${origins} gezeigt.`,
+  profileSaved: "Dein Profil ist gespeichert.",
   enableNotifications: "Benachrichtigungen einschalten",
   notificationsOn: "Benachrichtigungen sind an",
   notificationsDenied: "Benachrichtigungen sind in den Einstellungen des Browsers gesperrt.",

@@ -244,6 +244,7 @@ export const en = {
   offlineBanner: "You are offline. Messages are sent when the connection is back.",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
+  signInFailed: "You are not signed in any more.",
   stopped: "The connection was closed by the server.",
   reconnect: "Connect again",
   storageFull: "The storage of this browser is full. Messages wait until there is space.",
@@ -276,6 +277,10 @@ export const en = {
 
   // Notifications and settings
   settings: "Settings",
+  profile: "Profile",
+  picture: "Address of your picture",
+  pictureHint: (origins: string) => `Pictures are shown from ${origins}.`,
+  profileSaved: "Your profile is saved.",
   enableNotifications: "Enable notifications",
   notificationsOn: "Notifications are on",
   notificationsDenied: "Notifications are blocked in the settings of the browser.",

@@ -1,10 +1,16 @@
+import { useApp } from "./app.ts";
 import { hash } from "./hash.ts";
 
-/** The initials of a participant on a colour of their own. The name is always beside it, so it is not announced. */
-export function Avatar({ id, name, size = "medium", online }: AvatarProps) {
+/**
+ * The picture of a participant from an origin that the page permits, else the initials on a colour of their own. The
+ * name is always beside it, so it is not announced.
+ */
+export function Avatar({ id, name, url, size = "medium", online }: AvatarProps) {
+  const picture = permitted(url, useApp().imageOrigins.value);
   return (
     <span class={`avatar ${size}`} style={{ "--hue": String(hash(id) % 360) }} aria-hidden="true">
       {initials(name || id)}
+      {picture && <img key={picture} src={picture} alt="" onError={(event) => (event.currentTarget.hidden = true)} />}
       {online && <span class="presence" />}
     </span>
   );
@@ -13,8 +19,14 @@ export function Avatar({ id, name, size = "medium", online }: AvatarProps) {
 interface AvatarProps {
   id: string;
   name: string | undefined;
+  url?: string | undefined;
   size?: "tiny" | "small" | "medium" | "large";
   online?: boolean | undefined;
+}
+
+/** Return the address of a picture if its origin is one of those that are permitted. */
+function permitted(url: string | undefined, origins: readonly string[]): string | null {
+  return url && URL.canParse(url) && origins.includes(new URL(url).origin) ? url : null;
 }
 
 /** Return the first letters of the first and the last word. */

@@ -39,20 +39,33 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
   const { room } = conversation;
   const field = useRef<HTMLTextAreaElement>(null);
   const emojiButton = useRef<HTMLButtonElement>(null);
+  /** Where the caret goes when an inserted text is in the field. */
+  const caret = useRef<number | null>(null);
   const [text, setText] = useState(() => session.drafts.get(conversation.id));
   const [query, setQuery] = useState<MentionQuery | null>(null);
   const [chosen, choose] = useState(0);
   const [isPickerOpen, setPickerOpen] = useState(false);
   const editing = conversation.editing.value;
   const replyingTo = conversation.replyingTo.value;
+  const isFieldWanted = conversation.isFieldWanted.value;
   const people = suggestions(conversation.participants.value, session.participantId, query);
   const over = text.length - MAX_LENGTH;
 
   useLayoutEffect(() => fit(field.current!), [text]);
   useLayoutEffect(() => {
+    if (caret.current === null) return;
+    field.current!.focus();
+    field.current!.setSelectionRange(caret.current, caret.current);
+    caret.current = null;
+  });
+  useLayoutEffect(() => {
     setText(editing ? (editing.content ?? "") : session.drafts.get(conversation.id));
-    if (editing || replyingTo) field.current!.focus();
   }, [editing, replyingTo]);
+  useLayoutEffect(() => {
+    if (!isFieldWanted) return;
+    conversation.isFieldWanted.value = false;
+    field.current!.focus();
+  }, [isFieldWanted]);
   useEffect(() => {
     const restored = app.restoreDraft.value;
     if (restored?.id !== conversation.id) return;
@@ -90,11 +103,8 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
     field.current!.focus();
   };
   const insert = (value: string, from = field.current!.selectionStart, to = field.current!.selectionEnd) => {
+    caret.current = from + value.length;
     change(text.slice(0, from) + value + text.slice(to));
-    requestAnimationFrame(() => {
-      field.current?.focus();
-      field.current?.setSelectionRange(from + value.length, from + value.length);
-    });
   };
   const complete = (index: number) => {
     const person = people[index];

@@ -18,17 +18,20 @@ export function ConnectionBanner() {
     const timer = setTimeout(() => show(true), PATIENCE);
     return () => clearTimeout(timer);
   }, [isDown]);
-  const text =
-    status === "stopped" ? t.stopped : !session.wasOpen.value ? t.connecting : navigator.onLine ? t.reconnecting : t.offlineBanner;
+  const isSignedOut = !!session.signInError.value;
+  const isStopped = status === "stopped" || isSignedOut;
+  const text = isSignedOut
+    ? t.signInFailed
+    : status === "stopped" ? t.stopped : !session.wasOpen.value ? t.connecting : navigator.onLine ? t.reconnecting : t.offlineBanner;
   return (
     <div class="banner-place" role="status">
-      {isShown && isDown && (
+      {((isShown && isDown) || isSignedOut) && (
         <div class="banner">
-          {status !== "stopped" && <span class="spinner" aria-hidden="true" />}
+          {!isStopped && <span class="spinner" aria-hidden="true" />}
           {text}
-          {status === "stopped" && (
+          {isStopped && (
             <button type="button" class="link-button" onClick={() => app.restart()}>
-              {t.reconnect}
+              {isSignedOut ? t.retry : t.reconnect}
             </button>
           )}
         </div>

@@ -4,8 +4,10 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { ConversationRow } from "./ConversationRow.tsx";
 import { Icon } from "./Icon.tsx";
-import { Invitations } from "./Invitations.tsx";
+import { lazy } from "./lazy.ts";
 import { SettingsMenu } from "./SettingsMenu.tsx";
+
+const Invitations = lazy(async () => (await import("../panels/Invitations.tsx")).Invitations);
 
 interface RowsProps {
   rows: readonly Conversation[] | null | undefined;
@@ -40,7 +42,7 @@ export function ConversationList() {
   const t = texts.value;
   const { session } = app;
   const list = useRef<HTMLDivElement>(null);
-  const rows = session.conversations.value;
+  const rows = session.blocks.isKnown.value ? session.conversations.value : null;
   const query = app.search.value.trim().toLocaleLowerCase();
   const shown = query ? rows?.filter(({ conversationId: id }) => session.title(id).toLocaleLowerCase().includes(query)) : rows;
   const onKeyDown = (event: KeyboardEvent) => {
@@ -79,7 +81,7 @@ export function ConversationList() {
         />
       </div>
       <div class="list-scroll">
-        <Invitations />
+        {session.invitations.value.length > 0 && <Invitations />}
         <div ref={list}>
           <Rows rows={query ? shown : shown?.filter(({ me }) => !me?.archived)} />
           {!query && <Archived rows={shown?.filter(({ me }) => me?.archived)} />}

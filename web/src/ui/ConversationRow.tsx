@@ -1,12 +1,13 @@
 import type { Conversation, PersonalState } from "serverless-chat";
 import { shortText } from "../text/dates.ts";
-import { plain } from "../markdown/markdown.tsx";
+import type { Session } from "../state/session.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Avatar } from "./Avatar.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
 import { memo } from "./memo.ts";
 import { MenuOpener } from "./Menu.tsx";
+import { shownText } from "./message_text.ts";
 
 /** A conversation in the list: its title, newest message, time and number of unread messages. */
 export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpen: boolean }) => {
@@ -33,7 +34,7 @@ export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpe
           </span>
           <span class="conversation-line">
             <bdi class="conversation-preview">
-              {draft ? <><em class="draft">{t.draft}:</em> {draft}</> : preview(row, app.session.participantId)}
+              {draft ? <><em class="draft">{t.draft}:</em> {draft}</> : preview(row, app.session)}
             </bdi>
             {unreadCount > 0 && (
               <span class={me?.notificationsMuted ? "badge quiet" : "badge"}>
@@ -83,10 +84,10 @@ function RowMenu({ id, title, state }: { id: string; title: string; state: Perso
   );
 }
 
-function preview({ lastMessage }: Conversation, me: string): string {
+function preview({ conversationId, lastMessage }: Conversation, session: Session): string {
   const t = texts.value;
   if (!lastMessage) return t.noMessagesYet;
-  const { sender, content, isDeleted } = lastMessage;
-  const name = sender?.participantId === me ? t.you : sender?.name || sender?.participantId;
-  return `${name}: ${isDeleted ? t.deletedPreview : plain(content ?? t.expired)}`;
+  const { sender } = lastMessage;
+  const name = sender?.participantId === session.participantId ? t.you : sender?.name || sender?.participantId;
+  return `${name}: ${shownText(session, conversationId, lastMessage, t.deletedPreview)}`;
 }

@@ -19,6 +19,8 @@ export function Dialog({ title, children, wide = false }: { title: string; child
     return () => {
       dialog.close();
       before?.focus();
+      const isHidden = app.root.activeElement !== before; // the actions of a message are, without focus on it
+      if (isHidden) before?.closest<HTMLElement>("article")?.focus({ preventScroll: true });
     };
   }, []);
   return (

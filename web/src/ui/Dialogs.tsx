@@ -12,6 +12,7 @@ const BansDialog = lazy(async () => (await import("../panels/BansDialog.tsx")).B
 const ReportDialog = lazy(async () => (await import("../panels/ReportDialog.tsx")).ReportDialog);
 const ReportsDialog = lazy(async () => (await import("../panels/ReportsDialog.tsx")).ReportsDialog);
 const BlocksDialog = lazy(async () => (await import("../panels/BlocksDialog.tsx")).BlocksDialog);
+const ProfileDialog = lazy(async () => (await import("../panels/ProfileDialog.tsx")).ProfileDialog);
 const ShortcutsDialog = lazy(async () => (await import("../panels/ShortcutsDialog.tsx")).ShortcutsDialog);
 
 /** The dialog that is open, if one is. */
@@ -38,6 +39,8 @@ export function Dialogs() {
       return <ReportsDialog conversation={state.conversation} />;
     case "blocks":
       return <BlocksDialog />;
+    case "profile":
+      return <ProfileDialog />;
     case "shortcuts":
       return <ShortcutsDialog />;
     default:

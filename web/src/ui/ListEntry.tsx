@@ -1,10 +1,13 @@
 import { useState } from "preact/hooks";
+import type { Message } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
 import type { Entry } from "../state/entries.ts";
+import type { Session } from "../state/session.ts";
 import { dayText, fullText, timeText } from "../text/dates.ts";
-import { plain } from "../markdown/markdown.tsx";
 import { texts } from "../text/texts.ts";
+import { useApp } from "./app.ts";
 import { memo } from "./memo.ts";
+import { shownName, shownText } from "./message_text.ts";
 import { MessageRow } from "./MessageRow.tsx";
 import { noticeText } from "./notices.ts";
 
@@ -23,6 +26,7 @@ interface ListEntryProps {
 
 /** A message or a notice, with the separators that precede it. */
 export const ListEntry = memo((props: ListEntryProps) => {
+  const { session } = useApp();
   const [isTouched, touch] = useState(false);
   const { entry, isNewDay, isFirstNew, isActive, position, onFocused } = props;
   const names = ["entry", entry.kind, props.isGrouped && "grouped", props.isHighlighted && "highlighted"];
@@ -42,7 +46,7 @@ export const ListEntry = memo((props: ListEntryProps) => {
         class={names.filter(Boolean).join(" ")}
         data-key={entry.key}
         tabIndex={isActive ? 0 : -1}
-        aria-label={label(entry)}
+        aria-label={entry.kind === "notice" ? noticeText(entry.event) : label(session, props.conversation, entry.message)}
         aria-posinset={position}
         aria-setsize={-1}
         onPointerEnter={() => touch(true)}
@@ -67,10 +71,7 @@ export const ListEntry = memo((props: ListEntryProps) => {
   );
 });
 
-function label(entry: Entry): string {
-  const t = texts.value;
-  if (entry.kind === "notice") return noticeText(entry.event);
-  const { sender, content, isDeleted } = entry.message;
-  const heading = t.messageFrom(sender?.name ?? sender?.participantId ?? "", fullText(entry.createdAt));
-  return `${heading}: ${isDeleted ? t.deleted : plain(content ?? t.expired)}`;
+function label(session: Session, conversation: OpenConversation, message: Message): string {
+  const heading = texts.value.messageFrom(shownName(conversation, message.sender), fullText(message.createdAt));
+  return `${heading}: ${shownText(session, conversation.id, message)}`;
 }

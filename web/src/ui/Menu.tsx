@@ -1,5 +1,5 @@
 import type { RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./Icon.tsx";
 import { Popover } from "./Popover.tsx";
 
@@ -28,7 +28,7 @@ export function Menu({ anchor, label, items, onClose }: MenuProps) {
     const buttons = [...list.current!.querySelectorAll<HTMLElement>("button")];
     buttons.at(index % buttons.length)?.focus();
   };
-  useEffect(() => focus(0), []);
+  useLayoutEffect(() => focus(0), []);
   const onKeyDown = (event: KeyboardEvent) => {
     const buttons = [...list.current!.querySelectorAll<HTMLElement>("button")];
     const index = buttons.indexOf(event.target as HTMLElement);
@@ -43,10 +43,14 @@ export function Menu({ anchor, label, items, onClose }: MenuProps) {
     event.preventDefault();
     event.stopPropagation();
   };
+  const close = () => {
+    anchor.current?.focus(); // a dialog that the item opens gives the focus back to it
+    onClose();
+  };
   return (
     <Popover anchor={anchor} label={label} role="menu" onClose={onClose}>
       <div ref={list} role="presentation" onKeyDown={onKeyDown}>
-        {items.map((item) => item && <MenuButton item={item} onClose={onClose} />)}
+        {items.map((item) => item && <MenuButton item={item} onClose={close} />)}
       </div>
     </Popover>
   );

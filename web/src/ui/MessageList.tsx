@@ -3,7 +3,7 @@ import type { OpenConversation } from "../state/conversation.ts";
 import type { Entry } from "../state/entries.ts";
 import { texts } from "../text/texts.ts";
 import { announceNew } from "./announcements.ts";
-import { type App, useApp } from "./app.ts";
+import { useApp } from "./app.ts";
 import { ListEntry } from "./ListEntry.tsx";
 import { Icon } from "./Icon.tsx";
 import { messageKeyDown } from "./message_keys.ts";
@@ -25,6 +25,8 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   const [, render] = useReducer((count: number) => count + 1, 0);
   const [isAway, setAway] = useState(false);
   const [active, setActive] = useState<string | null>(null);
+  /** The entry that gets the focus as soon as it is in the document, unless the focus moves elsewhere before. */
+  const wanted = useRef<string | null>(null);
   const highlighted = useHighlight(conversation);
   const entries = conversation.entries.value;
   const me = app.session.participantId;
@@ -46,12 +48,15 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   const { first, last } = scroller;
 
   useEffect(() => scroller.attach(viewport.current!, rows.current!), [scroller]);
-  useLayoutEffect(() => scroller.settle());
-  useEffect(() => {
-    scroller.settle();
+  useLayoutEffect(() => {
     const newIndex = firstNewIndex(entries, conversation.newAfter.value, me);
-    if (newIndex >= 0) scroller.hold(newIndex, CONTEXT_HEIGHT);
+    if (newIndex >= 0) scroller.hold(newIndex, CONTEXT_HEIGHT); // before anything at the end counts as read
   }, [conversation.isLoaded.value]);
+  useLayoutEffect(() => scroller.settle());
+  useLayoutEffect(() => {
+    if (wanted.current && focusEntry(rows.current!, wanted.current)) wanted.current = null;
+  });
+  useEffect(() => scroller.settle(), [conversation.isLoaded.value]);
   useEffect(() => {
     const target = conversation.target.value;
     if (target) scroller.reveal(indexAfter(entries, target.sequenceId) - 1);
@@ -76,12 +81,23 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   const activeKey = shown.some(({ key }) => key === active) ? active : shown.at(-1)?.key;
   const onKeyDown = (event: KeyboardEvent) => {
     const index = entries.findIndex(({ key }) => key === activeKey);
-    const moveTo = (next: number) => focusEntry(app, scroller, entries, next, setActive);
+    const moveTo = (next: number) => {
+      const place = Math.max(0, Math.min(next, entries.length - 1));
+      const entry = entries[place];
+      if (!entry) return;
+      wanted.current = entry.key;
+      setActive(entry.key);
+      scroller.nudge(place);
+      render(0);
+    };
     messageKeyDown(event, { app, conversation, entries, index, moveTo });
+  };
+  const onFocusOut = ({ relatedTarget }: FocusEvent) => {
+    if (relatedTarget) wanted.current = null; // otherwise the focused row left the document
   };
   return (
     <div class="message-area">
-      <div class="message-viewport" ref={viewport} onKeyDown={onKeyDown} tabIndex={-1}>
+      <div class="message-viewport" ref={viewport} onKeyDown={onKeyDown} onFocusOut={onFocusOut} tabIndex={-1}>
         <ListHead conversation={conversation} />
         <div
           class="message-rows"
@@ -171,19 +187,9 @@ function followOwn(scroller: VirtualScroller, entries: readonly Entry[]): void {
   scroller.isAtEnd = true;
 }
 
-/** Move the focus to an entry, which may not be in the document yet. */
-function focusEntry(
-  app: App,
-  scroller: VirtualScroller,
-  entries: readonly Entry[],
-  index: number,
-  setActive: (key: string) => void,
-): void {
-  const entry = entries[Math.max(0, Math.min(index, entries.length - 1))];
-  if (!entry) return;
-  setActive(entry.key);
-  scroller.nudge(entries.indexOf(entry));
-  requestAnimationFrame(() => {
-    app.root.querySelector<HTMLElement>(`[data-key="${CSS.escape(entry.key)}"]`)?.focus({ preventScroll: true });
-  });
+/** Move the focus to an entry; returns whether it is in the document. */
+function focusEntry(rows: HTMLElement, key: string): boolean {
+  const entry = rows.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+  entry?.focus({ preventScroll: true });
+  return !!entry;
 }

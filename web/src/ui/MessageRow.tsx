@@ -1,5 +1,4 @@
 import type { Message } from "serverless-chat";
-import { useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { fullText, timeText } from "../text/dates.ts";
 import { markdown, type Mentioned } from "../markdown/markdown.tsx";
@@ -7,6 +6,7 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Avatar } from "./Avatar.tsx";
 import { Icon } from "./Icon.tsx";
+import { shownName } from "./message_text.ts";
 import { MessageTools } from "./MessageTools.tsx";
 import { Quote } from "./Quote.tsx";
 import { Reactions } from "./Reactions.tsx";
@@ -27,6 +27,7 @@ export function MessageRow({ message, conversation, isGrouped, readers, hasTools
   const t = texts.value;
   const { sender, createdAt } = message;
   const id = sender?.participantId ?? "";
+  const name = shownName(conversation, sender);
   return (
     <>
       <div class="gutter">
@@ -35,14 +36,14 @@ export function MessageRow({ message, conversation, isGrouped, readers, hasTools
             {timeText(createdAt)}
           </time>
         ) : (
-          <Avatar id={id} name={sender?.name} />
+          <Avatar id={id} name={name} url={conversation.profiles.value.get(id)?.avatarUrl} />
         )}
       </div>
       <div class="message-main">
         {!isGrouped && (
           <div class="message-heading">
             <span class={id === app.session.participantId ? "author own" : "author"} dir="auto">
-              {sender?.name || id}
+              {name}
             </span>
             {sender?.type === "agent" && <span class="tag">{t.agent}</span>}
             <time dateTime={createdAt ?? ""} title={fullText(createdAt)}>
@@ -66,14 +67,14 @@ const ONLY_EMOJI = /^(?:(?:\p{RI}{2}|\p{Extended_Pictographic}[\u{1F3FB}-\u{1F3F
 function MessageContent({ message, conversation }: { message: Message; conversation: OpenConversation }) {
   const app = useApp();
   const t = texts.value;
-  const [isRevealed, reveal] = useState(false);
   if (message.isDeleted) return <div class="message-text removed">{t.deleted}</div>;
   if (message.isExpired || message.content === null) return <div class="message-text removed">{t.expired}</div>;
-  if (!isRevealed && app.session.blocked.value.has(message.sender?.participantId ?? "")) {
+  const { blocks } = app.session;
+  if (blocks.hides(conversation.id, message)) {
     return (
       <div class="message-text removed">
         {t.hidden}{" "}
-        <button type="button" class="link-button" onClick={() => reveal(true)}>
+        <button type="button" class="link-button" onClick={() => blocks.reveal(conversation.id, message)}>
           {t.showHidden}
         </button>
       </div>

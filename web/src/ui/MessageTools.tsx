@@ -1,24 +1,28 @@
 import type { Message } from "serverless-chat";
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { EmojiPopover } from "./EmojiPopover.tsx";
 import { Icon } from "./Icon.tsx";
 import { MenuOpener } from "./Menu.tsx";
-import { messageActions } from "./message_actions.ts";
+import { type MessageActions, messageActions } from "./message_actions.ts";
 
 const QUICK = ["👍", "❤️", "😂"];
 
 /** The actions of a message, shown while the pointer or the focus is on it. */
 export function MessageTools({ message, conversation }: { message: Message; conversation: OpenConversation }) {
-  const app = useApp();
+  const actions = messageActions(useApp(), conversation, message);
+  return actions.copy || actions.delete ? <Toolbar actions={actions} /> : null;
+}
+
+function Toolbar({ actions }: { actions: MessageActions }) {
   const t = texts.value;
-  const actions = messageActions(app, conversation, message);
   const { react, reply, edit, copy } = actions;
-  if (!copy && !actions.delete) return null;
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => () => leaveFocus(box.current!), []);
   return (
-    <div class="tools" role="toolbar" aria-label={t.actions}>
+    <div ref={box} class="tools" role="toolbar" aria-label={t.actions}>
       {react &&
         QUICK.map((emoji) => (
           <button type="button" class="icon-button emoji quick" aria-label={t.reactWith(emoji)} onClick={() => react(emoji)}>
@@ -43,6 +47,12 @@ export function MessageTools({ message, conversation }: { message: Message; conv
       />
     </div>
   );
+}
+
+/** Leave the focus on the message: there are no actions for a deleted one. */
+function leaveFocus(box: HTMLElement): void {
+  const { activeElement } = box.getRootNode() as ShadowRoot;
+  if (box.contains(activeElement)) box.closest("article")?.focus({ preventScroll: true });
 }
 
 function ReactButton({ onChoose }: { onChoose: (emoji: string) => void }) {

@@ -1,8 +1,8 @@
 import type { OpenConversation } from "../state/conversation.ts";
-import { plain } from "../markdown/markdown.tsx";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Icon } from "./Icon.tsx";
+import { shownName, shownText } from "./message_text.ts";
 
 /** The message that is replied to, in one line; it leads there. */
 export function Quote({ conversation, sequenceId }: { conversation: OpenConversation; sequenceId: number }) {
@@ -18,8 +18,8 @@ export function Quote({ conversation, sequenceId }: { conversation: OpenConversa
       <Icon name="reply" />
       {message ? (
         <>
-          <b dir="auto">{message.sender?.name || message.sender?.participantId}</b>
-          <span dir="auto">{message.isDeleted ? t.deleted : plain(message.content ?? t.expired)}</span>
+          <b dir="auto">{shownName(conversation, message.sender)}</b>
+          <span dir="auto">{shownText(app.session, conversation.id, message)}</span>
         </>
       ) : (
         <span>{t.jumpToOriginal}</span>

@@ -19,6 +19,7 @@ export function SettingsMenu() {
           icon: "bell",
           run: () => void notifier.enable(),
         },
+        { text: t.profile, icon: "members", run: () => (app.dialog.value = { kind: "profile" }) },
         { text: t.blockedParticipants, icon: "block", run: () => (app.dialog.value = { kind: "blocks" }) },
         { text: t.shortcuts, icon: "keyboard", run: () => (app.dialog.value = { kind: "shortcuts" }) },
         ...THEMES.map((theme) => ({

@@ -2,10 +2,10 @@
 
 import { effect } from "@preact/signals";
 import type { OpenConversation } from "../state/conversation.ts";
-import type { Entry } from "../state/entries.ts";
-import { plain } from "../markdown/markdown.tsx";
+import type { Entry, MessageEntry } from "../state/entries.ts";
 import { texts } from "../text/texts.ts";
 import type { App } from "./app.ts";
+import { shownName, shownText } from "./message_text.ts";
 
 /** More messages at once are announced as a number. */
 const MAX_SPOKEN = 3;
@@ -23,7 +23,7 @@ export function announceNew(app: App, conversation: OpenConversation): () => voi
     }
     const added = after(entries, newest, app.session.participantId);
     newest = last;
-    if (added.length) app.announce(announced(added));
+    if (added.length) app.announce(announced(app, conversation, added));
   });
 }
 
@@ -35,8 +35,8 @@ function newestPlace(entries: readonly Entry[]): number {
   return 0;
 }
 
-function after(entries: readonly Entry[], newest: number, me: string): Entry[] {
-  const added: Entry[] = [];
+function after(entries: readonly Entry[], newest: number, me: string): MessageEntry[] {
+  const added: MessageEntry[] = [];
   for (let index = entries.length - 1; index >= 0; index--) {
     const entry = entries[index]!;
     if (entry.kind !== "message" || entry.message.status !== "sent") continue;
@@ -46,11 +46,10 @@ function after(entries: readonly Entry[], newest: number, me: string): Entry[] {
   return added;
 }
 
-function announced(added: readonly Entry[]): string {
+function announced({ session }: App, conversation: OpenConversation, added: readonly MessageEntry[]): string {
   const t = texts.value;
   if (added.length > MAX_SPOKEN) return t.jumpToNew(added.length);
   return added
-    .map((entry) => (entry.kind === "message" ? entry.message : null)!)
-    .map(({ sender, content }) => t.announceMessage(sender?.name ?? sender?.participantId ?? "", plain(content ?? "")))
+    .map(({ message }) => t.announceMessage(shownName(conversation, message.sender), shownText(session, conversation.id, message)))
     .join("\n");
 }

@@ -1,6 +1,6 @@
 /** The state of the interface, which components get by `useApp`. */
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Message } from "serverless-chat";
@@ -20,7 +20,7 @@ export type DialogState =
   | { kind: "confirm"; question: string; hint?: string; action: string; run: () => unknown }
   | { kind: "add" | "invites" | "audit" | "bans" | "reports"; conversation: OpenConversation }
   | { kind: "report"; conversation: OpenConversation; message: Message }
-  | { kind: "shortcuts" | "blocks" };
+  | { kind: "shortcuts" | "blocks" | "profile" };
 
 /** What the interface needs of the element around it. */
 export interface AppHost {
@@ -40,6 +40,8 @@ export class App {
   readonly dialog = signal<DialogState | null>(null);
   readonly search = signal("");
   readonly theme = signal<Theme>("system");
+  /** The origins from which pictures of participants are shown; without them, initials are. */
+  readonly imageOrigins = signal<readonly string[]>([]);
   /** Whether the page offers to sign out. */
   canSignOut = false;
   /** The text of a discarded message, which becomes the draft again. */
@@ -52,6 +54,10 @@ export class App {
     readonly session: Session,
     private readonly host: AppHost,
   ) {
+    effect(() => {
+      session.blocks.ids.value;
+      this.announce(""); // the last one may be of a participant who is blocked now
+    });
     this.notifier = new Notifier({
       session,
       describe: ({ title, lastMessage }) => ({

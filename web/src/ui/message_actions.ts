@@ -58,11 +58,13 @@ export function isNowMuted(conversation: OpenConversation, participantId: string
 export function startReply(conversation: OpenConversation, message: Message): void {
   conversation.editing.value = null;
   conversation.replyingTo.value = message;
+  conversation.isFieldWanted.value = true;
 }
 
 export function startEdit(conversation: OpenConversation, message: Message): void {
   conversation.replyingTo.value = null;
   conversation.editing.value = message;
+  conversation.isFieldWanted.value = true;
 }
 
 /** Emoji that differ by variation selectors only are one reaction. */

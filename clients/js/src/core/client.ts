@@ -12,7 +12,7 @@ import { ITEM_KEY, type Item } from "./items.ts";
 import { Outbox } from "./outbox.ts";
 import type { Json, Output, Outputs, Sent, Status } from "./outputs.ts";
 import type { Participant } from "./people.ts";
-import { earliest, retryAfter, type Random } from "./retries.ts";
+import { earliest, RepeatedRequest, retryAfter, type Random } from "./retries.ts";
 import { POSITION_KEY, Subscription } from "./subscription.ts";
 import { asMessage, type Message, type Refusal } from "./view.ts";
 
@@ -39,7 +39,9 @@ export class Core {
   private readonly _connection: Connection;
   private readonly _outbox: Outbox;
   private readonly _subscriptions = new Map<string, Subscription>();
-  private readonly _watched = new Set<string>();
+  /** Returns the heads of the rows of the list, if there is one. */
+  private _rowHeads: (() => [string, number][]) | null = null;
+  private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
   private _typingExpires = 6_000;
   private _helloId = "";
@@ -60,6 +62,7 @@ export class Core {
     this._sender.historyId = this._stored.get(HISTORY_KEY)?.historyId ?? null;
     this.participant = this._stored.get(PARTICIPANT_KEY) ?? null;
     this._connection = new Connection(this._sender, this._outputs, _random);
+    this._feed = new RepeatedRequest(() => this._sender.send("hello", { feed: true }), _random);
     const seen = (conversationId: string) => this._subscriptions.get(conversationId)?.seen ?? 0;
     this._outbox = new Outbox(this._sender, this._outputs, _random, writer, seen);
     this._outbox.takeOver(itemsOf(this._stored));
@@ -78,7 +81,7 @@ export class Core {
     const typing = [...this._typing.values()].map(({ endDue }) => endDue);
     const timers = [...this._subscriptions.values()].map((subscription) => subscription.nextTimer());
     const outbox = this._isOpen ? this._outbox.nextTimer(time) : null;
-    const due = earliest([this._connection.nextTimer(), outbox, ...timers, ...typing]);
+    const due = earliest([this._connection.nextTimer(), this._feed.due, outbox, ...timers, ...typing]);
     return due === null ? null : Math.max(0, Math.ceil(due - time));
   }
 
@@ -87,6 +90,7 @@ export class Core {
     const time = this._clock.at(now);
     this._connection.advance(time, () => this._heads());
     this._afterConnectionChange();
+    this._feed.advance(time);
     for (const subscription of [...this._subscriptions.values()]) subscription.advance(time);
     for (const [conversationId, { endDue }] of this._typing) {
       if (time >= endDue) this.typing(conversationId, false, now);
@@ -100,6 +104,7 @@ export class Core {
     const time = this._clock.at(now);
     this._connection.online(time);
     this._outbox.hurry();
+    this._feed.hurry(time);
     if (this._isOpen) for (const subscription of this._subscriptions.values()) subscription.hurry(time);
     this.advance(now);
   }
@@ -116,7 +121,7 @@ export class Core {
     this._afterConnectionChange();
   }
 
-  tokenReceived(token: string, now: number): void {
+  tokenReceived(token: string | { ticket: string }, now: number): void {
     this._connection.tokenReceived(token, this._clock.at(now));
   }
 
@@ -130,8 +135,8 @@ export class Core {
     if (!this._connection.isCurrent(socket)) return;
     this._connection.opened(time);
     const subscribe: Json[] = [];
-    const id = (this._helloId = this._sender.send("hello", { subscribe }));
-    subscribe.push(...this._listed().map((subscription) => subscription.entry(id, time)));
+    const id = (this._helloId = this._sender.send("hello", { subscribe, ...(this._rowHeads ? { feed: true } : {}) }));
+    subscribe.push(...this._followed().slice(0, MAX_LISTED).map((subscription) => subscription.entry(id, time)));
   }
 
   /** Connect again: the socket is closed, or its handshake was refused, with 401 or another status. */
@@ -185,31 +190,26 @@ export class Core {
   open(conversationId: string, now: number, resume = false): void {
     const time = this._clock.at(now);
     const known = this._subscriptions.get(conversationId);
-    if (this._watched.delete(conversationId) && known && !known.isEnded) {
-      known.restart(this._isOpen ? time : null);
-    } else if (!known || known.isEnded) {
+    if (!known || known.isEnded) {
       const { sequenceId, historyId } = this._stored.get(POSITION_KEY + conversationId) ?? {};
       this._follow(conversationId, resume && historyId === this._sender.historyId ? sequenceId : undefined, time);
     }
   }
 
-  /** Follow a conversation from an event on, for a list; `open` shows the events before it. */
-  watch(conversationId: string, position: number, now: number): void {
-    if (this._subscriptions.get(conversationId)?.isEnded === false) return;
-    this._watched.add(conversationId);
-    this._follow(conversationId, position, this._clock.at(now));
+  /** Receive the activity of all conversations; `heads` returns those of the shown rows, to name in pings. */
+  feed(heads: () => [string, number][], now: number): void {
+    this._rowHeads = heads;
+    if (this._isGreeted) this._feed.start(this._clock.at(now));
   }
 
-  /** Stop following a conversation. A read mark that was not sent yet is sent now, and returned; otherwise 0. */
-  close(conversationId: string): number {
+  /** Stop following a conversation. A read mark that was not sent yet is sent now. */
+  close(conversationId: string): void {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
-    this._watched.delete(conversationId);
-    if (!subscription || !this._isGreeted || subscription.isEnded) return 0;
+    if (!subscription || !this._isGreeted || subscription.isEnded) return;
     const mark = subscription.unsentRead;
     if (mark) this._sender.send("read", { conversation_id: conversationId, sequence_id: mark });
     this._sender.send("unsubscribe", { conversation_id: conversationId });
-    return mark;
   }
 
   /** Fetch the events before the marked start; return whether there are any. */
@@ -228,8 +228,8 @@ export class Core {
   /**
    * Queue an `edit`, `delete`, `react` or `unreact` of a message.
    *
-   * @param target - Its sequence id, or its clientMessageId while it is pending or failed.
-   * @throws RangeError - There is no pending or failed message with this clientMessageId.
+   * @param target - Its sequence id, or its clientMessageId if it is or was pending in this client.
+   * @throws RangeError - There was no pending message with this clientMessageId.
    */
   update(conversationId: string, command: string, target: number | string, fields: Json, now: number): void {
     requireText(fields);
@@ -345,7 +345,8 @@ export class Core {
 
   /** Return the positions to name in pings, a hundred in each. */
   private _heads(): Json[] {
-    const heads = this._followed().map(({ conversationId, timeline }) => [conversationId, timeline.position]);
+    const heads = this._rowHeads?.() ?? []; // those of open rooms come later, and replace them
+    for (const { conversationId, timeline } of this._followed()) heads.push([conversationId, timeline.position]);
     const pings: Json[] = [];
     do pings.push(Object.fromEntries(heads.splice(0, MAX_LISTED)));
     while (heads.length);
@@ -354,14 +355,6 @@ export class Core {
 
   private _followed(): Subscription[] {
     return [...this._subscriptions.values()].filter((subscription) => !subscription.isEnded);
-  }
-
-  /** Return the conversations to name in `hello` and `ping`: the open ones first. */
-  private _listed(): Subscription[] {
-    const rank = ({ conversationId }: Subscription) => (this._watched.has(conversationId) ? 1 : 0);
-    return this._followed()
-      .sort((one, other) => rank(one) - rank(other))
-      .slice(0, MAX_LISTED);
   }
 
   /** Adopt a newer history; return whether the frame is of the present one. */
@@ -409,9 +402,11 @@ export class Core {
         break;
       case "pong":
         this._connection.ponged(frame);
-        for (const [id, head] of Object.entries(frame.heads ?? {})) {
-          this._subscriptions.get(id)?.noteHead(head as number, time);
-        }
+        for (const id in frame.heads) this._subscriptions.get(id)?.noteHead(frame.heads[id], time);
+        this._list(frame);
+        break;
+      case "profile":
+        for (const { people } of this._subscriptions.values()) people.pushed(frame, time, 0);
         break;
       case "disconnect":
         this._connection.disconnectedByServer(frame, time);
@@ -428,7 +423,8 @@ export class Core {
           this._connection.drop(time, retryAfter(frame));
           this._afterConnectionChange();
         }
-        if (!this._outbox.replied(frame, time)) this._applyToSubscription(frame, time);
+        if (frame.id === this._feed.id) this._feed.failed(time, retryAfter(frame));
+        else if (!this._outbox.replied(frame, time)) this._applyToSubscription(frame, time);
         break;
       default:
         this._applyToSubscription(frame, time);
@@ -437,8 +433,8 @@ export class Core {
 
   private _applyToSubscription(frame: Json, time: number): void {
     const subscription = this._subscriptions.get(frame.conversation_id);
-    const isMembership = /^(conversation_(added|removed|deleted)|invited|personal_state)$/.test(frame.type);
-    if (isMembership) this._outputs.push({ kind: "membership", frame });
+    const isRead = frame.type === "read" && "unread_count" in frame;
+    if (isRead || /^(conversation_(added|removed|deleted)|invited|personal_state|activity)$/.test(frame.type)) this._list(frame);
     if (!subscription || subscription.isEnded) return;
     switch (frame.type) {
       case "events":
@@ -481,11 +477,18 @@ export class Core {
     this._typingExpires = frame.typing_expires * 1_000 || this._typingExpires;
     this._connection.welcomed(frame, time);
     this._connection.planRenewal(frame.expires_at, time, wallTime);
+    if (frame.id === this._feed.id) this._feed.answered();
     for (const subscription of this._followed()) subscription.connected(time);
+    this._list(frame);
+  }
+
+  private _list(frame: Json): void {
+    this._outputs.push({ kind: "list", frame });
   }
 
   private _afterConnectionChange(): void {
     if (this._isGreeted) return;
+    this._feed.cancel();
     this._outbox.disconnected();
     this._typing.clear();
     for (const subscription of this._subscriptions.values()) subscription.disconnected();

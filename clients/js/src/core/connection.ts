@@ -68,8 +68,12 @@ export class Connection {
     }
   }
 
-  /** Use a token for the handshake, or to renew that of the open connection. */
-  tokenReceived(token: string, now: number): void {
+  /** Use a token for the handshake, or to renew that of the open connection. A ticket is for another connection. */
+  tokenReceived(token: string | { ticket: string }, now: number): void {
+    if (this._isRenewing && typeof token !== "string") {
+      this._close();
+      this._enter("authenticating", null);
+    }
     if (this.state === "authenticating") {
       this._socket++;
       this._enter("connecting", now + ANSWER_TIMEOUT);

@@ -12,7 +12,7 @@ const LONGEST_ID = "0".repeat(16);
 const OTHER_HISTORY = {
   type: "error",
   code: "POSITION_UNKNOWN",
-  message: "The server's data was restored; the message that this refers to may be another one now.",
+  message: "The server's data was restored: it can be about another message now.",
   retryable: false,
 };
 
@@ -115,14 +115,14 @@ export class Outbox {
    */
   addUpdate(conversationId: string, command: string, target: number | string, fields: Json): void {
     const lane = this._lane(conversationId);
-    const known = lane.acknowledged.find((item) => item.clientMessageId === target)?.sequenceId ?? target;
+    const known = this._resolved.get(String(target))?.sequenceId ?? target;
     if (typeof known === "number") {
       const historyId = this._sender.historyId;
       this._queue(this._newItem(conversationId, command, fields, { target: known, historyId }));
       return;
     }
     const message = lane.message(known);
-    if (!message) throw new RangeError("no pending or failed message has the id " + known);
+    if (!message) throw new RangeError("no pending message has the id " + known);
     if (!this._foldIn(message, command, fields)) {
       this._queue(this._newItem(conversationId, command, fields, { targetMessage: known }));
     }

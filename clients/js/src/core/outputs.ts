@@ -10,8 +10,8 @@ export type Json = Record<string, any>;
 export type Output =
   /** Call the token callback, and pass its result to `tokenReceived` or `tokenFailed`. */
   | { kind: "token" }
-  /** Open a WebSocket with this token; `socket` identifies it in the inputs about it. */
-  | { kind: "connect"; socket: number; token: string }
+  /** Open a WebSocket with this token or ticket; `socket` identifies it in the inputs about it. */
+  | { kind: "connect"; socket: number; token: string | { ticket: string } }
   /** Close this WebSocket. No input about it has an effect from here on. */
   | { kind: "disconnect"; socket: number }
   /** Send this frame on the open WebSocket. */
@@ -60,8 +60,8 @@ export type Notification =
   | { kind: "refused"; conversationId: string; command: string; clientMessageId: string | null; error: Json }
   /** A message left the outbox unsent: the user deleted it, or it is of another participant. */
   | { kind: "withdrawn"; conversationId: string; clientMessageId: string | null }
-  /** A frame about conversations of the participant that may not be open. */
-  | { kind: "membership"; frame: Json };
+  /** A frame about the list of conversations: of the feed, about memberships, or a `pong`. */
+  | { kind: "list"; frame: Json };
 
 /** A state of the connection. */
 export type Status = "stopped" | "waiting" | "authenticating" | "connecting" | "greeting" | "open";

@@ -14,6 +14,10 @@ export interface Participant {
   /** The sequence id of the last event that the participant has read. */
   readonly readUpTo?: number;
   readonly mutedUntil?: string | null;
+  /** The picture of the profile. Show it only from origins that the page trusts. */
+  readonly avatarUrl?: string;
+  /** When the profile has changed last, as far as it was seen. */
+  readonly updatedAt?: string;
 }
 
 interface Typist {
@@ -74,6 +78,9 @@ export class People {
     if (frame.type === "presence") {
       this._patch(id, { online: frame.online });
       if (!frame.online) this.end(id);
+    }
+    if (frame.type === "profile" && frame.updated_at > (this.participants.get(id)?.updatedAt ?? "")) {
+      this._patch(id, { name: frame.participant.name, avatarUrl: frame.avatar_url, updatedAt: frame.updated_at });
     }
     if (frame.type === "typing") this._typing(id, frame, now + expires);
   }

@@ -79,12 +79,6 @@ export class Subscription {
     this._request.start(now);
   }
 
-  /** Begin anew at the newest page. */
-  restart(now: number | null): void {
-    this.historyChanged();
-    if (now !== null) this._request.start(now);
-  }
-
   /** Ask for what `hello` did not name, and again for what the former connection did not answer. */
   connected(now: number): void {
     if (!this._isSubscribed && !this._request.isRunning) this._request.start(now);

@@ -1,10 +1,12 @@
 import { useState } from "preact/hooks";
 import type { Pending } from "../state/server.ts";
 import { texts } from "../text/texts.ts";
-import { useApp } from "./app.ts";
+import { useApp } from "../ui/app.ts";
+import { usePanelStyles } from "./styles.ts";
 
 /** The conversations to which others have added the participant, who must accept. */
 export function Invitations() {
+  usePanelStyles();
   const { session } = useApp();
   const invitations = session.invitations.value;
   if (!invitations.length) return null;

@@ -1,0 +1,236 @@
+/** The list of conversations: the feed, the pages that repair it, and the order in which both arrive. */
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+
+import { Chat, type ChatOptions, type Json } from "../../../clients/js/src/index.ts";
+import { Listed } from "../../../clients/js/src/core/listed.ts";
+import { connect, connected, error, frame, frames, HISTORY, newClient, NOW, SOCKET, WELCOME } from "./drive.ts";
+
+const about = { conversation_id: "conv_a", history_id: HISTORY };
+const last = (sequence_id: number, content = `text ${sequence_id}`): Json => ({
+  sequence_id,
+  content,
+  created_at: `2027-01-15T08:00:${String(sequence_id).padStart(2, "0")}Z`,
+  sender: { participant_id: "bob", name: "Bob" },
+});
+const entry = (head: number, fields: Json = {}): Json => ({
+  conversation_id: "conv_a",
+  title: "Trip",
+  created_at: "2027-01-15T07:00:00Z",
+  head,
+  message_count: head,
+  read_up_to: 0,
+  unread_count: head,
+  last_message: last(head),
+  me: { archived: false, pinned: false, notifications_muted: false },
+  ...fields,
+});
+const activity = (head: number, fields: Json = {}): Json => ({
+  type: "activity",
+  ...about,
+  head,
+  message_count: head,
+  last_message: last(head),
+  ...fields,
+});
+const read = (head: number, read_up_to: number, unread_count: number): Json => ({
+  type: "read",
+  ...about,
+  participant_id: "alice",
+  sequence_id: read_up_to,
+  head,
+  read_up_to,
+  message_count: head,
+  unread_count,
+});
+
+/** Return all orders of some items. */
+const orders = <T>(items: readonly T[]): T[][] =>
+  items.length ? items.flatMap((item) => orders(items.filter((other) => other !== item)).map((rest) => [item, ...rest])) : [[]];
+
+test("list asks for the feed in hello and on an open connection", () => {
+  const client = newClient();
+  client.feed(() => [], NOW);
+  connect(client);
+  assert.equal(frame(client, "hello").feed, true);
+  const other = connected();
+  other.feed(() => [], NOW);
+  const first = frame(other, "hello");
+  assert.equal(first.feed, true);
+  other.receive(SOCKET, error(first, "UNAVAILABLE", { retryable: true }), NOW);
+  other.advance(NOW + 30_000);
+  const second = frame(other, "hello");
+  other.receive(SOCKET, { ...WELCOME, id: second.id, feed: true }, NOW + 30_000);
+  other.advance(NOW + 60_000);
+  assert.deepEqual(frames(other, "hello"), []);
+});
+
+test("ping names the heads of the rows and a higher one loads the list again", () => {
+  const client = connected();
+  client.feed(() => [["conv_b", 7]], NOW);
+  client.open("conv_a", NOW);
+  client.advance(NOW + 240_000);
+  const ping = frame(client, "ping");
+  assert.deepEqual(ping.heads, { conv_a: 0, conv_b: 7 });
+});
+
+test("row is the same in whichever order pages and pushes arrive", () => {
+  const pushes = [
+    activity(5, { title: "Oslo" }),
+    activity(6),
+    read(6, 6, 0),
+    activity(8, { message_count: 7, last_message: last(8, "newest") }),
+    entry(4, { read_up_to: 2, unread_count: 2 }),
+    read(5, 3, 2),
+  ];
+  for (const order of orders(pushes)) {
+    const listed = new Listed(entry(3));
+    for (const push of order) if (push.type) listed.pushed(push);
+      else listed.paged(push);
+    const { title, unreadCount, lastMessage } = listed.row;
+    assert.deepEqual([title, unreadCount, lastMessage!.content, listed.head], ["Oslo", 1, "newest", 8]);
+  }
+});
+
+test("row follows the open room and counts on when it is closed", () => {
+  const listed = new Listed(entry(3));
+  const state = { position: 5, readUpTo: 5, unreadCount: 0, lastMessage: undefined };
+  const events = [2, 3, 4, 5].map((sequence_id) => ({ sequence_id, type: "message" }));
+  assert.equal(listed.followed(events, state), false);
+  assert.equal(listed.row.unreadCount, 0);
+  listed.pushed(activity(6));
+  assert.equal(listed.row.unreadCount, 1);
+  assert.equal(listed.followed([{ sequence_id: 9, type: "message" }], { ...state, position: 9 }), true);
+});
+
+/** A socket whose server is a function; `push` sends a frame to the client. */
+class Socket {
+  static last: Socket;
+  readyState = 1;
+  onopen: (() => void) | null = null;
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onclose: (() => void) | null = null;
+
+  constructor() {
+    Socket.last = this;
+    queueMicrotask(() => this.onopen?.());
+  }
+
+  send(text: string): void {
+    const { type, id, feed } = JSON.parse(text);
+    if (type === "hello") queueMicrotask(() => this.push({ ...WELCOME, id, feed }));
+  }
+
+  push(frame: Json): void {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  close(): void {
+    queueMicrotask(() => this.onclose?.());
+  }
+}
+
+const chats: Chat[] = [];
+after(() => Promise.all(chats.map((chat) => chat.close())));
+
+async function until(holds: () => boolean): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!holds()) {
+    assert.ok(performance.now() < end, `not within 20 seconds: ${holds}`);
+    await turn();
+  }
+}
+
+/** Return a chat whose list is loaded, and the pages that its server has answered. */
+async function listed(answers: () => Json | Promise<Json>): Promise<{ chat: Chat; requests: string[]; errors: unknown[] }> {
+  const requests: string[] = [];
+  const errors: unknown[] = [];
+  const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
+    requests.push(`${init?.method} ${url}`);
+    const body = await answers();
+    return new Response(JSON.stringify(body), {
+      status: body.error ? 503 : 200,
+      headers: { "chat-history-id": body.history ?? HISTORY },
+    });
+  };
+  const WebSocket = Socket as unknown as ChatOptions["WebSocket"];
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket: WebSocket!, fetch });
+  chats.push(chat);
+  chat.on("error", (problem) => errors.push(problem));
+  await until(() => chat.status === "open");
+  void chat.conversations.rows;
+  await until(() => requests.length > 0);
+  return { chat, requests, errors };
+}
+
+test("feed moves conversations and counts without a request", async () => {
+  const rows = [entry(2), entry(3, { conversation_id: "conv_b", unread_count: 0, last_message: last(1) })];
+  const { chat, requests } = await listed(() => ({ conversations: rows, total_unread: 9 }));
+  await until(() => chat.conversations.rows.length === 2);
+  assert.equal(chat.conversations.totalUnread, 9);
+  Socket.last.push(activity(5, { conversation_id: "conv_b", title: "Moved" }));
+  const [first] = chat.conversations.rows;
+  assert.deepEqual([first!.conversationId, first!.title, first!.unreadCount], ["conv_b", "Moved", 2]);
+  assert.equal(chat.conversations.totalUnread, 11);
+  Socket.last.push({ ...read(5, 5, 0), conversation_id: "conv_b" });
+  assert.equal(chat.conversations.totalUnread, 9);
+  Socket.last.push({ type: "conversation_removed", ...about, reason: "removed" });
+  assert.deepEqual(chat.conversations.rows.map(({ conversationId }) => conversationId), ["conv_b"]);
+  assert.equal(requests.length, 1);
+});
+
+test("list is loaded again for unknown conversations and higher heads and after a failure", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let rows = [entry(2)];
+  const { chat, requests, errors } = await listed(() => (rows.length ? { conversations: rows } : { error: { code: "UNAVAILABLE" } }));
+  await until(() => chat.conversations.rows.length === 1);
+  const afterPush = async (push: Json, delay = 1_000) => {
+    const count = requests.length;
+    for (let time = 0; time < 3; time++) Socket.last.push(push);
+    assert.equal(requests.length, count);
+    context.mock.timers.tick(delay);
+    await until(() => requests.length === count + 1);
+  };
+  rows = [entry(2), entry(3, { conversation_id: "conv_b" })];
+  await afterPush(activity(3, { conversation_id: "conv_b" }));
+  await until(() => chat.conversations.rows.length === 2);
+  rows = [];
+  await afterPush({ type: "pong", heads: { conv_a: 4 } });
+  await until(() => errors.length > 0);
+  rows = [entry(4)];
+  context.mock.timers.tick(10_000);
+  await until(() => chat.conversations.rows.length === 1 && chat.conversations.rows[0]!.unreadCount === 4);
+  chat.online();
+  await until(() => requests.length === 5);
+});
+
+test("page that was read before a change of membership is read again", async () => {
+  let answer = (_: Json) => {};
+  const { chat, requests } = await listed(() => new Promise<Json>((resolve) => (answer = resolve)));
+  answer({ conversations: [entry(2)] });
+  await until(() => chat.conversations.rows.length === 1);
+  void chat.conversations.reload();
+  await until(() => requests.length === 2);
+  Socket.last.push({ type: "conversation_removed", ...about, reason: "removed" });
+  answer({ conversations: [entry(2)] });
+  await until(() => requests.length === 3);
+  assert.deepEqual(chat.conversations.rows, []);
+  answer({ conversations: [] });
+  await turn();
+  assert.deepEqual(chat.conversations.rows, []);
+});
+
+test("rows of another history are replaced and its frames are not mixed with them", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const NEWER = "2.conversations";
+  let page: Json = { conversations: [entry(9)] };
+  const { chat, requests } = await listed(() => page);
+  await until(() => chat.conversations.rows.length === 1);
+  page = { conversations: [entry(4)], history: NEWER };
+  Socket.last.push(activity(20, { history_id: NEWER }));
+  assert.equal(chat.conversations.rows[0]!.unreadCount, 9);
+  context.mock.timers.tick(1_000);
+  await until(() => requests.length === 2 && chat.conversations.rows[0]!.unreadCount === 4);
+});
