@@ -204,8 +204,10 @@ def view_for_member(head: Head, details: ConversationDetails, member: Membership
     view["read_up_to"] = member.read_up_to
     view["unread_count"] = unread_count(head, member)
     view["me"] = serializers.personal_state(member)
-    if head.direct == "pending" and member.invitee:
-        view["pending"] = [serializers.invitee(member)]
+    if member.other is not None:
+        view["other"] = serializers.other_participant(member.other)
+        if head.direct == "pending":
+            view["pending"] = [serializers.invitee(member, member.other)]
     return view
 
 

@@ -15,6 +15,15 @@ export interface PersonalState {
   readonly notificationsMuted: boolean;
 }
 
+/** The other participant of a direct conversation. */
+export interface OtherParticipant {
+  readonly participantId: string;
+  readonly name: string;
+  readonly type: "human" | "agent";
+  /** The picture in the participant's profile. */
+  readonly avatarUrl?: string;
+}
+
 /** A conversation of the participant. */
 export interface Conversation {
   readonly conversationId: string;
@@ -31,6 +40,8 @@ export interface Conversation {
   readonly me?: PersonalState;
   /** Whether it is the direct conversation of two participants, which has no title. */
   readonly direct?: boolean;
+  /** The other participant of a direct conversation: its title and picture. Absent after their erasure. */
+  readonly other?: OtherParticipant;
   /** Further fields of the server. */
   readonly [field: string]: unknown;
 }
@@ -201,8 +212,9 @@ const asPersonal = ({ archived, pinned, notifications_muted: notificationsMuted 
   notificationsMuted,
 });
 
-const asRow = ({ last_message, me, ...row }: Json): Conversation => ({
+const asRow = ({ last_message, me, other, ...row }: Json): Conversation => ({
   ...camelCased(row),
   ...(me ? { me: asPersonal(me) } : {}),
+  ...(other ? { other: camelCased(other) } : {}),
   lastMessage: last_message ? asMessage(last_message) : null,
 });

@@ -260,6 +260,27 @@ test("direct conversation is opened by the id of the other participant", async (
   await chat.close();
 });
 
+test("row of a direct conversation has the other participant", async () => {
+  const bob = { participant_id: "bob", name: "Bob", type: "human", avatar_url: "https://cdn.example.com/bob.png" };
+  const rows = [{ conversation_id: "conv_a", direct: true, other: bob }, { conversation_id: "conv_b", title: "Group" }];
+  const fetch = async () => new Response(JSON.stringify({ conversations: rows }));
+  FakeSocket.answer = answer;
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket, fetch });
+  chats.push(chat);
+  const [direct, group] = await new Promise<any>((resolve) =>
+    chat.conversations.on((found) => found.length && resolve(found)),
+  );
+  assert.deepEqual(direct.other, {
+    participantId: "bob",
+    name: "Bob",
+    type: "human",
+    avatarUrl: "https://cdn.example.com/bob.png",
+  });
+  assert.ok(!("other" in group));
+  await chat.close();
+});
+
 test("room shows the events of the log behind its messages", async () => {
   const joined = { sequence_id: 1, type: "participant_joined", participant: { participant_id: "carol" }, sender: {} };
   const page = { type: "subscribed", ...empty, head: 1, first_sequence_id: 1, events: [joined] };

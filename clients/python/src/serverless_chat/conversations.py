@@ -39,6 +39,8 @@ class Row:
     last_message: JsonObject | None = None
     direct: bool = False
     """Whether it is the direct conversation with another participant: then the title is empty."""
+    other: JsonObject | None = None
+    """The other participant of a direct conversation: `participant_id`, `name`, `type`, perhaps `avatar_url`."""
 
     @property
     def latest(self) -> str:
@@ -207,4 +209,5 @@ def _row(entry: JsonObject) -> Row:
         created_at=entry.get("created_at") or "",
         last_message=entry.get("last_message"),
         direct=entry.get("direct") is True,
+        other=entry.get("other"),
     )
