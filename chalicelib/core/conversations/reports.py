@@ -66,7 +66,9 @@ class Reports:
         self._change_limiter.charge_report(caller)
         backoff = new_backoff(self._runtime)
         while True:
-            _, member = self._access.require_permission(Action.REPORT, conversation_id, caller)
+            head, member = self._access.require_permission(Action.REPORT, conversation_id, caller)
+            if target <= head.expired_up_to:
+                raise NotFound
             report = self._new_report(caller, member, target, reason)
             save = functools.partial(self._reports.save, report, member)
             if retry_on_conflict(self._runtime, save):
