@@ -105,6 +105,15 @@ class DynamoMemberships:
         values: dict[str, Any] = {"yes": True} if on else {}
         return self._table.update_op(*key, " ".join(clauses), "#epoch = :epoch", epoch=epoch, **values)
 
+    def note_agent(self, member: Membership) -> bool:
+        """Note that the token of a member is that of an agent."""
+        key, change = membership_key(member.conversation_id, member.participant_id), {"type": "agent"}
+        is_noted = self._table.try_update(
+            *key, "SET #type = :type", "#epoch = :epoch", epoch=member.epoch, **change
+        )
+        note_actor(self._table, member, change)
+        return is_noted
+
     def hide(self, member: Membership, at: int) -> bool:
         """Hide a direct conversation from a member's list up to a head, 0 to show it; False if it has ended."""
         change = "SET #hidden_at = :at" if at else "REMOVE #hidden_at"
