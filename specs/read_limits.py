@@ -107,6 +107,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"GET /service{_C}/pending": (), f"DELETE /service{_C}/pending": (),
     f"DELETE /service{_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"GET /service{_C}/reports": (_R.LOG,), f"PATCH /service{_C}/reports/{{report}}": (),
+    "GET /service/reports": (_R.LOG, _R.LISTED),
     "GET /service/participants": (), "PATCH /service/participants": (_R.PRESENCE,),
     "GET /service/participants/export": (_R.LOG, _R.FORMER), "DELETE /service/participants": (),
     "GET /service/participants/erasure": (),

@@ -114,10 +114,10 @@ def _consent_stores(dynamo: Dynamo, table: str, revocations: RevocationStore, ga
     )
 
 
-def _reports(dynamo: Dynamo, table: str) -> ReportStore:
+def _reports(dynamo: Dynamo, table: str, gather: Gather) -> ReportStore:
     from chalicelib.aws.dynamodb.reports import DynamoReports
 
-    return DynamoReports(dynamo, table)
+    return DynamoReports(dynamo, table, gather)
 
 
 def _profiles(dynamo: Dynamo, table: str) -> ProfileStore:
@@ -158,6 +158,6 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=revocations,
         build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, revocations, gather)),
-        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table)),
+        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table, gather)),
         build_profiles=functools.cache(lambda: _profiles(dynamo, conversations_table)),
     )

@@ -187,6 +187,7 @@ SERVICE_TABLE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     (f"DELETE {_SERVICE}/participants?participant_id={{a_moderator}}", "204", {}),
     (f"DELETE {_SERVICE}/participants?participant_id={{an_owner}}&ban=true", "204", {}),
     (f"DELETE {_SERVICE}/bans?participant_id={{a_banned_user}}", "204", {}),
+    ("GET /service/reports", "200", {}),
     ("GET /service/participants?participant_id={nobody}", "200", {}),
     ("PATCH /service/participants?participant_id={nobody}", "200", {"suspended": False, "agent": False}),
     ("GET /service/participants/export?participant_id={nobody}", "200", {}),

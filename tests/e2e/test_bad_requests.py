@@ -362,6 +362,7 @@ METHODS: dict[str, set[str]] = {
     "/service{}/pending": {"GET", "DELETE"},
     "/service{}/reports": {"GET"},
     "/service{}/reports/rpt_x": {"PATCH"},
+    "/service/reports": {"GET"},
     "/service/participants": {"GET", "PATCH", "DELETE"},
     "/service/participants/export": {"GET"},
     "/service/participants/erasure": {"GET"},

@@ -98,6 +98,10 @@ _ACTS: list[tuple[str, int, ServiceAct]] = [
     ),
     (f"POST {_SC}/messages", 1, sends_as_service),
     (
+        "GET /service/reports", 0,
+        lambda app, chat, room: app.conversations.reports.list_all(queries.PageQuery(**_HUNDRED)),
+    ),
+    (
         f"GET {_SC}/reports", 1,
         lambda app, chat, room: app.conversations.reports.list(SHOP, chat, queries.ReportsQuery(**_HUNDRED)),
     ),

@@ -82,7 +82,7 @@ PRICES: Final[Mapping[str, int]] = {
     "GET /service/conversations/{conversation_id}/bans": 20,
     "DELETE /service/conversations/{conversation_id}/bans": 20,
     "GET /service/conversations/{conversation_id}/audit": 20,
-    "GET /service/participants": 10, "PATCH /service/participants": 100,
+    "GET /service/reports": 50, "GET /service/participants": 10, "PATCH /service/participants": 100,
     "GET /service/participants/export": 150, "DELETE /service/participants": 100,
     "GET /service/participants/erasure": 10,
 }  # fmt: skip
