@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +51,8 @@ def check_commit(commit: str) -> int:
             stages = {name: Path(place) / name for name in ("present", "previous")}
             _package(ROOT, stages["present"])
             _package(old, stages["previous"])
-            with _server(stages["present"], stages["previous"]) as environment:
+            settings = {**_settings_of_tests(old), **_WAIT}
+            with _server(stages["present"], stages["previous"], settings) as environment:
                 tests = [str(old / ".venv/bin/python"), "-m", "pytest", "-q", "tests/e2e"]
                 return subprocess.run(tests, cwd=old, env=os.environ | environment, check=False).returncode  # noqa: S603
         finally:
@@ -63,8 +64,17 @@ def _package(checkout: Path, out: Path) -> None:
     _run([*command, "--architecture", host_architecture(), "--out", str(out)], checkout)
 
 
+def _settings_of_tests(checkout: Path) -> dict[str, str]:
+    """Return the settings that the end-to-end tests of a checkout expect: a stage has the limits of production."""
+    program = "import json; from tests.support.server import PATIENT_SETTINGS; print(json.dumps(PATIENT_SETTINGS))"
+    command = [str(checkout / ".venv/bin/python"), "-c", program]
+    printed = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    settings: dict[str, str] = json.loads(printed)
+    return settings
+
+
 @contextmanager
-def _server(present: Path, previous: Path) -> Iterator[dict[str, str]]:
+def _server(present: Path, previous: Path, settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Serve both releases, and yield the variables by which end-to-end tests find the server."""
     command = [
         sys.executable,
@@ -80,7 +90,7 @@ def _server(present: Path, previous: Path) -> Iterator[dict[str, str]]:
     process = subprocess.Popen(  # noqa: S603
         [*command, "--mixed-bundle", str(previous)],
         cwd=ROOT,
-        env=os.environ | _WAIT,
+        env=os.environ | dict(settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -164,6 +164,7 @@ def session_services(
     subscriptions = Subscriptions(
         subscriptions=stores.subscriptions,
         connections=connections,
+        memberships=stores.memberships,
         access=shared.access,
         views=conversations.views,
         log=shared.log,

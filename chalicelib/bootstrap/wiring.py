@@ -158,10 +158,10 @@ def _consent_stores(dynamo: Dynamo, table: str, revocations: RevocationStore, ga
     )
 
 
-def _reports(dynamo: Dynamo, table: str, entries: Entries) -> ReportStore:
+def _reports(dynamo: Dynamo, table: str, gather: Gather, entries: Entries) -> ReportStore:
     from chalicelib.aws.dynamodb.reports import DynamoReports
 
-    return DynamoReports(dynamo, table, entries)
+    return DynamoReports(dynamo, table, gather, entries)
 
 
 def _profiles(dynamo: Dynamo, table: str, entries: Entries) -> ProfileStore:
@@ -202,6 +202,6 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime, entries: Entri
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=revocations,
         build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, revocations, gather)),
-        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table, entries)),
+        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table, gather, entries)),
         build_profiles=functools.cache(lambda: _profiles(dynamo, conversations_table, entries)),
     )

@@ -44,6 +44,8 @@ class Restore:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
         connections: Connections = connections_client,
+        updates: StageUpdates | None = None,
+        check: Callable[[Endpoint], None] | None = None,
     ) -> None:
         """`smoke_timeout` is in seconds; tests pass the other options."""
         self._account = account
@@ -53,8 +55,10 @@ class Restore:
         self._artefacts = Artefacts(account, stage, console)
         self._notebook = Notebook(self._artefacts)
         self._tables = Tables(account, console, sleep)
-        self._updates = StageUpdates(account, stage, console, self._stack, sleep)
-        self._smoke_timeout = smoke_timeout
+        self._updates = updates or StageUpdates(account, stage, console, self._stack, sleep)
+        self._check = check or (
+            lambda endpoint: SmokeCheck(endpoint, console, token=None, timeout=smoke_timeout).run()
+        )
         self._sleep = sleep
         self._now = now
         self._connections = connections
@@ -114,20 +118,25 @@ class Restore:
             )
         if not is_gone:
             self._tables.require_restorable(old[CONVERSATIONS], at)
-        history = max(state.history + 1, int(self._now()))
-        prefix = self._stage.full_name
-        new = (f"{prefix}-conversations-{history}", f"{prefix}-connections-{history}")
-        span = (datetime.fromtimestamp(self._now(), UTC) - at).total_seconds() / 60
-        replayed = "nothing" if is_gone else "erasures, deletions, departures, bans, mutes (docs/operations.md)"
-        self._console.write(f"{self._stack.name} goes back to {_text(at)}: {span:.0f} minutes")
-        self._console.write("  All messages, joins and other changes since then will be LOST, except what is")
-        self._console.write(f"  replayed: {replayed}")
-        self._console.write("  The stage is unavailable from the fence on until the end")
+        history, new = self._free_names(max(state.history + 1, int(self._now())))
+        for line in _announcement(self._stack.name, at, self._now(), is_gone=is_gone):
+            self._console.write(line)
         if not self._console.confirm(f"Type {self._stack.name} to restore it:", self._stack.name):
             raise InfraError("Nothing was restored")
         self._artefacts.ensure_bucket()
         note = Note(_text(at), history, (old[CONVERSATIONS], old[CONNECTIONS]), new, is_gone=is_gone)
         return self._notebook.write(note)
+
+    def _free_names(self, history: int) -> tuple[int, tuple[str, str]]:
+        """Return the first number from `history` on whose tables do not exist, and their names.
+
+        Those of an abandoned restore contain the data of another time.
+        """
+        while True:
+            names = tuple(f"{self._stage.full_name}-{kind}-{history}" for kind in ("conversations", "connections"))
+            if all(self._tables.describe(name) is None for name in names):
+                return history, (names[0], names[1])
+            history += 1
 
     def _make_tables(self, note: Note) -> None:
         conversations, connections = note.new
@@ -144,10 +153,14 @@ class Restore:
             self._write_losses(note)
 
     def _fence(self, note: Note) -> Note:
-        """Stop all writers, and wait until none of them can be running."""
+        """Stop all writers, and wait until none of them can be running.
+
+        If the fence was lifted meanwhile, as by --abandon, there are changes that have not been replayed.
+        """
         if not self._updates.state().fenced or not note.fenced_at:
             self._updates.fence()
-            note = self._notebook.write(replace(note, fenced_at=self._now()))
+            done = tuple(step for step in note.done if step == "tables")
+            note = self._notebook.write(replace(note, fenced_at=self._now(), done=done))
         left = note.fenced_at + self._updates.functions().longest_timeout() + _MARGIN - self._now()
         if left > 0:
             self._console.write(f"Waiting {left:.0f} s until no function can be running")
@@ -175,9 +188,9 @@ class Restore:
     def _report(self, note: Note) -> None:
         outputs = self._stack.outputs()
         version = self._updates.functions().variables()["CHAT_VERSION"]
-        endpoint = Endpoint(outputs["HttpUrl"], outputs["SocketUrl"], version)
-        SmokeCheck(endpoint, self._console, token=None, timeout=self._smoke_timeout).run()
-        self._console.write(f"Stage {self._stage.name} is restored to {note.at}, in history {note.history_id}")
+        self._check(Endpoint(outputs["HttpUrl"], outputs["SocketUrl"], version))
+        reached = "the newest backup of its deleted table" if note.is_gone else note.at
+        self._console.write(f"Stage {self._stage.name} is restored to {reached}, in history {note.history_id}")
         self._console.write("The old tables are kept, with personal data that no erasure reaches. Delete them:")
         for name in note.old:
             if self._tables.describe(name) is not None:
@@ -198,6 +211,23 @@ class Restore:
         if status in NOT_CREATED:
             raise InfraError(f"There is no stack {self._stack.name} to restore")
         next_steps.require_updatable(self._stack, status)
+
+
+def _announcement(stack: str, at: datetime, now: float, *, is_gone: bool) -> list[str]:
+    """Return the lines that say what a restore does."""
+    if is_gone:
+        return [
+            f"{stack} goes back to the newest backup of its deleted table, whatever --at says",
+            "  All changes since then will be LOST, and nothing is replayed",
+            "  The stage is unavailable until the end",
+        ]
+    span = (now - at.timestamp()) / 60
+    return [
+        f"{stack} goes back to {_text(at)}: {span:.0f} minutes",
+        "  All messages, joins and other changes since then will be LOST, except what is",
+        "  replayed: erasures, deletions, departures, bans, mutes (docs/operations.md)",
+        "  The stage is unavailable from the fence on until the end",
+    ]
 
 
 def _text(at: datetime) -> str:

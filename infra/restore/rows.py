@@ -84,6 +84,7 @@ CONVERSATIONS = (
     Row("PURGE", "", "conversation to be purged", "as at TIME; conversations deleted since are added"),
     Row("RETENTION", "", "retention check", "as at TIME; the sweep continues"),
     Row("N#", "", "conversation in the index by creation", "as at TIME; the purge of a conversation deletes it"),
+    Row("M#", "", "open report in the index of all conversations", "with the report"),
     Row("J#", "JOB", "erasure", "run again, before the stage is opened, if it was requested since"),
     Row("JOBS", "", "pending erasure", "with the erasure"),
     Row("ENDPOINTS", "", "endpoint", "as at TIME"),

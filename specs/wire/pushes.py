@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState, Sender
 from chalicelib.core.protocol.report_objects import Report
 from specs.wire.errors import RetryAfter
 from specs.wire.events import MessageId
@@ -90,8 +90,8 @@ class ActivityPreview(TypedDict):
     """The message's id, which never changes."""
     created_at: Timestamp
     """When it was sent."""
-    sender: ParticipantRef
-    """The participant who sent it."""
+    sender: Sender
+    """The participant who sent it, or the system."""
     content: NotRequired[Annotated[str, example("Hello Bob!")]]
     """The beginning of the text; absent if the message is deleted."""
     truncated: NotRequired[Literal[True]]

@@ -7,7 +7,7 @@ from specs.wire.consent import Page
 
 
 class Reports(Page):
-    """A page of the reports of a conversation, by the author of the message and then by message."""
+    """A page of reports: of a conversation by the author of the message and then by message, of all by time."""
 
     reports: list[Report]
     """The reports. A page can be short, or empty, all the same."""

@@ -29,9 +29,9 @@ from chalicelib.core.protocol.objects import (
     ParticipantView,
     PendingMembership,
     PersonalState,
-    ReactionDetail,
 )
 from chalicelib.core.protocol.profile_objects import Profile
+from chalicelib.core.protocol.reaction_objects import ReactionDetail
 from chalicelib.core.protocol.report_objects import Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending

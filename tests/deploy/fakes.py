@@ -101,6 +101,7 @@ class FakeCloudFormation(Paged):
     """The URLs of the templates of all change sets."""
     done: list[str] = field(default_factory=list)
     """The modifying operations that were called."""
+    outputs: dict[str, str] = field(default_factory=dict)
     working: bool = False
     validation: list[Json] = field(default_factory=list)
     """The events of a failed validation, newest first."""
@@ -110,7 +111,9 @@ class FakeCloudFormation(Paged):
     def describe_stacks(self, StackName: str) -> Json:  # noqa: N803 — the SDK's names
         if self.status in {None, "DELETE_COMPLETE"}:
             raise client_error("DescribeStacks", "ValidationError", f"Stack with id {StackName} does not exist")
-        return {"Stacks": [{"StackId": STACK_ID, "StackName": "chat-try", "StackStatus": self.status}]}
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
+        stack = {"StackId": STACK_ID, "StackName": "chat-try", "StackStatus": self.status, "Outputs": outputs}
+        return {"Stacks": [stack]}
 
     def describe_stack_events(self, StackName: str) -> Json:  # noqa: N803
         assert StackName == STACK_ID

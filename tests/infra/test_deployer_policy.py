@@ -350,14 +350,26 @@ def test_deployer_cannot_change_or_remove_the_boundary() -> None:
 
 
 def test_boundary_allows_what_the_roles_allow_and_no_administration(resources: Json) -> None:
-    policy = parse_identity_policy("the boundary", BOUNDARY["Statement"])
+    unconditional = [entry for entry in BOUNDARY["Statement"] if "Condition" not in entry]
+    policy = parse_identity_policy("the boundary", unconditional)
     for statement in statements_of_roles(resources):
         given = statement["Resource"]
         for resource in map(arn_of, given if isinstance(given, list) else [given]):
             for action in statement["Action"]:
                 assert policy.allows(action, resource), f"{action} on {resource}"
     services = {action.partition(":")[0] for entry in BOUNDARY["Statement"] for action in entry["Action"]}
-    assert services == {"dynamodb", "events", "execute-api", "lambda", "logs", "sqs", "ssm"}
+    assert services == {"dynamodb", "events", "execute-api", "kms", "lambda", "logs", "sqs", "ssm"}
+
+
+def test_boundary_allows_the_default_keys_through_the_services_that_use_them_alone(resources: Json) -> None:
+    """The keys' own policies grant their use to the roles; whether a boundary limits that is not documented."""
+    encrypted = [item for item in resources.values() if item["Type"] == "AWS::DynamoDB::Table"]
+    assert all(table["Properties"]["SSESpecification"] == {"SSEEnabled": True} for table in encrypted)
+    (statement,) = (entry for entry in BOUNDARY["Statement"] if entry["Action"][0].startswith("kms:"))
+    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= {*statement["Action"]}
+    assert "kms:CreateGrant" not in statement["Action"]
+    services = ["dynamodb.*.amazonaws.com", "ssm.*.amazonaws.com"]
+    assert statement["Condition"] == {"StringLike": {"kms:ViaService": services}}
 
 
 def test_every_role_has_the_boundary(resources: Json) -> None:

@@ -17,6 +17,8 @@ Act = Callable[[Process, Room], Any]
 GUESTS = tuple(f"guest_{number:02}x" for number in range(47))
 PLAIN = 5
 """A message of the room that no other act needs."""
+LIKED, LIKE = 7, "💙"
+"""A message with a reaction of the first guest that no other act needs."""
 SHOP = Service("shop").as_principal()
 ServiceAct = Callable[[Application, str, Room], Any]
 
@@ -46,6 +48,12 @@ def sends_as_service(app: Application, chat: str, room: Room) -> Any:
     message = requests.SendSystemMessage(client_message_id=room.key(), content="語" * 8_000)
     sent = app.messaging.sender.send(SHOP, chat, message)
     return Result(sent.event, app.messaging.sender.pushes(sent))
+
+
+def invites_as_service(app: Application, chat: str, room: Room) -> Any:
+    created = app.conversations.invites.create(SHOP, chat, requests.CreateInvite())
+    room.invite = created["invite"]
+    return created
 
 
 def deletes_as_service(app: Application, chat: str, room: Room) -> Any:
@@ -90,6 +98,10 @@ _ACTS: list[tuple[str, int, ServiceAct]] = [
     ),
     (f"POST {_SC}/messages", 1, sends_as_service),
     (
+        "GET /service/reports", 0,
+        lambda app, chat, room: app.conversations.reports.list_all(queries.PageQuery(**_HUNDRED)),
+    ),
+    (
         f"GET {_SC}/reports", 1,
         lambda app, chat, room: app.conversations.reports.list(SHOP, chat, queries.ReportsQuery(**_HUNDRED)),
     ),
@@ -109,6 +121,29 @@ _ACTS: list[tuple[str, int, ServiceAct]] = [
     (
         f"GET {_SC}/audit", 1,
         lambda app, chat, room: app.conversations.moderation.audit(SHOP, chat, queries.AuditQuery(**_HUNDRED)),
+    ),
+    (
+        f"GET {_SC}/pending", 1,
+        lambda app, chat, room: app.conversations.pending.list_in(SHOP, chat, queries.PageQuery(**_HUNDRED)),
+    ),
+    (
+        f"DELETE {_SC}/pending", 2,
+        lambda app, chat, room: app.conversations.pending.withdraw(SHOP, chat, _of(room, "stranger_08x")),
+    ),
+    (
+        f"GET {_SC}/invites", 1,
+        lambda app, chat, room: app.conversations.invites.list(SHOP, chat, queries.PageQuery(**_HUNDRED)),
+    ),
+    (f"POST {_SC}/invites", 1, invites_as_service),
+    (
+        f"DELETE {_SC}/invites/{{invite}}", 2,
+        lambda app, chat, room: app.conversations.invites.revoke(SHOP, chat, room.invite),
+    ),
+    (
+        f"DELETE {_SC}/messages/{{sequence_id}}/reactions", 2,
+        lambda app, chat, room: app.messaging.reactions.remove_of_participant(
+            SHOP, chat, LIKED, LIKE, _of(room, GUESTS[0])
+        ),
     ),
     ("POST /service/conversations", len(GUESTS), creates_as_service),
     (

@@ -19,7 +19,7 @@ from specs.read_limits import READS, Facts, most_units
 from tests.invariants.endpoint_acts import ENDPOINT_ACTS, fill_with_endpoints
 from tests.invariants.harness import Harness, Setup
 from tests.invariants.process import TOKEN_EXPIRY, Process
-from tests.invariants.service_acts import DELETION_BY_SERVICE, SERVICE_ACTS
+from tests.invariants.service_acts import DELETION_BY_SERVICE, LIKE, LIKED, SERVICE_ACTS
 from tests.invariants.tables import SECRET, Tables
 from tests.invariants.test_costs import CapacityMeter
 from tests.support.items import read_partition
@@ -97,6 +97,7 @@ def hostile_room(tables: Tables) -> Room:
     for emoji in EMOJI:
         for name in PEOPLE[:3]:
             process.add_reaction(name, EDITED, emoji)
+    process.add_reaction(PEOPLE[1], LIKED, LIKE)
     for number in range(60):
         process.ban("alice", f"banned_{number:02}x")
         process.create_invite("alice")

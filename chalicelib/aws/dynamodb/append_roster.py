@@ -26,6 +26,7 @@ from chalicelib.aws.dynamodb.membership_items import (
     past_membership_to_item,
     sanctions_to_item,
 )
+from chalicelib.aws.dynamodb.other_notes import note_other_op
 from chalicelib.aws.dynamodb.standings import (
     change_standing_op,
     count_own_op,
@@ -53,6 +54,8 @@ def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
     actors = {event["sender"]["participant_id"] for event in commit.events}
     for member in commit.changing:
         yield from _change_steps(table, member, is_own=member.participant_id in actors)
+    for member in commit.noting:
+        yield Step(note_other_op(table, member), Precondition.MEMBERSHIP, member.participant_id)
     for participant_id in commit.succeeding:
         yield Step(require_not_suspended_op(table, participant_id), Precondition.CONSENT)
     if commit.erasure is not None:

@@ -22,8 +22,7 @@ def update_sender_op(table: Table, commit: Commit, messages: Sequence[MessageApp
     for message in messages:
         move.add(message.event["sequence_id"], message.seen)
     change, values = _pointer_change(commit, move) if move.has_moved else _own_unread_change(move, messages)
-    sender = messages[-1].event["sender"]
-    actor = actor_changes(member, Actor(member.participant_id, sender["name"], sender["type"]))
+    actor = sender_changes(messages[-1])
     for attribute in actor:
         change = _with_assignment(change, f"#{attribute} = :{attribute}")
     values |= actor
@@ -34,6 +33,12 @@ def update_sender_op(table: Table, commit: Commit, messages: Sequence[MessageApp
         values["muted_until"] = member.muted_until
     key = membership_key(member.conversation_id, member.participant_id)
     return table.update_op(*key, change, f"#epoch = :epoch AND {unchanged}", epoch=member.epoch, **values)
+
+
+def sender_changes(message: MessageAppend) -> dict[str, str]:
+    """Return name and type of the sender of a message, if they differ from those of the membership."""
+    sender = message.event["sender"]
+    return actor_changes(message.member, Actor(message.member.participant_id, sender["name"], sender["type"]))
 
 
 def _pointer_change(commit: Commit, move: PointerMove) -> tuple[str, dict[str, Any]]:

@@ -184,7 +184,7 @@ def _purge_from_item(item: Item) -> Purge:
 def _keys_found_by(conversation_id: str, items: Sequence[Item]) -> list[Key]:
     """Return the keys, outside the conversation's partition, of what belongs to items of the conversation."""
     from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
-    from chalicelib.aws.dynamodb.report_items import copy_key_of, is_report
+    from chalicelib.aws.dynamodb.report_items import copy_key_of, index_key_of, is_report
 
     keys: list[Key] = []
     for item in items:
@@ -195,7 +195,7 @@ def _keys_found_by(conversation_id: str, items: Sequence[Item]) -> list[Key]:
         elif item["sk"].startswith(INVITED_PREFIX):
             keys += keys_of(pending_from_item(item))[:2]
         elif is_report(item["sk"]):
-            keys.append(copy_key_of(item))
+            keys += [copy_key_of(item), index_key_of(item)]
         elif item["sk"].startswith(PAST_MEMBERSHIP_PREFIX):
             participant_id = item["sk"].removeprefix(PAST_MEMBERSHIP_PREFIX)
             keys.append(footprint_key(conversation_id, participant_id))

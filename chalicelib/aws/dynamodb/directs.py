@@ -29,7 +29,7 @@ class DynamoDirects:
         return find_link(self._table, participant_id, other_id)
 
     def erase_links(self, participant_id: str) -> None:
-        """Delete both links of each pair, the opener's note of the invitee, and that of a block in the head."""
+        """Delete both links of each pair, the other one's note of them, and that of a block in the head."""
         for item in self._table.query(participant_pk(participant_id), prefix=DIRECT_PREFIX):
             link = _link_from_item(participant_id, item)
             for operation in _forget_ops(self._table, link):
@@ -82,12 +82,12 @@ def mark_block_op(
 def _forget_ops(table: Table, link: DirectLink) -> Iterator[Operation]:
     """Return operations that each remove one trace of a participant; those whose condition fails find none."""
     conversation_id, exists = link.conversation_id, "attribute_exists(#pk)"
-    opener = membership_key(conversation_id, link.other_id)
-    yield table.update_op(*opener, "REMOVE #invitee", "attribute_exists(#invitee)")
+    other = membership_key(conversation_id, link.other_id)
+    yield table.update_op(*other, "REMOVE #other", "attribute_exists(#other)")
     entry = f"#blockers.#{departed_key(link.participant_id)}"
     yield table.update_op(*head_key(conversation_id), f"REMOVE {entry}", "attribute_exists(#blockers)")
-    other = direct_key(link.other_id, link.participant_id)
-    yield table.delete_op(*other, f"{exists} AND #conversation_id = :id", id=conversation_id)
+    reverse = direct_key(link.other_id, link.participant_id)
+    yield table.delete_op(*reverse, f"{exists} AND #conversation_id = :id", id=conversation_id)
 
 
 def _link_from_item(participant_id: str, item: Item) -> DirectLink:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from chalicelib.aws.dynamodb.append import append
+from chalicelib.aws.dynamodb.append_sender import sender_changes
 from chalicelib.aws.dynamodb.creation import finalize
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import (
@@ -32,6 +33,7 @@ from chalicelib.aws.dynamodb.log_items import (
     queued_run_to_item,
     reaction_from_item,
 )
+from chalicelib.aws.dynamodb.other_notes import note_actor
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import Head
@@ -98,6 +100,9 @@ class DynamoEventLog:
     def commit(self, commit: Commit) -> None:
         """Append in one transaction."""
         append(self._dynamo, self._table, commit)
+        for message in commit.messages:
+            if message.member.other is not None:
+                note_actor(self._table, message.member, sender_changes(message))
 
     # ---- messages before they are in the log -----------------------------------------------------------
 

@@ -18,7 +18,7 @@ from chalicelib.aws.dynamodb.keys import (
 )
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.actors import Actor
-from chalicelib.core.model.conversations import Membership, PastMembership
+from chalicelib.core.model.conversations import Membership, OtherParticipant, PastMembership
 from chalicelib.core.model.read_pointers import newest
 
 PERSONAL = ("archived", "pinned", "notifications_muted")
@@ -46,8 +46,13 @@ def membership_attributes(member: Membership) -> Item:
         "archived": member.archived or None,
         "pinned": member.pinned or None,
         "hidden_at": member.hidden_at or None,
-        "invitee": member.invitee,
+        "other": None if member.other is None else other_attributes(member.other),
     }
+
+
+def other_attributes(other: OtherParticipant) -> Item:
+    """Return the note of the other participant of a direct conversation."""
+    return {name: value for name, value in other._asdict().items() if value}
 
 
 def actor_changes(member: Membership, actor: Actor) -> dict[str, str]:
@@ -59,7 +64,7 @@ def actor_changes(member: Membership, actor: Actor) -> dict[str, str]:
 def queued_membership_attributes(member: Membership) -> Item:
     """Return the same for the sender of a queued run, of whose own messages only the obsolete ones matter."""
     obsolete = {name: numbers or None for name, numbers in zip(OWN_UNREAD, member.own_obsolete, strict=True)}
-    return membership_attributes(replace(member, invitee=None)) | obsolete
+    return membership_attributes(replace(member, other=None)) | obsolete
 
 
 def queued_membership_from_item(item: Item) -> Membership:
@@ -108,7 +113,7 @@ def membership_from_item(item: Item) -> Membership:
         is_service="is_service" in item,
         **{name: name in item for name in PERSONAL},
         hidden_at=item.get("hidden_at", 0),
-        invitee=item.get("invitee"),
+        other=OtherParticipant(**noted) if (noted := item.get("other")) else None,
     )
 
 

@@ -27,6 +27,7 @@ from chalicelib.aws.dynamodb.membership_items import (
     past_membership_from_item,
     sanctions_from_item,
 )
+from chalicelib.aws.dynamodb.other_notes import note_actor
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.actors import Actor
@@ -104,6 +105,15 @@ class DynamoMemberships:
         values: dict[str, Any] = {"yes": True} if on else {}
         return self._table.update_op(*key, " ".join(clauses), "#epoch = :epoch", epoch=epoch, **values)
 
+    def note_agent(self, member: Membership) -> bool:
+        """Note that the token of a member is that of an agent."""
+        key, change = membership_key(member.conversation_id, member.participant_id), {"type": "agent"}
+        is_noted = self._table.try_update(
+            *key, "SET #type = :type", "#epoch = :epoch", epoch=member.epoch, **change
+        )
+        note_actor(self._table, member, change)
+        return is_noted
+
     def hide(self, member: Membership, at: int) -> bool:
         """Hide a direct conversation from a member's list up to a head, 0 to show it; False if it has ended."""
         change = "SET #hidden_at = :at" if at else "REMOVE #hidden_at"
@@ -121,7 +131,8 @@ class DynamoMemberships:
         """Move a read pointer forward, with name and type; return whether it moved, and the membership."""
         change = "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count"
         values: dict[str, Any] = {}
-        values |= actor_changes(member, actor)
+        changes = actor_changes(member, actor)
+        values |= changes
         change += "".join(f", #{attribute} = :{attribute}" for attribute in values)
         if read := frozenset(number for number in member.own_unread if number <= read_up_to):
             change += " DELETE " + ", ".join(f"#{attribute} :read" for attribute in OWN_UNREAD)
@@ -138,6 +149,7 @@ class DynamoMemberships:
             )
         except ConditionFailed as failed:
             return False, None if failed.item is None else membership_from_item(failed.item)
+        note_actor(self._table, member, changes)
         moved = {
             "read_up_to": read_up_to,
             "read_message_count": read_message_count,

@@ -131,7 +131,7 @@ class DynamoPending:
                 self._table.delete_op(*invited, "attribute_exists(#pk)"),
                 self._table.delete_op(*visible),
                 self._table.delete_op(*hidden),
-                require_member_op(self._table, by, role=True),
+                *([] if by.is_service else [require_member_op(self._table, by, role=True)]),
             ]
         )
 

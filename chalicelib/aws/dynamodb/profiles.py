@@ -1,7 +1,8 @@
 """Profiles on DynamoDB: the profile, its name and avatar in the standing and in memberships, and pending copies.
 
 A membership and its roster entry keep the name of the token beside that of the profile, which is the one that
-counts. So a write of the former cannot undo a copy. Only the roster entry has the avatar.
+counts. So a write of the former cannot undo a copy. Only the roster entry has the avatar, and in a direct
+conversation the note in the membership of the other participant.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from chalicelib.aws.dynamodb.keys import (
     sk_up_to,
 )
 from chalicelib.aws.dynamodb.membership_items import membership_from_item
+from chalicelib.aws.dynamodb.other_notes import note_profile
 from chalicelib.aws.dynamodb.profile_keys import PROFILE_COPIES, copy_id, profile_copy_key, profile_key
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
@@ -97,6 +99,10 @@ class DynamoProfiles:
                 self._copy_op(roster_key(*names), member, profile),
             ]
         )
+
+    def note_in_other(self, member: Membership, profile: Profile) -> bool:
+        """Update what the other participant of a direct conversation notes of a member."""
+        return note_profile(self._table, member, profile)
 
     def _copy_op(self, key: Key, member: Membership, profile: Profile) -> Operation:
         change, copied = _copied(profile)

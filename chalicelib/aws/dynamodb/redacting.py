@@ -27,7 +27,7 @@ from chalicelib.aws.dynamodb.log_items import (
     reaction_to_item,
 )
 from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
-from chalicelib.aws.dynamodb.report_items import copy_key_of, is_report
+from chalicelib.aws.dynamodb.report_items import copy_key_of, index_key_of, is_report
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
@@ -107,6 +107,7 @@ def _report_ops(table: Table, item: Item, redaction: Redaction) -> Iterator[Oper
     if item["reporter_id"] == redaction.participant_id:
         yield table.delete_op(item["pk"], item["sk"])
         yield table.delete_op(*copy_key_of(item))
+        yield table.delete_op(*index_key_of(item))
     else:
         yield from _pseudonymize_ops(table, item, ("author_id", "closed_by"), redaction)
 

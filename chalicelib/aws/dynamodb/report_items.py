@@ -7,6 +7,7 @@ from chalicelib.aws.dynamodb.report_keys import (
     CLOSED_REPORT_PREFIX,
     OPEN_REPORT_PREFIX,
     report_copy_key,
+    report_index_key,
     report_item_key,
 )
 from chalicelib.aws.dynamodb.values import Item
@@ -39,6 +40,17 @@ def copy_from_item(item: Item) -> ReportCopy:
 def is_report(sk: str) -> bool:
     """Return whether an item of a conversation is a report."""
     return sk.startswith((OPEN_REPORT_PREFIX, CLOSED_REPORT_PREFIX))
+
+
+def index_to_item(report: Report) -> Item:
+    """Return the item of an open report in the index of all conversations."""
+    pk, sk = report_index_key(report.conversation_id, report.key, report.created_at)
+    return {"pk": pk, "sk": sk, "expires_at": report.expires_at}
+
+
+def index_key_of(item: Item) -> Key:
+    """Return the key in the index that belongs to a report in a conversation."""
+    return report_index_key(item["conversation_id"], item["key"], item["created_at"])
 
 
 def copy_key_of(item: Item) -> Key:

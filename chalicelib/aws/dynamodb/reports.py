@@ -1,26 +1,48 @@
 """Reports on DynamoDB.
 
 A closed report has another key than an open one, so that the open ones are found without reading all others. The
-reporter's copy stays as it is, and lets each of them report a message only once.
+reporter's copy stays as it is, and lets each of them report a message only once. An index by time has the open
+reports of all conversations; its items expire with the reports.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import require_member_op
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Entries, Operation, no_entries
-from chalicelib.aws.dynamodb.keys import conversation_pk, event_key, participant_pk, sk_after, sk_up_to
-from chalicelib.aws.dynamodb.report_items import copy_from_item, copy_to_item, report_from_item, report_to_item
+from chalicelib.aws.dynamodb.keys import (
+    FIRST,
+    LAST,
+    conversation_pk,
+    event_key,
+    participant_pk,
+    sk_after,
+    sk_up_to,
+)
+from chalicelib.aws.dynamodb.report_items import (
+    copy_from_item,
+    copy_to_item,
+    index_to_item,
+    report_from_item,
+    report_to_item,
+)
 from chalicelib.aws.dynamodb.report_keys import (
     CLOSED_REPORT_PREFIX,
     OPEN_REPORT_PREFIX,
     REPORT_COPY_PREFIX,
+    REPORT_SHARDS,
+    parse_report_index_sk,
     report_copy_key,
+    report_index_key,
+    report_index_pk,
     report_item_key,
 )
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.reports import OPEN, Report, ReportCopy, subject_of
 
@@ -31,9 +53,10 @@ _AS_READ = "#author_id = :author_id AND #status = :status"
 class DynamoReports:
     """The `ReportStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str, entries: Entries = no_entries) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, gather: Gather, entries: Entries = no_entries) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
+        self._gather = gather
         self._entries = entries
         self._table = Table(dynamo, table)
 
@@ -47,6 +70,7 @@ class DynamoReports:
             [
                 table.put_op(copy_to_item(report), is_new, now=self._dynamo.now),
                 table.put_op(report_to_item(report)),
+                table.put_op(index_to_item(report)),
                 table.delete_op(*report_item_key(report.conversation_id, report.key, is_open=False)),
                 table.condition_op(*event_key(report.conversation_id, report.target), not_deleted),
                 require_member_op(table, reporter),
@@ -61,6 +85,8 @@ class DynamoReports:
         if report.status == OPEN:
             key = report_item_key(report.conversation_id, report.key, is_open=True)
             operations = [table.delete_op(*key, _AS_READ, **values), table.put_op(report_to_item(closed))]
+            index_key = report_index_key(report.conversation_id, report.key, report.created_at)
+            operations.append(table.delete_op(*index_key))
         else:
             operations = [table.put_op(report_to_item(closed), _AS_READ, **values)]
         if by is not None:
@@ -97,6 +123,21 @@ class DynamoReports:
             ranges = [(start, hidden), (max(start, sk_up_to(hidden)), sk_up_to(prefix))]
         items, next_after = self._page(conversation_pk(conversation_id), prefix, ranges, limit)
         return [report_from_item(item) for item in items], next_after
+
+    def open_reports(self, after: str | None, limit: int) -> tuple[list[Report], str | None]:
+        """Return a page of the index, from all partitions in parallel; reports that are gone make it shorter."""
+        between = (FIRST if after is None else sk_after(after), LAST)
+
+        def read(shard: int) -> list[str]:
+            pk = report_index_pk(shard)
+            return [item["sk"] for item in self._table.query(pk, between=between, limit=limit + 1)]
+
+        found = self._gather(*(functools.partial(read, shard) for shard in range(REPORT_SHARDS)))
+        names = sorted(itertools.chain.from_iterable(found))
+        keys = [parse_report_index_sk(name) for name in names[:limit]]
+        items = {(item["pk"], item["sk"]): item for item in self._table.batch_get(keys)} if keys else {}
+        reports = [report_from_item(items[key]) for key in keys if key in items]
+        return reports, names[limit - 1] if len(names) > limit else None
 
     def copies(self, reporter_id: str, after: str | None, limit: int) -> tuple[list[ReportCopy], str | None]:
         """Return a page of the copies."""

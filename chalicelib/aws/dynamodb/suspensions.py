@@ -6,6 +6,7 @@ transaction: the transactions by which memberships begin have a condition on the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.connection_keys import revocation_key
@@ -39,9 +40,14 @@ class DynamoSuspensions:
 
     def lift_suspension(self, participant_id: str, expires_at: int) -> bool:
         """End a suspension."""
-        mark = self._mark_op(participant_id, "REMOVE #suspended ADD #version :one")
+        mark = self._mark_op(participant_id, "REMOVE #suspended ADD #version :one", "attribute_exists(#suspended)")
+        # An erasure deletes the standing, which would name the participant again.
+        unmarked = self._conversations.condition_op(
+            *standing_key(participant_id), "attribute_not_exists(#suspended)"
+        )
         entries = self._entries("participant_unsuspended", participant_id=participant_id)
-        return self._end(participant_id, "suspended_at", "is_agent", expires_at, mark, *entries)
+        marks = (mark, unmarked)
+        return self._end(participant_id, "suspended_at", "is_agent", expires_at, *marks, entries=entries)
 
     def register_agent(self, participant_id: str) -> bool:
         """Register a participant as an agent; the item no longer expires."""
@@ -57,13 +63,22 @@ class DynamoSuspensions:
         """End a registration."""
         return self._end(participant_id, "is_agent", "suspended_at", expires_at)
 
-    def _mark_op(self, participant_id: str, change: str, **values: Any) -> Operation:
-        return self._conversations.update_op(*standing_key(participant_id), change, one=1, **values)
+    def _mark_op(self, participant_id: str, change: str, condition: str | None = None, **values: Any) -> Operation:
+        return self._conversations.update_op(*standing_key(participant_id), change, condition, one=1, **values)
 
     def _end(
-        self, participant_id: str, attribute: str, other: str, expires_at: int, *operations: Operation
+        self,
+        participant_id: str,
+        attribute: str,
+        other: str,
+        expires_at: int,
+        *alternatives: Operation,
+        entries: Sequence[Operation] = (),
     ) -> bool:
-        """Remove one of the two attributes; without the other one, the item expires again."""
+        """Remove one of the two attributes; without the other one, the item expires again.
+
+        One of the alternatives, if there are any, is executed with it: the first whose condition holds.
+        """
         key = revocation_key(participant_id)
         while True:
             item = self._connections.get(*key)
@@ -76,5 +91,6 @@ class DynamoSuspensions:
             if other not in item:
                 change, values = f"SET #expires_at = :until {change}", {"until": expires_at}
             update = self._connections.update_op(*key, change, condition, **values)
-            if self._dynamo.try_transact([update, *operations]):
+            transactions = [[update, operation, *entries] for operation in alternatives] or [[update, *entries]]
+            if any(map(self._dynamo.try_transact, transactions)):
                 return True

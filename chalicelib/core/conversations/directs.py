@@ -2,8 +2,8 @@
 
 The links of both are written in the transaction of the creation, on the condition that there are none: of two who
 open it at the same time, one creates it and the other gets it. Consent and blocks are decided as for an addition
-(`consent.py`), with the same answer for every cause. The opener's membership notes the invitee, and nothing but
-their own acceptance changes what the opener sees.
+(`consent.py`), with the same answer for every cause. Each membership notes the other participant: that of the
+opener the invitee, and nothing but their own acceptance changes what the opener sees.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chalicelib.core.conversations.arrivals import with_profile
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.invitations import invitation_job
@@ -26,7 +27,13 @@ from chalicelib.core.log.appending import Log, NoChange, StaleRead
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.consent import Standing
-from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
+from chalicelib.core.model.conversations import (
+    ConversationDetails,
+    ConversationState,
+    Head,
+    Membership,
+    OtherParticipant,
+)
 from chalicelib.core.model.directs import DirectLink, NewPair
 from chalicelib.core.ports.commits import Commit, NewConversation, PreconditionFailed
 from chalicelib.core.ports.consent import BlockStore, Consent, PendingStore
@@ -167,9 +174,8 @@ class Directs:
                 raise StaleRead
             newcomer = standing.named(caller.as_actor())
             commit = self._roster.plan_arrival(head, newcomer, None, "member", by=newcomer, reason="accepted")
-            joining = [standing.profiled(joined) for joined in commit.joining]
-            cap = self._runtime.limits.conversations
-            return replace(commit, joining=joining, conversations_cap=cap, obsolete=known)
+            commit = with_profile(commit, standing, self._memberships)
+            return replace(commit, conversations_cap=self._runtime.limits.conversations, obsolete=known)
 
         try:
             head = self._change_limiter.charge(caller, conversation_id)
@@ -221,10 +227,13 @@ class Directs:
         decision = self._consent.decide(consent, is_past_member=False)
         new = new_conversation(details, caller, own, "member", [invitee], {invitee_id: decision}, self._runtime)
         pending = [(entry._replace(is_direct=True), is_visible) for entry, is_visible in new.pending]
-        members = list(new.members)
-        for entry, _ in pending:
-            noted = {"participant_id": invitee_id, "name": invitee.name, "expires_at": entry.expires_at}
-            members[0] = replace(members[0], invitee=noted)
+        opener = new.members[0]
+        others = [member.as_other(member.avatar_url) for member in new.members[1:]] or [
+            OtherParticipant(invitee_id, invitee.name, decision.type, expires_at=entry.expires_at)
+            for entry, _ in pending
+        ]
+        members = [replace(opener, other=others[0])]
+        members += [replace(member, other=opener.as_other(opener.avatar_url)) for member in new.members[1:]]
         head = replace(
             new.head,
             direct="pending" if decision.is_pending else "accepted",

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel import paging
@@ -48,6 +49,7 @@ class Invites:
         secret = new_invite()
 
         def write(head: Head, actor: Membership) -> Invite | None:
+            permissions.require_group(head)
             now = milliseconds(self._clock)
             invite = Invite(
                 conversation_id,

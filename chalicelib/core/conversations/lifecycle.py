@@ -155,7 +155,7 @@ class Lifecycle:
         self._subscriptions.unsubscribe_all(conversation_id)
         pushes: list[Push] = [ToSubscriptions(subscribers, frames.deleted_push(conversation_id))]
         if head is not None:
-            pushes += activity_of_deletion(head, self._runtime.limits)
+            pushes += activity_of_deletion(head, self._runtime.limits, subscribers)
         return Result(None, pushes)
 
     def purge_due(self, seconds: float) -> int:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.arrivals import with_profile
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.pending import PendingMemberships
@@ -133,8 +134,8 @@ class Members:
             commit = self._roster.plan_arrival(head, newcomer, past, "member", by=newcomer, reason="joined")
         else:
             commit = self._roster.plan_arrival(head, newcomer, past, accepted.role, by=newcomer, reason="accepted")
-        joining = [standing.profiled(member) for member in commit.joining]
-        return replace(commit, joining=joining, accepted=accepted, conversations_cap=self._limits.conversations)
+        commit = with_profile(commit, standing, self._memberships)
+        return replace(commit, accepted=accepted, conversations_cap=self._limits.conversations)
 
     def _traces(
         self, conversation_id: str, participant_id: str

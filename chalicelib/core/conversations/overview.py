@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.kernel import paging
-from chalicelib.core.model.conversations import ConversationState, Head
+from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -30,16 +30,24 @@ class Overview:
     def list(self, query: ServiceConversationsQuery) -> dict[str, Any]:
         """Return a page of live conversations, which can have fewer than the limit. Raises ValidationFailed."""
         position = "" if query.cursor is None else str(paging.decode(query.cursor, str)[0])
-        found = self._ids_after(position, query.participant_id, query.limit + 1)
-        page = found[: query.limit]
+        found = self._found_after(position, query.participant_id, query.limit + 1)
+        page = [*found][: query.limit]
         next_key = page[-1] if len(found) > len(page) else None
-        return paging.page("conversations", self._summaries(page), next_key)
+        summaries = self._summaries(page)
+        for summary in summaries:
+            member = found[summary["conversation_id"]]
+            if member is not None and member.other is not None:
+                summary["other"] = serializers.other_participant(member.other)
+        return paging.page("conversations", summaries, next_key)
 
-    def _ids_after(self, position: str, participant_id: str | None, limit: int) -> Sequence[str]:
+    def _found_after(
+        self, position: str, participant_id: str | None, limit: int
+    ) -> Mapping[str, Membership | None]:
+        """Return the ids of conversations in their order, each with the membership of a participant."""
         if participant_id is None:
-            return self._conversations.created_after(position, limit)
+            return dict.fromkeys(self._conversations.created_after(position, limit))
         members = self._memberships.memberships_after(participant_id, position, limit)
-        return [member.conversation_id for member in members]
+        return {member.conversation_id: member for member in members}
 
     def _summaries(self, conversation_ids: Sequence[str]) -> Sequence[Conversation]:
         heads = self._event_log.heads(conversation_ids) if conversation_ids else {}

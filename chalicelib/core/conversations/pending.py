@@ -140,7 +140,8 @@ class PendingMemberships:
         backoff = new_backoff(self._runtime)
         withdrawn = 0
         while True:
-            _, actor = self._access.require_permission(Action.WITHDRAW_PENDING, conversation_id, caller)
+            head, actor = self._access.require_permission(Action.WITHDRAW_PENDING, conversation_id, caller)
+            permissions.require_group(head)
             entries = self._pending.invited_participant(conversation_id, participant_id)
             for entry in entries:
                 permissions.require(Action.WITHDRAW_PENDING, actor, entry)

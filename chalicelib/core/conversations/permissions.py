@@ -114,9 +114,9 @@ RULES: Mapping[Action, Rule] = {
     Action.LIST_BANS: Rule(owner=_ALL, moderator=_ALL, service=_ALL),
     Action.MUTE: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS, service=_NOT_OWNERS),
     Action.CHANGE_ROLE: Rule(owner=_ALL, service=_ALL),
-    Action.LIST_PENDING: Rule(owner=_ALL, moderator=_ALL),
-    Action.WITHDRAW_PENDING: Rule(owner=_ALL, moderator=_MEMBERS),
-    Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL),
+    Action.LIST_PENDING: Rule(owner=_ALL, moderator=_ALL, service=_ALL),
+    Action.WITHDRAW_PENDING: Rule(owner=_ALL, moderator=_MEMBERS, service=_ALL),
+    Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL, service=_ALL),
     Action.READ_AUDIT: Rule(owner=_ALL, service=_ALL),
     Action.REPORT: Rule(
         owner=Scope.OTHERS,

@@ -71,6 +71,9 @@ class ProfileCopies:
             if member.profile_version < profile.version:
                 write = functools.partial(self._profiles.copy_to, member, profile)
                 retry_on_conflict(self._runtime, write)
+            if member.other is not None:
+                # Last, and on every page that is repeated: it may be missing after a crash.
+                self._profiles.note_in_other(member, profile)
         notified = copy.notified + self._notify(members, profile, MAX_NOTIFIED - copy.notified)
         if position is not None:
             self._profiles.advance(copy._replace(position=position, notified=notified))

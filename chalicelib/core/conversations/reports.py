@@ -20,7 +20,7 @@ from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.conversations import ConversationState, Membership
 from chalicelib.core.model.reports import OPEN, Report, ReportStatus, key_of_report_id, report_key
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -30,7 +30,7 @@ from chalicelib.core.realtime.outbox import Push, Result, ToParticipants
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol import report_objects
-    from chalicelib.core.protocol.queries import ReportsQuery
+    from chalicelib.core.protocol.queries import PageQuery, ReportsQuery
 
 
 class Reports:
@@ -66,7 +66,9 @@ class Reports:
         self._change_limiter.charge_report(caller)
         backoff = new_backoff(self._runtime)
         while True:
-            _, member = self._access.require_permission(Action.REPORT, conversation_id, caller)
+            head, member = self._access.require_permission(Action.REPORT, conversation_id, caller)
+            if target <= head.expired_up_to:
+                raise NotFound
             report = self._new_report(caller, member, target, reason)
             save = functools.partial(self._reports.save, report, member)
             if retry_on_conflict(self._runtime, save):
@@ -113,6 +115,15 @@ class Reports:
         page = self._page(conversation_id, query, hidden_from)
         self._access.require_permission(Action.HANDLE_REPORTS, conversation_id, caller)
         return page
+
+    def list_all(self, query: PageQuery) -> dict[str, Any]:
+        """Return a page of the open reports of all live conversations, oldest first. Raises ValidationFailed."""
+        reports, next_key = self._reports.open_reports(paging.start_key(query.cursor), query.limit)
+        conversation_ids = list({report.conversation_id for report in reports})
+        heads = self._event_log.heads(conversation_ids) if conversation_ids else {}
+        live = {name for name, head in heads.items() if head.state is ConversationState.LIVE}
+        shown = [report_serializers.report(report) for report in reports if report.conversation_id in live]
+        return paging.page("reports", shown, next_key)
 
     def _page(self, conversation_id: str, query: ReportsQuery, hidden_from: str | None) -> dict[str, Any]:
         """Return a page of the reports, but for those about messages of `hidden_from`. Raises ValidationFailed."""

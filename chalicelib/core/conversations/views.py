@@ -175,14 +175,19 @@ class Views:
         return _Contents(details, {message["conversation_id"]: message for message in shown})
 
     def heads(self, caller: Principal, conversation_ids: Sequence[str]) -> dict[str, int]:
-        """Return the newest sequence id of each of these conversations that is live and that the caller is in."""
+        """Return the newest sequence id of each of these conversations that is live and that the caller is in.
+
+        One that is hidden because the caller blocks the other participant is left out, as in lists.
+        """
         valid = [conversation_id for conversation_id in conversation_ids if is_conversation_id(conversation_id)]
         heads = self._event_log.heads(valid) if valid else {}
         members = self._memberships.memberships([*heads], caller.participant_id) if heads else {}
         return {
             conversation_id: head.sequence_id
             for conversation_id, head in heads.items()
-            if conversation_id in members and head.state is ConversationState.LIVE
+            if conversation_id in members
+            and head.state is ConversationState.LIVE
+            and caller.participant_id not in head.blockers
         }
 
     def respond_with_conversation(self, conversation_id: str, caller: Principal, pushes: Sequence[Push]) -> Result:
@@ -204,8 +209,10 @@ def view_for_member(head: Head, details: ConversationDetails, member: Membership
     view["read_up_to"] = member.read_up_to
     view["unread_count"] = unread_count(head, member)
     view["me"] = serializers.personal_state(member)
-    if head.direct == "pending" and member.invitee:
-        view["pending"] = [serializers.invitee(member)]
+    if member.other is not None:
+        view["other"] = serializers.other_participant(member.other)
+        if head.direct == "pending":
+            view["pending"] = [serializers.invitee(member, member.other)]
     return view
 
 

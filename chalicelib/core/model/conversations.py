@@ -84,6 +84,19 @@ class ConversationDetails:
     """After how many days content expires; None: as configured for the deployment."""
 
 
+class OtherParticipant(NamedTuple):
+    """A note of the other participant of a direct conversation: lists read no more than the membership."""
+
+    participant_id: str
+    name: str
+    type: ParticipantType
+    avatar_url: str | None = None
+    profile_version: int = 0
+    """The version of the profile that `name` and `avatar_url` are from; 0: there is none."""
+    expires_at: int = 0
+    """When the conversation ceases to be offered to an invitee (epoch seconds); 0: it is accepted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """The membership of a participant in a conversation."""
@@ -117,8 +130,8 @@ class Membership:
     deployment."""
     hidden_at: int = 0
     """The head at which the member of a direct conversation left it: it is hidden up to the next message."""
-    invitee: Mapping[str, Any] | None = None
-    """Whom the member opened a direct conversation with: id, name, and when it ceased to be offered."""
+    other: OtherParticipant | None = None
+    """The other participant of a direct conversation; None after their erasure."""
     avatar_url: str | None = None
     """That of the profile, in roster entries only."""
     profile_version: int = 0
@@ -136,6 +149,10 @@ class Membership:
     def actor(self) -> Actor:
         """The member as an actor."""
         return Actor(self.participant_id, self.name, self.type)
+
+    def as_other(self, avatar_url: str | None) -> OtherParticipant:
+        """Return what the other participant of a direct conversation notes of this one, with the avatar."""
+        return OtherParticipant(self.participant_id, self.name, self.type, avatar_url, self.profile_version)
 
 
 class PastMembership(NamedTuple):

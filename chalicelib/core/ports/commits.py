@@ -66,6 +66,8 @@ class Commit:
     """Whether the leaving members are removed by another member."""
     changing: Sequence[Membership] = ()
     """Members whose role or mute changes, with the new values."""
+    noting: Sequence[Membership] = ()
+    """Members of a direct conversation with a new note of the other one. Precondition: the profile is as read."""
     succeeding: Sequence[str] = ()
     """Members who become owner because the last one leaves. Precondition: they are not suspended."""
     banning: Sequence[Ban] = ()

@@ -47,6 +47,10 @@ class MembershipStore(Protocol):
         """
         ...
 
+    def note_agent(self, member: Membership) -> bool:
+        """Note that the token of a member is that of an agent; return False if the membership has ended."""
+        ...
+
     def hide(self, member: Membership, at: int) -> bool:
         """Hide a direct conversation from a member's list up to a head, 0 to show it; False if it has ended."""
         ...

@@ -49,6 +49,13 @@ class ProfileStore(Protocol):
         """
         ...
 
+    def note_in_other(self, member: Membership, profile: Profile) -> bool:
+        """Copy to what the other participant of a direct conversation notes of a member.
+
+        Returns False if there is no such note, or it has this profile or a newer one.
+        """
+        ...
+
     def advance(self, copy: ProfileCopy) -> bool:
         """Save the progress; return False if the profile was changed or erased, or the copies are complete."""
         ...

@@ -39,6 +39,10 @@ class ReportStore(Protocol):
         """
         ...
 
+    def open_reports(self, after: str | None, limit: int) -> tuple[list[Report], str | None]:
+        """Return a page of the open reports of all conversations by time, and where the next one begins."""
+        ...
+
     def close(self, report: Report, closed: Report, by: Membership | None) -> bool:
         """Replace a report by its closed form; return False if it or `by` is not as read.
 

@@ -178,17 +178,6 @@ class AuditEntry(TypedDict):
     """The client id of the service that took the action for the participant."""
 
 
-class ReactionDetail(TypedDict):
-    """A participant's reaction to a message."""
-
-    participant_id: Annotated[Text, example("bob")]
-    """The id of the participant who reacted."""
-    emoji: Annotated[Text, example("👍")]
-    """The reaction."""
-    sequence_id: Annotated[EventSequenceId, example(3)]
-    """The `sequence_id` of the `reaction_added` event."""
-
-
 class PersonalState(TypedDict):
     """The state of a conversation for the caller alone, as `PATCH /conversations/{id}/me` sets it."""
 
@@ -198,6 +187,13 @@ class PersonalState(TypedDict):
     """Whether it comes first in the caller's list."""
     notifications_muted: Annotated[bool, example(False)]
     """Whether the caller wants no notifications of it."""
+
+
+class OtherParticipant(ParticipantRef):
+    """The other participant of a direct conversation."""
+
+    avatar_url: NotRequired[Annotated[str, example("https://cdn.example.com/bob.png")]]
+    """The picture in the participant's profile."""
 
 
 class Conversation(TypedDict):
@@ -229,6 +225,8 @@ class Conversation(TypedDict):
     """The participants, at most 100."""
     direct: NotRequired[Literal[True]]
     """Present if it is the direct conversation of two participants."""
+    other: NotRequired[OtherParticipant]
+    """The other participant, in a direct conversation of the caller. Absent after their erasure."""
     pending: NotRequired[list[PendingParticipant]]
     """Those who must accept a creation, or a direct conversation that the caller opened. Absent if none must."""
     participants_truncated: NotRequired[Literal[True]]

@@ -154,6 +154,13 @@ class RemoveReactionQuery(EmojiQuery):
     """Whose reaction it is: by default the caller's. Owners and moderators may remove those of others."""
 
 
+class ServiceRemoveReactionQuery(EmojiQuery):
+    """The query of `DELETE /service/conversations/{id}/messages/{sequence_id}/reactions`."""
+
+    participant_id: ParticipantId
+    """Whose reaction it is."""
+
+
 class ReactionsQuery(Query):
     """The query of `GET /conversations/{id}/messages/{sequence_id}/reactions`."""
 

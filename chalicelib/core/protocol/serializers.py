@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.model.actors import Actor
-from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
+from chalicelib.core.model.conversations import ConversationDetails, Head, Membership, OtherParticipant
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
@@ -30,9 +30,10 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         PendingMembership,
         PendingParticipant,
         PersonalState,
-        ReactionDetail,
     )
+    from chalicelib.core.protocol.objects import OtherParticipant as OtherView
     from chalicelib.core.protocol.profile_objects import Profile
+    from chalicelib.core.protocol.reaction_objects import ReactionDetail
 
 
 def participant_ref(actor: Actor) -> ParticipantRef:
@@ -95,17 +96,24 @@ def pending_participant(entry: consent.PendingMembership) -> PendingParticipant:
     }
 
 
-def invitee(member: Membership) -> PendingParticipant:
+def other_participant(noted: OtherParticipant) -> OtherView:
+    """Return the other participant of a direct conversation."""
+    shown: OtherView = {"participant_id": noted.participant_id, "name": noted.name, "type": noted.type}
+    if noted.avatar_url is not None:
+        shown["avatar_url"] = noted.avatar_url
+    return shown
+
+
+def invitee(member: Membership, noted: OtherParticipant) -> PendingParticipant:
     """Return the participant with whom a member has opened a direct conversation, until they accept it."""
-    noted = member.invitee or {}
     return {
-        "participant_id": noted["participant_id"],
-        "name": noted["name"],
+        "participant_id": noted.participant_id,
+        "name": noted.name,
         "role": "member",
         "membership": "pending",
         "added_by": participant_ref(member.actor),
         "added_at": rfc3339(member.joined_at),
-        "expires_at": rfc3339(1000 * noted["expires_at"]),
+        "expires_at": rfc3339(1000 * noted.expires_at),
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.model.connections import Subscription
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.read_pointers import PointerMove
@@ -59,11 +60,12 @@ def activity_of_title(commit: Commit, limits: Limits) -> list[Activity]:
     return [Activity(commit.new, _frame(commit.new, {"title": titles[-1]}), is_essential=True)]
 
 
-def activity_of_deletion(head: Head, limits: Limits) -> list[Activity]:
-    """Return the activity of the deletion of a conversation."""
+def activity_of_deletion(head: Head, limits: Limits, informed: Sequence[Subscription]) -> list[Activity]:
+    """Return the activity of the deletion of a conversation, which the connections `informed` do not need."""
     if not _has_feed(head, limits):
         return []
-    return [Activity(head, deleted_push(head.conversation_id), is_essential=True, is_final=True)]
+    frame = deleted_push(head.conversation_id)
+    return [Activity(head, frame, is_essential=True, is_final=True, informed=informed)]
 
 
 def own_read_frame(frame: Frame, commits: Iterable[Commit]) -> Frame:

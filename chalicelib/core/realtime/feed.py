@@ -64,6 +64,7 @@ class Feed:
             for subscriber in subscribers
             if excluded.get(subscriber.participant_id, 0) <= subscriber.epoch
         }
+        subscribed |= {informed.connection_id for activity in activities for informed in activity.informed}
         members = self._memberships.roster(conversation_id)
         roster = [member.participant_id for member in members]
         unknown = {name for activity in activities for name, read in activity.own_reads.items() if read is None}

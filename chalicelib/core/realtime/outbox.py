@@ -65,6 +65,8 @@ class Activity(NamedTuple):
     """By the id of a sender: the push of its read pointer, None if the pointer is to be read."""
     is_final: bool = False
     """Whether it is the end of the conversation."""
+    informed: Sequence[Subscription] = ()
+    """Connections that receive the frame anyway, although they are not subscribed any more."""
 
 
 Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline | Activity

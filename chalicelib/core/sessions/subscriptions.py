@@ -28,6 +28,7 @@ from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.connections import SubscriptionStore, Superseded
+from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
 from chalicelib.core.protocol.frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
 from chalicelib.core.realtime.outbox import Push
@@ -58,6 +59,7 @@ class Subscriptions:
         subscriptions: SubscriptionStore,
         connections: Connections,
         access: Access,
+        memberships: MembershipStore,
         views: Views,
         log: Log,
         log_reader: LogReader,
@@ -68,6 +70,7 @@ class Subscriptions:
         self._subscriptions = subscriptions
         self._connections = connections
         self._access = access
+        self._memberships = memberships
         self._views = views
         self._log = log
         self._log_reader = log_reader
@@ -114,6 +117,9 @@ class Subscriptions:
             connection = self._connections.reload(connection.connection_id, result)
         else:
             raise Unavailable(retry_after=retry_after())
+        if caller.type == "agent" != member.type:
+            # An agent that only listens is not known by a message or a read pointer.
+            self._memberships.note_agent(member)
         try:
             snapshot = self._snapshot(caller, conversation_id, after, history_id, slack)
         except NotFound:

@@ -15,6 +15,7 @@ from chalicelib.edge.rest import messages
 from chalicelib.edge.rest import account
 from chalicelib.edge.rest import consent
 from chalicelib.edge.rest import service_conversations
+from chalicelib.edge.rest import service_moderation
 from chalicelib.edge.rest import service_participants
 from chalicelib.edge.rest import service_reports
 from chalicelib.edge.rest import service_endpoints
@@ -34,6 +35,7 @@ __all__ = [
     "rest",
     "service_conversations",
     "service_endpoints",
+    "service_moderation",
     "service_participants",
     "service_reports",
 ]

@@ -11,6 +11,13 @@ from chalicelib.edge.http import AuthenticatedRequest, route
 _PATH = "/service/conversations/{conversation_id}/reports"
 
 
+@route("GET", "/service/reports", {200: "Reports"}, query=queries.PageQuery, callers="services")
+def list_all_reports(call: AuthenticatedRequest, query: queries.PageQuery) -> Any:
+    """List the open reports of all conversations, oldest first."""
+    del call
+    return bootstrap.application().conversations.reports.list_all(query)
+
+
 @route("GET", _PATH, {200: "Reports"}, query=queries.ReportsQuery, callers="services")
 def list_reports_as_service(call: AuthenticatedRequest, conversation_id: str, query: queries.ReportsQuery) -> Any:
     """List the reports of any conversation."""

@@ -2,7 +2,7 @@
 
 import type { Core } from "./core/client.ts";
 import { historyNumber } from "./core/frames.ts";
-import { type Conversation, Listed, type PersonalState } from "./core/listed.ts";
+import { type Conversation, Listed, type OtherParticipant, type PersonalState } from "./core/listed.ts";
 import type { Json, Notification } from "./core/outputs.ts";
 import type { Http } from "./http.ts";
 import { Observable } from "./observable.ts";
@@ -228,4 +228,4 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   }
 }
 
-export type { Conversation, PersonalState };
+export type { Conversation, OtherParticipant, PersonalState };

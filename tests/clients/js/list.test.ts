@@ -234,3 +234,11 @@ test("rows of another history are replaced and its frames are not mixed with the
   context.mock.timers.tick(1_000);
   await until(() => requests.length === 2 && chat.conversations.rows[0]!.unreadCount === 4);
 });
+
+test("row of a direct conversation has the other participant", async () => {
+  const bob = { participant_id: "bob", name: "Bob", type: "human", avatar_url: "https://cdn.example.com/bob.png" };
+  const listed = new Listed({ conversation_id: "conv_a", direct: true, head: 1, other: bob });
+  const other = { participantId: "bob", name: "Bob", type: "human", avatarUrl: "https://cdn.example.com/bob.png" };
+  assert.deepEqual(listed.row.other, other);
+  assert.ok(!("other" in new Listed({ conversation_id: "conv_b", head: 1, title: "Group" }).row));
+});

@@ -10,6 +10,15 @@ export interface PersonalState {
   readonly notificationsMuted: boolean;
 }
 
+/** The other participant of a direct conversation. */
+export interface OtherParticipant {
+  readonly participantId: string;
+  readonly name: string;
+  readonly type: "human" | "agent";
+  /** The picture in the participant's profile. */
+  readonly avatarUrl?: string;
+}
+
 /** A conversation of the participant. */
 export interface Conversation {
   readonly conversationId: string;
@@ -26,6 +35,8 @@ export interface Conversation {
   readonly me?: PersonalState;
   /** Whether it is the direct conversation of two participants, which has no title. */
   readonly direct?: boolean;
+  /** The other participant of a direct conversation: its title and picture. Absent after their erasure. */
+  readonly other?: OtherParticipant;
   /** Further fields of the server. */
   readonly [field: string]: unknown;
 }
@@ -60,9 +71,10 @@ export class Listed {
   }
 
   /** Take over an entry of a page. */
-  paged({ last_message = null, me, ...entry }: Json): void {
+  paged({ last_message = null, me, other, ...entry }: Json): void {
     const { title = entry.title, lastMessage = null } = this.row ?? {};
-    this.row = { ...camelCased(entry), ...(me ? { me: camelCased(me) } : {}), title, lastMessage };
+    const nested = { ...(me && { me: camelCased(me) }), ...(other && { other: camelCased(other) }) };
+    this.row = { ...camelCased(entry), ...nested, title, lastMessage };
     this.pushed({ ...entry, last_message });
   }
 

@@ -67,6 +67,8 @@ def test_direct_conversation_is_the_same_one_from_both_sides(server: LiveServer)
             await shows(other, "only for Emil")
             (row,) = [row for row in await emil.conversations.load() if row.conversation_id == room.id]
             assert row.direct
+            assert row.other is not None
+            assert (row.other["participant_id"], row.other["type"]) == ("dora", "human")
             with pytest.raises(RefusedError):
                 await dora.direct("dora")
 

@@ -60,7 +60,7 @@ from chalicelib.aws.dynamodb.retention_items import check_from_item, progress_fr
 from chalicelib.aws.dynamodb.values import Item, marshal_item, unmarshal_item
 from chalicelib.aws.dynamodb.work_keys import retention_check_key
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.model.conversations import PastMembership
+from chalicelib.core.model.conversations import OtherParticipant, PastMembership
 from chalicelib.core.model.events import StoredEvent
 from chalicelib.core.model.messages import DraftMessage, IdempotencyRecord, QueueFront, QueueLease
 from chalicelib.core.model.moderation import AuditRecord
@@ -85,6 +85,8 @@ from tests.unit.aws.dynamodb.samples import (
     message,
 )
 
+OTHER = OtherParticipant("bob", "Bob", "agent", "https://example.com/b", 3, 1_700_000_000)
+
 
 def stored(item: Item) -> Item:
     """Return an item as DynamoDB returns it."""
@@ -96,6 +98,11 @@ SAMPLES: dict[str, tuple[Any, Callable[[Any], Item], Callable[[Item], Any]]] = {
     "details": (DETAILS, details_to_item, details_from_item),
     "details without retention": (replace(DETAILS, retention_days=None), details_to_item, details_from_item),
     "membership": (MEMBER, lambda value: membership_to_items(value)[0], membership_from_item),
+    "membership of a direct conversation": (
+        replace(MEMBER, other=OTHER),
+        lambda value: membership_to_items(value)[0],
+        membership_from_item,
+    ),
     "membership without a mute": (
         replace(MEMBER, muted_until=0),
         lambda value: membership_to_items(value)[0],
@@ -302,7 +309,7 @@ def test_samples_have_no_field_at_its_default() -> None:
         "token_issued_at",
         "is_member",
         "own_obsolete",
-        "invitee",
+        "other",  # of direct conversations only
         "avatar_url",
         "profile_version",
         "is_service",  # only in a queued run: tests/unit/core/messaging/test_system_messages.py

@@ -52,6 +52,22 @@ def online(harness: AppHarness, chat: str, viewer: str) -> dict[str, bool]:
     return {member["participant_id"]: member["online"] for member in view["participants"]}
 
 
+def test_pong_of_the_blocker_names_no_head() -> None:
+    harness, chat = scene()
+
+    def heads(connection_id: str) -> dict[str, int]:
+        (pong,) = harness.send_frame(connection_id, type="ping", heads={chat: 1})
+        return dict(pong["heads"])
+
+    send(harness, "alice", chat, "hello?")
+    assert heads("bob=") == heads("alice=") == {chat: 2}
+    block(harness, "bob", "alice")
+    send(harness, "alice", chat, "hello?!")
+    assert (heads("bob="), heads("alice=")) == ({}, {chat: 3})
+    unblock(harness, "bob", "alice")
+    assert heads("bob=") == {chat: 3}
+
+
 def test_blocker_receives_no_push_and_finds_it_hidden_and_looks_offline() -> None:
     harness, chat = scene()
     block(harness, "bob", "alice")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.core.kernel.errors import Forbidden, NotFound, RateLimited
 from chalicelib.core.kernel.ids import digest
+from chalicelib.core.model.events import new_event
+from chalicelib.core.ports.commits import Commit
+from chalicelib.core.privacy.retention import SERVICE
 from chalicelib.core.protocol.queries import AuditQuery, ReportsQuery
 from tests.support.app_harness import AppHarness, principal
 from tests.support.items import items_with
@@ -168,6 +172,17 @@ def test_report_is_closed_once_and_its_status_can_change(room: Room) -> None:
     ):
         with pytest.raises(error):
             room.close(caller, {"report_id": report_id})
+
+
+def test_expired_message_is_not_reported(room: Room) -> None:
+    """From the event on that states the expiry, although the content is not removed yet."""
+    head, store = room.harness.head(room.chat), room.harness.chat.stores
+    new = replace(head, sequence_id=head.sequence_id + 1, expired_up_to=room.message)
+    event = new_event(room.chat, new.sequence_id, "content_expired", sender=SERVICE, now=0, up_to=room.message)
+    store.event_log.commit(Commit(head, new, [event]))
+    with pytest.raises(NotFound):
+        room.report("bob")
+    assert room.listed("mod") == []
 
 
 def test_reports_expire(room: Room) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.core.kernel.errors import Banned, Forbidden, NotFound, ValidationFailed
 from chalicelib.core.model.actors import Role, Service
-from chalicelib.core.protocol.queries import AuditQuery, ServiceConversationsQuery
-from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, UpdateParticipant
+from chalicelib.core.protocol.queries import AuditQuery, PageQuery, ServiceConversationsQuery
+from chalicelib.core.protocol.requests import CreateConversation, CreateInvite, NewParticipant, UpdateParticipant
 from tests.support.app_harness import AppHarness, principal
 
 SHOP = Service("shop").as_principal()
@@ -88,6 +88,66 @@ def test_service_moderates_and_is_named_in_the_audit_log(harness: AppHarness) ->
         ("unmuted", "system", "shop"),
         ("removed", "system", "shop"),
     ]
+
+
+def test_service_manages_invites(harness: AppHarness) -> None:
+    chat = create(harness, bob="owner")
+    invites = harness.chat.conversations.invites
+    secret = invites.create(SHOP, chat, CreateInvite())["invite"]
+    (entry,) = invites.list(SHOP, chat, PageQuery())["invites"]
+    assert entry["created_by"] == "system"
+    harness.chat.conversations.members.join(principal("dan"), chat, secret)
+    invites.revoke(SHOP, chat, secret)
+    with pytest.raises(NotFound):
+        harness.chat.conversations.members.join(principal("eve"), chat, secret)
+    with pytest.raises(NotFound):
+        invites.revoke(SHOP, chat, secret)
+    actions = harness.chat.conversations.moderation.audit(SHOP, chat, AuditQuery())["entries"]
+    assert [(entry["action"], entry["actor_id"], entry.get("service")) for entry in actions] == [
+        ("invite_created", "system", "shop"),
+        ("invite_used", "dan", None),
+        ("invite_revoked", "system", "shop"),
+    ]
+
+
+def test_service_withdraws_pending_memberships(harness: AppHarness) -> None:
+    chat = create(harness, bob="owner")
+    pending = harness.chat.conversations.pending
+    harness.add("bob", chat, "carol")
+    (entry,) = pending.list_in(SHOP, chat, PageQuery())["pending"]
+    assert entry["participant_id"] == "carol"
+    pending.withdraw(SHOP, chat, "carol")
+    assert pending.list_in(SHOP, chat, PageQuery())["pending"] == []
+    assert pending.list(principal("carol"), PageQuery())["pending"] == []
+    with pytest.raises(NotFound):
+        pending.withdraw(SHOP, chat, "carol")
+
+
+def test_direct_conversation_has_no_invites_and_its_request_is_not_withdrawn(harness: AppHarness) -> None:
+    directs, conversations = harness.chat.conversations.directs, harness.chat.conversations
+    chat = str(directs.open(principal("alice"), "bob")[1].response["conversation_id"])
+    with pytest.raises(Forbidden):
+        conversations.invites.create(SHOP, chat, CreateInvite())
+    (entry,) = conversations.pending.list_in(SHOP, chat, PageQuery())["pending"]
+    assert entry["participant_id"] == "bob"
+    with pytest.raises(Forbidden):
+        conversations.pending.withdraw(SHOP, chat, "bob")
+    assert len(conversations.pending.list(principal("bob"), PageQuery())["pending"]) == 1
+
+
+def test_service_removes_a_reaction(harness: AppHarness) -> None:
+    chat = create(harness, bob="owner", carol="member")
+    target, reactions = harness.send_message("bob", chat), harness.chat.messaging.reactions
+    reactions.add(principal("carol"), chat, target, "👎")
+    reactions.remove_of_participant(SHOP, chat, target, "👎", "carol")
+    *_, event = harness.events(chat)
+    assert (event["type"], event["participant_id"], event["sender"]["type"]) == (
+        "reaction_removed",
+        "carol",
+        "system",
+    )
+    (entry,) = harness.chat.conversations.moderation.audit(SHOP, chat, AuditQuery())["entries"]
+    assert (entry["action"], entry["participant_id"], entry["service"]) == ("reaction_removed", "carol", "shop")
 
 
 def test_overview_has_live_conversations_only(harness: AppHarness) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from chalicelib.core.conversations.permissions import can_succeed, successors
 from chalicelib.core.kernel.errors import LastOwner, NotFound
-from chalicelib.core.model.actors import ParticipantType, Role
+from chalicelib.core.model.actors import ParticipantType, Role, Service
 from chalicelib.core.model.conversations import ConversationState, Membership
-from chalicelib.core.protocol.requests import SendMessage, UpdateParticipant
+from chalicelib.core.protocol.requests import NewParticipant, SendMessage, UpdateParticipant
+from chalicelib.identity.model import Identity
 from tests.support.app_harness import AppHarness, principal
 
 NOW = 1_000_000
@@ -74,6 +75,37 @@ def test_person_becomes_owner_before_an_agent_who_was_added_as_a_person() -> Non
     assert [entry.type for entry in entries] == ["human"] * 3, "messages do not change the roster"
     assert leave(harness, chat) is ConversationState.LIVE
     assert (harness.member(chat, "robot").role, harness.member(chat, "bob").role) == ("moderator", "owner")
+
+
+@pytest.mark.parametrize("evidence", ["subscription", "registration", "service"])
+def test_agent_that_was_only_added_inherits_nothing(evidence: str) -> None:
+    """Neither a message nor a read pointer has shown its token to the conversation."""
+    harness = AppHarness()
+    if evidence == "service":
+        harness.chat.backend.suspensions.register_agent("robot")
+    chat = harness.create_conversation("alice")
+    if evidence == "service":
+        people = harness.chat.conversations.additions
+        people.add(Service("shop").as_principal(), chat, NewParticipant(participant_id="robot", name="Robot"))
+    else:
+        harness.add("alice", chat, "robot")
+    harness.add("alice", chat, "bob")
+    if evidence == "registration":
+        harness.chat.backend.suspensions.register_agent("robot")
+    elif evidence == "subscription":
+        now = int(harness.clock.now())
+        harness.chat.sessions.connections.open("r=", Identity("robot", "robot", now + 900, now, "agent"))
+        harness.send_frame("r=", type="subscribe", conversation_id=chat)
+    assert leave(harness, chat) is ConversationState.LIVE
+    assert (harness.member(chat, "robot").role, harness.member(chat, "bob").role) == ("member", "owner")
+
+
+def test_added_participant_without_evidence_counts_as_a_person() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice")
+    harness.add("alice", chat, "robot")
+    assert leave(harness, chat) is ConversationState.LIVE
+    assert harness.member(chat, "robot").role == "owner"
 
 
 def test_member_who_was_an_agent_and_is_a_person_now_becomes_owner() -> None:

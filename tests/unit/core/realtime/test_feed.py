@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.protocol.requests import EditMessage, SendMessage, UpdateConversation
+from chalicelib.core.model.actors import Principal, Service
+from chalicelib.core.protocol.queries import ConversationsQuery
+from chalicelib.core.protocol.requests import EditMessage, SendMessage, SendSystemMessage, UpdateConversation
 from chalicelib.core.realtime.feed import receives_activity
 from tests.support.app_harness import AppHarness, principal
+from tests.support.published import check_frame
 
 
 def connect(harness: AppHarness, connection_id: str, participant_id: str, *subscribed: str) -> None:
@@ -163,6 +166,33 @@ def test_large_conversations_have_no_activity(limit: int, frames: int) -> None:
     assert len(harness.posted("b1", "activity")) == 3 * frames
     deliver(harness, lifecycle.delete(principal("alice"), chat))
     assert len(harness.posted("b1", "conversation_deleted")) == frames
+
+
+def test_deletion_is_posted_once_to_a_connection_that_is_subscribed_and_has_a_feed(harness: AppHarness) -> None:
+    chat = harness.create_conversation("alice", "bob")
+    connect(harness, "b1", "bob")
+    connect(harness, "b2", "bob")
+    harness.send_frame("b1", type="subscribe", conversation_id=chat)
+    deliver(harness, harness.chat.conversations.lifecycle.delete(principal("alice"), chat))
+    assert [len(harness.posted(name, "conversation_deleted")) for name in ("b1", "b2")] == [1, 1]
+
+
+@pytest.mark.parametrize("sent_by", ["system", "service", "agent"])
+def test_preview_has_the_sender_as_the_list_has(harness: AppHarness, sent_by: str) -> None:
+    chat = harness.create_conversation("alice", "bob")
+    connect(harness, "b1", "bob")
+    senders = {
+        "system": Service("backend").as_principal(),
+        "service": Principal("alice", "Alice", service="backend"),
+        "agent": Principal("alice", "Alice", "agent"),
+    }
+    request = SendSystemMessage(content="item 17", client_message_id="1")
+    sent = harness.chat.messaging.sender.send(senders[sent_by], chat, request)
+    harness.chat.realtime.fan_out.deliver(harness.chat.messaging.sender.pushes(sent), within=5)
+    (frame,) = harness.posted("b1", "activity")
+    check_frame(frame)
+    page = harness.chat.conversations.views.list(principal("bob"), ConversationsQuery())
+    assert frame["last_message"]["sender"] == page["conversations"][0]["last_message"]["sender"]
 
 
 def test_preview_of_no_characters_shows_no_content() -> None:

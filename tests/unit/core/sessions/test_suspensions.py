@@ -12,6 +12,7 @@ from chalicelib.core.protocol.queries import ConversationsQuery
 from chalicelib.core.protocol.requests import CreateConversation, CreateInvite
 from chalicelib.identity.model import Identity
 from tests.support.app_harness import ENVIRONMENT, AppHarness, principal
+from tests.support.items import items_with
 
 BOB = principal("bob")
 
@@ -161,6 +162,17 @@ def test_suspension_outlasts_an_erasure_and_the_last_token(harness: AppHarness) 
     assert not is_accepted(harness)
     assert added(harness, chat, "bob") == "pending"
     assert added(harness, chat, "dan") == "active"
+
+
+def test_lifting_the_suspension_of_an_erased_participant_stores_no_id(harness: AppHarness) -> None:
+    suspend(harness)
+    erase(harness, "bob")
+    lift(harness)
+    assert items_with(harness.store, ("conversations", "connections"), "bob") == []
+    assert not harness.chat.backend.suspensions.state("bob")["suspended"]
+    suspend(harness)
+    lift(harness)
+    assert not harness.chat.stores.consent.pending.standing("bob").is_suspended
 
 
 def test_revocation_outlasts_a_suspension(harness: AppHarness) -> None:

@@ -30,6 +30,8 @@ class Row:
     """The newest message; long texts may be cut, and then have `truncated: true`."""
     direct: bool = False
     """Whether it is the direct conversation with another participant: then the title is empty."""
+    other: JsonObject | None = None
+    """The other participant of a direct conversation: `participant_id`, `name`, `type`, perhaps `avatar_url`."""
     message_count: int = 0
     pinned: bool = False
     archived: bool = False
@@ -229,6 +231,7 @@ def _row(conversation: JsonObject) -> Row:
         created_at=conversation.get("created_at") or "",
         last_message=conversation.get("last_message"),
         direct=conversation.get("direct") is True,
+        other=conversation.get("other"),
         message_count=conversation.get("message_count") or 0,
         pinned=state.get("pinned") is True,
         archived=state.get("archived") is True,
