@@ -114,7 +114,7 @@ def test_token_is_renewed_by_the_refresh_token_before_its_end(
 
         page.evaluate("addEventListener('chat-error', ({ detail }) => (window.reported = `${detail.error}`))")
         provider.is_failing = True
-        page.evaluate("dispatchEvent(new Event('focus'))")  # looks for what was missed, which needs a token
+        page.evaluate("dispatchEvent(new Event('focus'))")  # loads missed events, which needs a token
         expect(page.get_by_text("You are not signed in any more.")).to_be_visible()
         assert page.evaluate("window.reported") == "Error: token endpoint: 503"
         page.get_by_role("button", name="Try again").click()

@@ -319,7 +319,7 @@ def test_abandoning_that_is_killed_is_repeated() -> None:
 
 
 def test_restore_continues_after_an_abandoning_that_was_killed() -> None:
-    """The stage has worked in between: it is fenced again, asks again, and replays what has changed since."""
+    """The stage has worked in between: it is fenced again, asks again, and replays later changes."""
     scene = Scene()
     scene.kill_after("replayed")
     with pytest.raises(Killed):

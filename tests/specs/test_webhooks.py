@@ -19,7 +19,7 @@ DOCUMENT = openapi.document(VERSION)
 
 
 def problems(name: str, content: dict[str, Any]) -> list[str]:
-    """Return what is wrong with the body of a request, by the document."""
+    """Return the violations of the document by the body of a request."""
     body = DOCUMENT["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **body}
     whole = {**schema, "components": DOCUMENT["components"]}

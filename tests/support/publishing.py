@@ -20,7 +20,7 @@ START = int(START_TIME * 1000)
 
 
 class Range(NamedTuple):
-    """What a delivery consists of, apart from the contents."""
+    """The parts of a delivery, apart from the contents."""
 
     delivery_id: str
     previous: int
