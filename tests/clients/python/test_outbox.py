@@ -360,3 +360,17 @@ def test_send_of_a_failed_message_is_refused_again_and_sends_nothing() -> None:
     outputs = list(client.outputs())
     assert [output.error["code"] for output in outputs if isinstance(output, Refused)] == ["MUTED"]
     assert not any(isinstance(output, SendFrame) for output in outputs)
+
+
+@pytest.mark.parametrize("code", ["NOT_ACCEPTED", "BLOCKED"])
+def test_message_to_a_participant_who_has_not_accepted_fails_until_it_is_retried(code: str) -> None:
+    client = connected()
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    client.receive(SOCKET, error(message, code, retryable=False), NOW)
+    assert [message.status for message in client.messages("conv_a")] == ["failed"]
+    client.advance(NOW + 5)
+    assert frames(client, "message") == []
+    client.retry("conv_a", "k", NOW + 5)
+    [again] = frames(client, "message")
+    assert (again["client_message_id"], again["content"]) == ("k", "hi")

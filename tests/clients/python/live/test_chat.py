@@ -57,7 +57,7 @@ def test_messages_arrive_once_in_order_and_in_both_views(server: LiveServer) -> 
     run(talk())
 
 
-def test_direct_conversation_is_the_same_one_from_both_sides(server: LiveServer) -> None:
+def test_direct_conversation_is_opened_by_the_id_of_the_other_participant(server: LiveServer) -> None:
     async def talk() -> None:
         async with server.chat("dora") as dora, server.chat("emil") as emil:
             room = await dora.direct("emil", "Emil")
