@@ -45,11 +45,12 @@ class Sweep:
             raise errors[0]
 
     def _beat(self, _deadline: float) -> None:
-        self._heartbeat.beat()
-        if not any(endpoint.is_enabled for endpoint in self._endpoints.endpoints()):
-            return  # a walk would read all conversations for none
-        if self._heartbeat.is_stale() and not self._progress.walk().is_due:
+        # The walk is requested first: the next heartbeat can come back at once, and a crash can come before that.
+        # Without an endpoint, a walk would read all conversations for none.
+        has_endpoints = any(endpoint.is_enabled for endpoint in self._endpoints.endpoints())
+        if has_endpoints and self._heartbeat.is_stale() and not self._progress.walk().is_due:
             self._walk.request_walk()
+        self._heartbeat.beat()
 
     def _take_up(self, deadline: float) -> None:
         for endpoint in self._endpoints.endpoints():

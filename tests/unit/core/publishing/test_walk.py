@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.aws.dynamodb.dynamo import Dynamo
@@ -10,6 +12,7 @@ from chalicelib.aws.dynamodb.publishing_keys import HEARTBEAT, heartbeat_time, s
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG
 from chalicelib.core.publishing.walk import PAGE
+from local.faults.engine import MemoryEngine
 from tests.support.publishing import FAILED, START, PublishingHarness
 
 HOUR = 3600.0
@@ -211,6 +214,22 @@ def test_sweep_walks_when_the_stream_has_stopped(harness: PublishingHarness) -> 
     harness.publishing.heartbeat.received(START + 21 * 3600 * 1000)
     harness.publishing.sweep.run(30)
     assert progress(harness).walk().requested == requests
+
+
+def test_heartbeat_that_comes_back_at_once_does_not_hide_a_stream_that_was_stopped() -> None:
+    class QuickStream(MemoryEngine):
+        def put_item(self, **arguments: Any) -> Any:
+            written = super().put_item(**arguments)
+            if streamed_id(arguments["Item"]["pk"]["S"]) == HEARTBEAT:
+                quick.publishing.heartbeat.received(heartbeat_time(arguments["Item"]["sk"]["S"]))
+            return written
+
+    quick = PublishingHarness(engine=QuickStream)
+    quick.add_endpoint()
+    chat = quick.create_conversation("alice")
+    quick.publishing.sweep.run(30)
+    assert not quick.publishing.heartbeat.is_stale()
+    assert queued(quick) == [chat]
 
 
 def test_without_an_enabled_endpoint_no_walk_is_requested(harness: PublishingHarness) -> None:
