@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
@@ -146,10 +146,19 @@ def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page:
     expect(page.get_by_role("article").last).to_contain_text("@Bob and you?")
     expect(page.locator(".pending")).to_have_count(0)
     page.get_by_role("article").last.focus()
-    page.keyboard.press("+")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/characters-*.js", hold)
+    with page.expect_request("**/characters-*.js"):
+        page.keyboard.press("+")
     page.get_by_role("searchbox", name="Search emoji").wait_for()
     page.keyboard.type("party popper")
     page.keyboard.press("Enter")
+    for route in held:
+        route.continue_()
     expect(page.get_by_role("button", name="🎉 1: You")).to_be_visible()
     page.get_by_role("article").last.focus()
     page.keyboard.press("Delete")

@@ -16,6 +16,8 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
   const t = texts.value;
   const [groups, setGroups] = useState<Emoji[][]>([]);
   const [query, setQuery] = useState("");
+  /** Whether Enter was pressed before the emoji were loaded: then it chooses the first one that is found. */
+  const [isEntered, enter] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const grid = useRef<HTMLDivElement>(null);
   const frequent = useMemo(frequentEmoji, []);
@@ -29,11 +31,15 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
     noteEmoji(emoji);
     onChoose(emoji);
   };
+  useLayoutEffect(() => {
+    if (isEntered && found?.[0]) choose(found[0].character);
+  }, [groups]);
   const onKeyDown = (event: KeyboardEvent) => {
     const buttons = [...grid.current!.querySelectorAll<HTMLElement>("button")];
     const index = buttons.indexOf(root.activeElement as HTMLElement);
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
     if (event.key === "Enter" && index < 0 && found?.[0]) choose(found[0].character);
+    else if (event.key === "Enter" && index < 0) enter(!groups.length);
     else if (step && (index >= 0 || event.key === "ArrowDown")) {
       const next = index < 0 ? 0 : index + step;
       if (next < 0) field.current!.focus();
@@ -56,7 +62,10 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
         placeholder={t.searchEmoji}
         aria-label={t.searchEmoji}
         value={query}
-        onInput={(event) => setQuery(event.currentTarget.value)}
+        onInput={(event) => {
+          setQuery(event.currentTarget.value);
+          enter(false);
+        }}
       />
       <div class="emoji-scroll" ref={grid}>
         {found ? (
