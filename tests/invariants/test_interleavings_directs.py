@@ -190,7 +190,8 @@ def test_notes_of_an_acceptance_follow_a_profile_that_changes_meanwhile(
     def sets_profile(process: Process) -> object:
         request = SetProfile(name="Renamed", avatar_url=AVATAR)
         process.app.conversations.profiles.set(process.principal(changed), request)
-        return process.app.privacy.jobs.run(f"profile:{digest(process.harness.participant_id(changed))}", 60)
+        process.app.privacy.jobs.run(f"profile:{digest(process.harness.participant_id(changed))}", 60)
+        return True
 
     def judge(harness: Harness, ends: Results) -> None:
         accepted, renamed = ends.succeeded("bob accepts"), ends.succeeded("renames")
