@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.kernel.ids import digest
 from chalicelib.core.model.directs import DirectLink
+from chalicelib.core.protocol.requests import SetProfile
 from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave, some_of
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.invariants.test_interleavings_consent import ConsentTables
 
+AVATAR = "https://cdn.example.com/picture.png"
 SETUP = Setup(members=("carol",), non_members=("alice", "bob"), sockets=(), subscribed=())
 
 
@@ -175,6 +178,38 @@ def test_messages_concurrent_with_the_acceptance_keep_the_limit(
     acts: dict[str, Act] = {"one": sends("one"), "two": sends("two"), "bob accepts": opens("bob", "alice")}
     both = (ConsentTables(tables), ConsentTables(engine_tables))
     interleave(both[0], SETUP, acts, judge, store=store, arrange=alice_opens, samples=60, engine_tables=both[1])
+
+
+@BOTH_STORES
+@pytest.mark.parametrize("changed", ["alice", "bob"])
+def test_notes_of_an_acceptance_follow_a_profile_that_changes_meanwhile(
+    tables: Tables, engine_tables: Tables, store: Store, changed: str
+) -> None:
+    """When the job that copies the profile has run to its end, the other one names the participant as in it."""
+
+    def sets_profile(process: Process) -> object:
+        request = SetProfile(name="Renamed", avatar_url=AVATAR)
+        process.app.conversations.profiles.set(process.principal(changed), request)
+        process.app.privacy.jobs.run(f"profile:{digest(process.harness.participant_id(changed))}", 60)
+        return True
+
+    def judge(harness: Harness, ends: Results) -> None:
+        accepted, renamed = ends.succeeded("bob accepts"), ends.succeeded("renames")
+        app = harness.process(skew=40.0).app
+        job = digest(harness.participant_id(changed))
+        while app.stores.profiles.copy(job) is not None:
+            app.privacy.jobs.run(f"profile:{job}", 60)
+        if not (accepted and renamed):
+            return
+        viewer = "bob" if changed == "alice" else "alice"
+        member = app.stores.memberships.membership(direct_of(harness), harness.participant_id(viewer))
+        assert member is not None
+        assert member.other is not None
+        assert (member.other.name, member.other.avatar_url) == ("Renamed", AVATAR)
+
+    both = (ConsentTables(tables), ConsentTables(engine_tables))
+    acts: dict[str, Act] = {"renames": sets_profile, "bob accepts": opens("bob", "alice")}
+    explore(both, acts, judge, store, arrange=alice_opens)
 
 
 @BOTH_STORES
