@@ -16,16 +16,6 @@ ONE_CLIENT = {
     "test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed": "js",
     "test_client_shows_the_log_and_sends_each_message_once_under_faults": "conformance",
     "test_ticket_opens_another_connection_instead_of_a_renewal": "js",
-    "test_direct_conversation_is_opened_by_the_id_of_the_other_participant": "js",
-    "test_message_to_a_participant_who_has_not_accepted_fails_until_it_is_retried": "js",
-    "test_list_asks_for_the_feed_in_hello_and_on_an_open_connection": "js",
-    "test_row_is_the_same_in_whichever_order_pages_and_pushes_arrive": "js",
-    "test_feed_moves_conversations_and_counts_without_a_request": "js",
-    "test_row_follows_the_open_room_and_counts_on_when_it_is_closed": "js",
-    "test_ping_names_the_heads_of_the_rows_and_a_higher_one_loads_the_list_again": "js",
-    "test_list_is_loaded_again_for_unknown_conversations_and_higher_heads_and_after_a_failure": "js",
-    "test_page_that_was_read_before_a_change_of_membership_is_read_again": "js",
-    "test_rows_of_another_history_are_replaced_and_its_frames_are_not_mixed_with_them": "js",
 }
 """Tests of something that the other client has not, as the document says."""
 _DEFINITION = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
