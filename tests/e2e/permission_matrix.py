@@ -7,6 +7,7 @@ type of the reply or the error code. All actions refer to the same participants 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,6 +102,7 @@ class Act:
         method, path = self.does.split(" ")
         plain = path.partition("?")[0].replace("{chat}", "{conversation_id}").replace("{spare}", "{invite}")
         plain = plain.replace("/reports/rpt_x", "/reports/{report}").replace("/ep_x", "/{endpoint_id}")
+        plain = re.sub("/invites/0+$", "/invites/{invite}", plain)
         return method, plain.replace(f"/messages/{MESSAGE}", "/messages/{sequence_id}")
 
     def __str__(self) -> str:

@@ -105,8 +105,11 @@ def test_port_in_use_is_reported_with_its_number(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        others = () if option == "--port" else ("--port", "0")
-        code, errors = instances.failure("--app-dir", str(toy_app), option, str(taken), *others)
+        # Without numbers, the other ports would be those after this one, which may be in use, too.
+        free = (
+            ("--port", "0") if option != "--port" else ("--ws-port", "0", "--store-port", "0", "--web-port", "0")
+        )
+        code, errors = instances.failure("--app-dir", str(toy_app), option, str(taken), *free)
     assert code == 1
     assert message.format(taken) in errors
     assert "Traceback" not in errors

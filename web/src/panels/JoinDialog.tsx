@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { ChatError } from "serverless-chat";
-import { texts } from "../text/texts.ts";
+import { errorText, texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { usePanelStyles } from "./styles.ts";
@@ -24,7 +24,7 @@ export function JoinDialog({ id, invite }: { id: string; invite: string }) {
     } catch (thrown) {
       const { code } = thrown as ChatError;
       if (code === "ALREADY_PARTICIPANT") return open();
-      setError(code === "NOT_FOUND" ? t.joinRefused : (t.errors[code] ?? t.errorUnknown));
+      setError(code === "NOT_FOUND" ? t.joinRefused : errorText(thrown));
       setBusy(false);
     }
   };

@@ -247,7 +247,6 @@ export const de: Texts = {
     LAST_OWNER: "Eine Unterhaltung braucht einen Eigentümer: Mache zuerst ein anderes Mitglied dazu.",
     BLOCKED: "Du hast die Person blockiert. Hebe zuerst die Blockierung auf.",
     NOT_ACCEPTED: "Die andere Person hat die Unterhaltung noch nicht angenommen.",
-    REFUSED_BY_HOOK: "Dieser Chat erlaubt das nicht.",
     BANNED: "Die Person ist gesperrt. Hebe zuerst die Sperre auf.",
     VALIDATION_FAILED: "Der Server nimmt diese Eingabe nicht an.",
     UNAVAILABLE: "Der Server antwortet nicht. Versuche es erneut.",

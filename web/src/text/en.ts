@@ -261,7 +261,6 @@ export const en = {
     LAST_OWNER: "A conversation needs an owner: make another member owner first.",
     BLOCKED: "You have blocked that person. Lift the block first.",
     NOT_ACCEPTED: "The other person has not accepted the conversation yet.",
-    REFUSED_BY_HOOK: "This chat does not allow that.",
     BANNED: "That person is banned. Lift the ban first.",
     VALIDATION_FAILED: "The server does not accept that input.",
     UNAVAILABLE: "The server does not answer. Try again.",

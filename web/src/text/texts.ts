@@ -19,9 +19,9 @@ export async function loadLanguage(language: string): Promise<void> {
   texts.value = load ? await load() : en;
 }
 
-/** Return the text for an error of the server or of the network. */
+/** Return the text for an error of the server or of the network. A hook of the product has reasons that only it knows. */
 export function errorText(error: unknown): string {
   if ((error as { name?: string } | null)?.name === "QuotaExceededError") return texts.value.storageFull;
-  const code = (error as { code?: string } | null)?.code ?? "";
-  return texts.value.errors[code] ?? texts.value.errorUnknown;
+  const { code = "", message } = (error ?? {}) as { code?: string; message?: string };
+  return texts.value.errors[code] ?? ((code && message) || texts.value.errorUnknown);
 }

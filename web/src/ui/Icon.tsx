@@ -12,7 +12,6 @@ const PATHS = {
   down: "M10 4v12M5 11l5 5 5-5",
   edit: "M4 16l.7-3.3L13.5 4l2.5 2.5-8.7 8.8z",
   error: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6.5v4.5M10 13.4v.2",
-  globe: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM3 10h14M10 3c4 4 4 10 0 14M10 3c-4 4-4 10 0 14",
   keyboard: "M3 6h14v9H3zM6 9h.1M9 9h.1M12 9h.1M14.5 9h.1M7 12h6",
   leave: "M8 4H4v12h4M8 10h8M13 7l3 3-3 3",
   link: "M8.5 11.5l3-3M9 6.5l1.5-1.5a3.2 3.2 0 0 1 4.5 4.5L13.5 11M11 13.500L9.5 15A3.2 3.2 0 0 1 5 10.500L6.5 9",
@@ -29,7 +28,6 @@ const PATHS = {
   archive: "M3 4h14v3.500H3zM4.5 7.500V16h11V7.500M8 10.500h4",
   pin: "M7 3.500h6l-.6 5 2.6 3H5l2.6-3zM10 11.500V17",
   flag: "M5 17V4h9l-1.5 3L14 10H5",
-  user: "M10 10a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM4 17c0-3.5 2.5-5 6-5s6 1.5 6 5",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -2,7 +2,7 @@ import type { Message } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
 import { fullText, timeText } from "../text/dates.ts";
 import { markdown, type Mentioned } from "../markdown/markdown.tsx";
-import { texts } from "../text/texts.ts";
+import { errorText, texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Avatar } from "./Avatar.tsx";
 import { Icon } from "./Icon.tsx";
@@ -120,7 +120,7 @@ function SendState({ message, conversation }: { message: Message; conversation: 
     <div class="send-state failed" role="alert">
       <Icon name="error" />
       <span>
-        {t.failed}: {t.errors[message.error?.code ?? ""] ?? message.error?.message ?? t.errorUnknown}
+        {t.failed}: {errorText(message.error)}
       </span>
       <button type="button" class="link-button" onClick={() => void room.retry(id).catch(() => {})}>
         {t.retry}

@@ -13,6 +13,7 @@ from serverless_chat.cli.tui import ChatApp
 from serverless_chat.cli.tui.messages import MessageItem, MessageList
 from serverless_chat.cli.tui.text import message_view, row_text
 from serverless_chat.core.rows import Row
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Label, ListView, TextArea
 
@@ -248,3 +249,34 @@ def test_markdown_is_shown_with_all_of_its_words(content: str) -> None:
     words = {"one\ntwo": ["one", "two"], "```\ncode\n```": ["code"]}.get(content, ["a"])
     assert all(word in text for word in words)
     assert "\x1b]8" not in text
+
+
+class ListApp(App[None]):
+    """A list of messages alone."""
+
+    def compose(self) -> ComposeResult:
+        yield MessageList()
+
+
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.parametrize("kept", [0, 1])
+def test_list_is_complete_after_a_change_of_it_was_cancelled(kept: int, turns: int) -> None:
+    sender = {"participant_id": "bob", "name": "Bob"}
+    messages = [
+        Message("sent", number, None, None, "2026-11-29T12:00:00.000Z", sender, str(number))
+        for number in range(1, 4)
+    ]
+
+    async def change() -> None:
+        app = ListApp()
+        async with app.run_test():
+            shown = app.query_one(MessageList)
+            await shown.show(messages)
+            cancelled = asyncio.create_task(shown.show(messages[:kept]))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancelled.cancel()
+            await shown.show(messages)
+            assert [item.message for item in shown.items] == messages
+
+    asyncio.run(asyncio.wait_for(change(), LONGEST))

@@ -58,7 +58,7 @@ class ChatApp(App[None]):
         with Horizontal():
             yield ListView(id="list", initial_index=None)
             with Vertical(id="room"):
-                yield MessageList(id="messages", initial_index=None)
+                yield MessageList()
                 yield Label("", id="state", markup=False)
                 yield Composer()
         yield Footer(compact=True)
@@ -112,7 +112,7 @@ class ChatApp(App[None]):
             self._drafts[self._room.id] = composer.text
             self._room.close()
             self._room = None
-        await self.query_one(MessageList).clear()
+        await self.query_one(MessageList).show([])
         self._end_target(self._drafts.pop(conversation_id, ""))
         try:
             self._room = room = await self._chat.open(conversation_id)

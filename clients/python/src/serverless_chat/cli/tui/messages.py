@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -40,6 +41,10 @@ class MessageList(ListView):
     class ReachedTop(Notice):
         """The user wants earlier messages."""
 
+    def __init__(self) -> None:
+        super().__init__(id="messages", initial_index=None)
+        self._changing = asyncio.Lock()
+
     @property
     def items(self) -> list[MessageItem]:
         """The messages in their order."""
@@ -56,7 +61,18 @@ class MessageList(ListView):
         return self.scroll_offset.y >= self.max_scroll_y - 1
 
     async def show(self, messages: Sequence[Message]) -> None:
-        """Show these messages in place of the former ones."""
+        """Show these messages in place of the former ones.
+
+        One change follows the other, and each is completed even if the caller is cancelled, as it is when another
+        conversation is opened: the removal of widgets cannot be cancelled.
+        """
+        await asyncio.shield(asyncio.create_task(self._show_next(messages)))
+
+    async def _show_next(self, messages: Sequence[Message]) -> None:
+        async with self._changing:
+            await self._show(messages)
+
+    async def _show(self, messages: Sequence[Message]) -> None:
         by_number = {message.sequence_id: message for message in messages if message.sequence_id is not None}
         keys = [_key(message) for message in messages]
         was_at_end, from_end = self.is_at_end, self.virtual_size.height - self.scroll_offset.y
@@ -69,9 +85,10 @@ class MessageList(ListView):
         def items(part: Sequence[Message]) -> list[MessageItem]:
             return [MessageItem(message, by_number.get(message.reply_to or 0)) for message in part]
 
-        await self.remove_items([*range(dropped), *range(dropped + same, len(shown))])
-        for item, message in zip(self.items, messages[first : first + same], strict=True):
+        kept = self.items[dropped : dropped + same]
+        for item, message in zip(kept, messages[first : first + same], strict=True):
             item.show(message, by_number.get(message.reply_to or 0))
+        await self.remove_items([*range(dropped), *range(dropped + same, len(shown))])
         if first:
             await self.insert(0, items(messages[:first]))
         await self.extend(items(messages[first + same :]))
