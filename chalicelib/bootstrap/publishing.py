@@ -121,6 +121,7 @@ def publishing_services(
     def build_registry() -> Registry:
         return Registry(
             endpoints=endpoints,
+            circuits=stored,
             cursors=cursors,
             lags=lags,
             queue=ports.queue,

@@ -16,7 +16,14 @@ from chalicelib.core.model.published import TEST
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Cursor, Delivery, Endpoint, Secret
 from chalicelib.core.model.webhook_secret import new_key, secret_text
 from chalicelib.core.model.webhook_url import parse_webhook_url
-from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore, EventSink, LagStore
+from chalicelib.core.ports.publishing import (
+    CircuitStore,
+    CursorStore,
+    DeliveryQueue,
+    EndpointStore,
+    EventSink,
+    LagStore,
+)
 from chalicelib.core.protocol import endpoint_serializers
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ class Registry:
         self,
         *,
         endpoints: EndpointStore,
+        circuits: CircuitStore,
         cursors: CursorStore,
         lags: LagStore,
         queue: DeliveryQueue,
@@ -51,6 +59,7 @@ class Registry:
     ) -> None:
         """`allows_local` allows plain HTTP and loopback, for development."""
         self._endpoints = endpoints
+        self._circuits = circuits
         self._cursors = cursors
         self._lags = lags
         self._queue = queue
@@ -182,7 +191,7 @@ class Registry:
 
     def resume(self, endpoint_id: str, request: ResumeEndpoint) -> dict[str, Any]:
         """Attempt parked conversations, or all that lag, at once. Raises NotFound, ValidationFailed."""
-        self._get(endpoint_id)
+        endpoint = self._get(endpoint_id)
         for name in ("conversation_id", "after"):
             value = getattr(request, name)
             if value is not None and value != DEPLOYMENT_LOG and not is_conversation_id(value):
@@ -191,6 +200,9 @@ class Registry:
             found = [request.conversation_id]
         else:
             found = self._lags.lagging(endpoint_id, request.after, RESUMED_AT_ONCE)
+        if endpoint.failing_since:
+            # The first of these attempts is the next probe: its success resumes all others.
+            self._circuits.claim_probe(endpoint, milliseconds(self._clock))
         for conversation_id in found:
             self._cursors.resume(conversation_id, endpoint_id)
             self._queue.send(endpoint_id, conversation_id, 0)

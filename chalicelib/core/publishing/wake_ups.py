@@ -1,12 +1,18 @@
-"""Wake-ups: conversations, or the deployment log, that may have something to publish."""
+"""Wake-ups: conversations, or the deployment log, that may have something to publish.
+
+Each one is counted, but a busy conversation gets no message for each: while its cursor is leased and a message for
+after the lease is under way, the holder of the lease sees the counter.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
 
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore
+from chalicelib.core.publishing import schedule
 
 _AT_ONCE = 25
 """Calls in parallel."""
@@ -22,6 +28,7 @@ class WakeUps:
         self._cursors = cursors
         self._queue = queue
         self._gather = runtime.gather
+        self._clock = runtime.clock
 
     def wake(self, conversation_ids: Iterable[str]) -> None:
         """Wake conversations for all enabled endpoints; the counters are durable before anything is queued.
@@ -36,8 +43,14 @@ class WakeUps:
         woken = list(pairs)
         for start in range(0, len(woken), _AT_ONCE):
             batch = woken[start : start + _AT_ONCE]
-            self._gather(*(functools.partial(self._cursors.wake, *pair) for pair in batch))
-            self._gather(*(functools.partial(self._queue.send, other, each, 0.0) for each, other in batch))
+            cursors = self._gather(*(functools.partial(self._cursors.wake, *pair) for pair in batch))
+            now = milliseconds(self._clock)
+            sends = [
+                functools.partial(self._queue.send, each.endpoint_id, each.conversation_id, 0.0)
+                for each in cursors
+                if not schedule.is_under_way(each, now)
+            ]
+            self._gather(*sends)
 
     def resume(self, endpoint_id: str, conversation_id: str) -> None:
         """End the parking of a conversation, and attempt its delivery again. Raises Unavailable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
@@ -73,6 +73,7 @@ class Walk:
         """
         deadline = self._runtime.clock.monotonic() + seconds
         if not position:
+            self._forget_deleted(self._cursors.cursors(DEPLOYMENT_LOG))
             self._wake_ups.wake([DEPLOYMENT_LOG])
         while True:
             page = self._conversations.created_after(position, PAGE)
@@ -85,20 +86,25 @@ class Walk:
                 return position
 
     def _compare(self, conversation_ids: Sequence[str]) -> None:
-        endpoints = {endpoint.endpoint_id: endpoint for endpoint in self._endpoints.endpoints()}
         heads = self._event_log.heads(conversation_ids)
         read = [functools.partial(self._cursors.cursors, conversation_id) for conversation_id in conversation_ids]
         found: dict[str, list[Cursor]] = dict(zip(conversation_ids, self._runtime.gather(*read), strict=True))
-        for cursor in (cursor for cursors in found.values() for cursor in cursors):
-            if cursor.endpoint_id not in endpoints:
-                self._lags.clear(cursor.endpoint_id, cursor.conversation_id)
-                self._cursors.forget(cursor.conversation_id, cursor.endpoint_id)
-        enabled = [endpoint for endpoint in endpoints.values() if endpoint.is_enabled]
+        self._forget_deleted(cursor for cursors in found.values() for cursor in cursors)
+        enabled = [endpoint for endpoint in self._endpoints.endpoints() if endpoint.is_enabled]
         self._wake_ups.wake_pairs(
             (conversation_id, endpoint.endpoint_id)
             for conversation_id in conversation_ids
             for endpoint in behind(heads.get(conversation_id), found[conversation_id], enabled, self._history_id)
         )
+
+    def _forget_deleted(self, cursors: Iterable[Cursor]) -> None:
+        """Delete the cursors of deleted endpoints, with their lag notes."""
+        is_deleted = functools.cache(self._endpoints.is_deleted)
+        known = {endpoint.endpoint_id for endpoint in self._endpoints.endpoints()}
+        for cursor in cursors:
+            if cursor.endpoint_id not in known and is_deleted(cursor.endpoint_id):
+                self._lags.clear(cursor.endpoint_id, cursor.conversation_id)
+                self._cursors.forget(cursor.conversation_id, cursor.endpoint_id)
 
 
 class Heartbeat:

@@ -44,6 +44,9 @@ class Memory:
     def endpoint(self, endpoint_id: str) -> Endpoint | None:
         return self.rows.get(endpoint_id)
 
+    def is_deleted(self, endpoint_id: str) -> bool:
+        return endpoint_id not in self.rows
+
     def save(self, endpoint: Endpoint) -> bool:
         if self.before_save:
             self.before_save.pop()()
@@ -65,6 +68,10 @@ class Memory:
     def resume(self, conversation_id: str, endpoint_id: str) -> None:
         self.resumed.append(conversation_id)
 
+    def claim_probe(self, endpoint: Endpoint, probe_at: int) -> bool:
+        self.rows[endpoint.endpoint_id] = endpoint._replace(probe_at=probe_at)
+        return True
+
     def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
         self.sent.append((endpoint_id, conversation_id, delay))
 
@@ -79,6 +86,7 @@ class Rig:
         memory: Any = self.memory
         self.registry = Registry(
             endpoints=memory,
+            circuits=memory,
             cursors=memory,
             lags=memory,
             queue=memory,
