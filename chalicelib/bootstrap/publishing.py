@@ -86,6 +86,7 @@ def publishing_services(
         lags=lags,
         progress=progress,
         wake_ups=wake_ups,
+        queue=ports.queue,
         runtime=runtime,
     )
     # The queue is created and deleted together with the stream, and its name is generated (`infra/template`).

@@ -236,3 +236,7 @@ class DeliveryQueue(Protocol):
     def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
         """Schedule an attempt in about `delay` seconds. Raises Unavailable."""
         ...
+
+    def send_walk(self) -> None:
+        """Schedule a part of the walk that was requested. Raises Unavailable."""
+        ...

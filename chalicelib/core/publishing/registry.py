@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.endpoint_errors import EndpointConfigured, EndpointLimit
-from chalicelib.core.kernel.errors import NotFound, ValidationFailed
+from chalicelib.core.kernel.errors import NotFound, Unavailable, ValidationFailed
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import new_backoff
@@ -124,6 +125,8 @@ class Registry:
         backoff = new_backoff(self._runtime)
         while not self._endpoints.save(endpoint):
             backoff.wait()
+        if request.start == "beginning":
+            self._walk_soon()
         return {**endpoint_serializers.endpoint(endpoint), "secret": secret_text(key)}
 
     def update(self, endpoint_id: str, request: UpdateEndpoint) -> dict[str, Any]:
@@ -141,7 +144,15 @@ class Registry:
                 endpoint = endpoint._replace(description=request.description)
             return endpoint if request.enabled is None else self._switched(endpoint, is_on=request.enabled)
 
-        return dict(endpoint_serializers.endpoint(self._save(endpoint_id, changed)))
+        saved = self._save(endpoint_id, changed)
+        if request.enabled:
+            self._walk_soon()
+        return dict(endpoint_serializers.endpoint(saved))
+
+    def _walk_soon(self) -> None:
+        """Queue the walk that was requested with an endpoint; without the message, the sweep runs it."""
+        with suppress(Unavailable):
+            self._queue.send_walk()
 
     def _switched(self, endpoint: Endpoint, *, is_on: bool) -> Endpoint:
         """Return an endpoint that is enabled or disabled. Its cursors stay: it continues where it stopped."""

@@ -64,4 +64,4 @@ class Sweep:
             self._circuits.resume_all(endpoint.endpoint_id, now + share)
 
     def _resume_walk(self, deadline: float) -> None:
-        self._walk.resume(max(deadline - self._clock.monotonic(), 0.0))
+        self._walk.run_job(max(deadline - self._clock.monotonic(), 0.0))

@@ -10,7 +10,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Cursor
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
-from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, ProgressStore
+from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore, LagStore, ProgressStore
 from chalicelib.core.publishing.purge_gate import behind
 from chalicelib.core.publishing.wake_ups import WakeUps
 
@@ -32,6 +32,7 @@ class Walk:
         lags: LagStore,
         progress: ProgressStore,
         wake_ups: WakeUps,
+        queue: DeliveryQueue,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
@@ -41,6 +42,7 @@ class Walk:
         self._lags = lags
         self._progress = progress
         self._wake_ups = wake_ups
+        self._queue = queue
         self._runtime = runtime
         self._history_id = str(runtime.history_id)
 
@@ -53,18 +55,24 @@ class Walk:
         is_running = bool(self._progress.walk().position)
         self._progress.request_walk()
         if not is_running:
-            self.resume(seconds)
+            self.run_job(seconds)
 
-    def resume(self, seconds: float) -> None:
-        """Begin or continue the walk that was requested, for about `seconds`."""
+    def run_job(self, seconds: float) -> None:
+        """Walk for about `seconds`, and queue the rest. Raises Unavailable."""
+        if self.resume(seconds):
+            self._queue.send_walk()
+
+    def resume(self, seconds: float) -> bool:
+        """Begin or continue the walk that was requested, for about `seconds`; return whether more is left."""
         deadline = self._runtime.clock.monotonic() + seconds
         while (progress := self._progress.walk()).is_due:
             covers = progress.covers if progress.position else progress.requested
             position = self.run(progress.position, 0.0)
             if not self._progress.save_walk(progress, position, covers):
-                return  # another process walks
+                return False  # another process walks
             if self._runtime.clock.monotonic() >= deadline:
-                return
+                return self._progress.walk().is_due
+        return False
 
     def run(self, position: str, seconds: float) -> str:
         """Walk from the conversation after `position`, for about `seconds` but at least a page.

@@ -127,6 +127,19 @@ def test_walk_goes_on_after_its_time_is_over(harness: PublishingHarness) -> None
     assert queued(harness) == chats
 
 
+def test_rest_of_a_walk_follows_in_jobs(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chats = sorted(harness.create_conversation(f"person {number // 50}") for number in range(2 * PAGE + 1))
+    harness.publishing.walk.request_walk()
+    jobs = 0
+    harness.publishing.walk.run_job(0)
+    while jobs < harness.deliveries.walks:
+        jobs += 1
+        harness.publishing.walk.run_job(0)
+    assert jobs == 2
+    assert queued(harness) == chats
+
+
 def test_request_during_a_walk_is_followed_by_another_one(harness: PublishingHarness) -> None:
     harness.add_endpoint()
     harness.publishing.walk.request_walk()
