@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from chalicelib.awshttp import NoResponse, ServiceError
 from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.errors import Unavailable
-from chalicelib.core.model.publishing import WALK
+from chalicelib.core.kernel.limits import WALK
 
 TARGET = "AmazonSQS"
 SEND_TIMEOUT = 3.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import Internal
-from chalicelib.core.model.publishing import WALK
+from chalicelib.core.kernel.limits import WALK
 from chalicelib.observability import logs
 from chalicelib.observability.invocation import invocation
 

@@ -8,8 +8,6 @@ from typing import Literal, NamedTuple
 
 from chalicelib.core.model.events import Event
 
-WALK = "walk"
-"""The message of the queue of deliveries for a part of the walk."""
 DEPLOYMENT_LOG = "deployment"
 """The id under which the deployment log is published; no conversation id looks like it."""
 

@@ -29,8 +29,9 @@ SLOT_WAIT = 5.0, 30.0
 SLOTS_TRIED = 3
 DISABLED_LINE = "an endpoint was disabled"
 """The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
-RESUMED_WITHIN = 30.0
-"""Seconds for which a job resumes other conversations; the sweep does the rest."""
+RESUMED_WITHIN = 20.0
+"""Seconds for which a job resumes other conversations, after 45 s of publishing and an attempt; the sweep does the
+rest. The function has 90 s."""
 _ID_BYTES = 16
 GONE, FAILED_FOR_LONG = "it answered 410 Gone", "it failed for three days"
 
