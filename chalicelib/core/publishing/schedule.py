@@ -48,6 +48,11 @@ def is_under_way(cursor: Cursor, now: int) -> bool:
     return bool(cursor.parked_at) or (is_waiting and cursor.check_at > now)
 
 
+def is_resumed_by_a_probe(cursor: Cursor, endpoint: Endpoint | None, now: int) -> bool:
+    """Return whether a conversation has a lag note that the success of a probe takes up, which is not due yet."""
+    return cursor.is_noted and endpoint is not None and bool(endpoint.failing_since) and endpoint.probe_at > now
+
+
 def probe_delay(failures: int) -> float:
     """Return the seconds until the next probe of an endpoint with so many consecutive failures."""
     bound = min(PROBE_BASE * 2 ** max(failures - FAILURES_TO_OPEN, 0), PROBE_CAP)

@@ -7,10 +7,11 @@ after the lease is under way, the holder of the lease sees the counter.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.model.publishing import Endpoint
 from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore
 from chalicelib.core.publishing import schedule
 
@@ -35,11 +36,16 @@ class WakeUps:
 
         Raises Unavailable: it is to be repeated.
         """
-        endpoint_ids = [endpoint.endpoint_id for endpoint in self._endpoints.endpoints() if endpoint.is_enabled]
-        self.wake_pairs((each, other) for each in dict.fromkeys(conversation_ids) for other in endpoint_ids)
+        enabled = {
+            endpoint.endpoint_id: endpoint for endpoint in self._endpoints.endpoints() if endpoint.is_enabled
+        }
+        self._wake(((each, other) for each in dict.fromkeys(conversation_ids) for other in enabled), enabled)
 
     def wake_pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Wake conversations, each for one endpoint. Raises Unavailable."""
+        self._wake(pairs, {})
+
+    def _wake(self, pairs: Iterable[tuple[str, str]], endpoints: Mapping[str, Endpoint]) -> None:
         woken = list(pairs)
         for start in range(0, len(woken), _AT_ONCE):
             batch = woken[start : start + _AT_ONCE]
@@ -49,6 +55,7 @@ class WakeUps:
                 functools.partial(self._queue.send, each.endpoint_id, each.conversation_id, 0.0)
                 for each in cursors
                 if not schedule.is_under_way(each, now)
+                and not schedule.is_resumed_by_a_probe(each, endpoints.get(each.endpoint_id), now)
             ]
             self._gather(*sends)
 

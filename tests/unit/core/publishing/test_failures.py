@@ -225,6 +225,21 @@ def test_success_closes_the_circuit_and_resumes_all(harness: PublishingHarness) 
     assert harness.publishing.lags.lagging("end_1", None, 100) == []
 
 
+def test_messages_to_a_dead_endpoint_queue_nothing_but_probes(harness: PublishingHarness) -> None:
+    chats = dead(harness)
+    harness.wait(HOUR)
+    harness.publishing.wake_ups.wake(chats)
+    harness.run_due()
+    before = len(harness.deliveries.sent)
+    for chat in chats:
+        harness.send_message(f"person {chats.index(chat)}", chat)
+        harness.publishing.wake_ups.wake([chat])
+    assert len(harness.deliveries.sent) == before
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.wait(HOUR)
+    assert all(harness.sink.received("end_1", chat) == [1, 2] for chat in chats)
+
+
 def test_sweep_probes_when_the_probe_was_lost(harness: PublishingHarness) -> None:
     chats = dead(harness)
     harness.publishing.heartbeat.received(START)
