@@ -145,6 +145,18 @@ PARTS = (
         {"CHAT_LOCAL_KILLS": "100"},
     ),
     Part(
+        "event-kills",
+        "SIGKILL of an instance in the middle of a delivery, whose lease is waited for",
+        (*PYTEST, "tests/local/test_events.py"),
+        {"CHAT_LOCAL_EVENTS_WHOLE": "1"},
+    ),
+    Part(
+        "copied-events",
+        "A product's copy of 10,000 events that are published under faults, for two seeds",
+        (*PYTEST, "-n", "2", "tests/examples/test_copy_of_the_log.py"),
+        {"CHAT_COPIED_EVENTS": "10000"},
+    ),
+    Part(
         "dynamodb",
         "10,000 sequences of random operations on the local DynamoDB and on MiniStack",
         (*PYTEST, "tests/dynamodb/test_random_operations.py"),

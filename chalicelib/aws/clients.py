@@ -83,7 +83,7 @@ def event_bus(stage: str, region: str, clock: Clock) -> EventBridgeSink:
             endpoint, "events", target, region, credentials, clock, _tls(), json_version=eventbridge.JSON_VERSION
         )
 
-    return eventbridge.EventBridgeSink(create_service, stage)
+    return eventbridge.EventBridgeSink(create_service, stage, clock)
 
 
 def hook(name: str, region: str, clock: Clock, timeout: float) -> LambdaHook:

@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.aws.sqs import JsonService
 from chalicelib.awshttp import NoResponse, ServiceError
 from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.published import thin
@@ -21,7 +22,7 @@ from chalicelib.core.model.publishing import Delivery, DeliveryResult, Outcome
 TARGET = "AWSEvents"
 JSON_VERSION = "1.1"
 TIMEOUT = 15.0
-"""Seconds of a call with its retries."""
+"""Seconds of a delivery, which can take several calls with their retries: a lease outlasts it."""
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024
 """The entries, and the bytes of all of them, that one call can have."""
@@ -30,10 +31,11 @@ MAX_BYTES = 256 * 1024
 class EventBridgeSink:
     """The `EventSink` of event buses."""
 
-    def __init__(self, create_service: Callable[[], JsonService], stage: str) -> None:
+    def __init__(self, create_service: Callable[[], JsonService], stage: str, clock: Clock | None = None) -> None:
         """`create_service` is called at the first delivery. Entries have the source `chat.<stage>`."""
         self._create_service = create_service
         self._source = f"chat.{stage}"
+        self._clock = clock or SystemClock()
 
     @cached_property
     def _service(self) -> JsonService:
@@ -41,9 +43,13 @@ class EventBridgeSink:
 
     def deliver(self, delivery: Delivery) -> DeliveryResult:
         """Put each event of a delivery on the bus. Never raises for anything that EventBridge does."""
+        until = self._clock.monotonic() + TIMEOUT
         try:
             for entries in self._calls(delivery):
-                answer = self._service.call("PutEvents", {"Entries": entries}, timeout=TIMEOUT)
+                left = until - self._clock.monotonic()
+                if left <= 0:
+                    raise Unavailable
+                answer = self._service.call("PutEvents", {"Entries": entries}, timeout=left)
                 if answer.get("FailedEntryCount"):
                     codes = {entry["ErrorCode"] for entry in answer["Entries"] if "ErrorCode" in entry}
                     return DeliveryResult(Outcome.FAILED, f"entries were refused ({', '.join(sorted(codes))})")

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from chalicelib.awshttp import NoResponse, ServiceError
 from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.kernel.limits import WALK
 
 TARGET = "AmazonSQS"
 SEND_TIMEOUT = 3.0
@@ -62,3 +63,7 @@ class SqsDeliveryQueue(_SqsQueue):
     def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
         """Schedule an attempt. Raises Unavailable."""
         self._send(f"{endpoint_id}:{conversation_id}", delay, "delivery")
+
+    def send_walk(self) -> None:
+        """Schedule a part of the walk. Raises Unavailable."""
+        self._send(WALK, 0.0, WALK)

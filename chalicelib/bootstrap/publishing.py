@@ -86,6 +86,7 @@ def publishing_services(
         lags=lags,
         progress=progress,
         wake_ups=wake_ups,
+        queue=ports.queue,
         runtime=runtime,
     )
     # The queue is created and deleted together with the stream, and its name is generated (`infra/template`).
@@ -121,6 +122,7 @@ def publishing_services(
     def build_registry() -> Registry:
         return Registry(
             endpoints=endpoints,
+            circuits=stored,
             cursors=cursors,
             lags=lags,
             queue=ports.queue,

@@ -13,6 +13,7 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import Internal
+from chalicelib.core.kernel.limits import WALK
 from chalicelib.observability import logs
 from chalicelib.observability.invocation import invocation
 
@@ -60,6 +61,8 @@ def run_delivery(messages: Iterable[str], seconds: float) -> None:
             endpoint_id, _, conversation_id = message.partition(":")
             if message.startswith("{"):
                 publishing.walk.request_now(seconds)
+            elif message == WALK:
+                publishing.walk.run_job(seconds)
             elif conversation_id:
                 publishing.publisher.run(endpoint_id, conversation_id, seconds)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,10 @@ from tests.support.app_harness import principal
 from tests.support.publishing import ACKNOWLEDGED, FAILED, PublishingHarness
 
 SHOP = Service("shop").as_principal()
-STEPS = 100
+EVENTS = int(os.environ.get("CHAT_COPIED_EVENTS", "100"))
+"""Events of each seed."""
+RESTORES = 5
+"""Restores of the product for each seed, about: each one reads the logs again."""
 
 
 class Product:
@@ -47,7 +51,7 @@ class Product:
 
     def _receive(self, delivery: Delivery) -> DeliveryResult:
         fate = 1.0 if self.is_healthy else self._rng.random()
-        if fate < 0.05:
+        if fate < RESTORES / EVENTS:
             self.restores += 1
             self.mirror.close()
             self.mirror = self._new_mirror()
@@ -64,7 +68,7 @@ def test_copy_equals_the_conversations_after_faults(tmp_path: Path, seed: int) -
     harness.add_endpoint(start="beginning")
     chats = [harness.create_conversation("alice", "bob") for _ in range(3)]
     sent: list[tuple[str, int]] = []
-    for number in range(STEPS):
+    for number in range(EVENTS):
         kind, chat = rng.random(), rng.choice(chats)
         if kind < 0.7 or not sent:
             sent.append((chat, harness.send_message("alice", chat, f"text {number}")))

@@ -119,6 +119,20 @@ def test_receiver_that_was_down_gets_what_it_missed(instances: Instances, receiv
     chat.close()
 
 
+def test_endpoint_that_was_disabled_gets_what_it_missed(instances: Instances, receiver: Receiver) -> None:
+    chat = Chat(instances.start(**SETTINGS))
+    endpoint_id = chat.add_endpoint(receiver)
+    conversation_id = chat.create()
+    expect(receiver, {conversation_id: 1})
+    for is_enabled in (False, True):
+        status, _ = chat.backend.call("PATCH", f"/service/endpoints/{endpoint_id}", {"enabled": is_enabled})
+        assert status == 200
+        if not is_enabled:
+            missed = chat.send(conversation_id, 0)
+    expect(receiver, {conversation_id: missed})
+    chat.close()
+
+
 def wait_for_failure(chat: Chat, endpoint_id: str) -> None:
     """Wait until an attempt has failed."""
     waiting = threading.Event()

@@ -76,6 +76,7 @@ class FakeDeliveryQueue:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, float]] = []
         """Endpoint, conversation, and delay in seconds."""
+        self.walks = 0
         self.is_down = False
 
     def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
@@ -83,6 +84,12 @@ class FakeDeliveryQueue:
         if self.is_down:
             raise Unavailable
         self.sent.append((endpoint_id, conversation_id, delay))
+
+    def send_walk(self) -> None:
+        """Count the message. Raises Unavailable."""
+        if self.is_down:
+            raise Unavailable
+        self.walks += 1
 
 
 class PublishingHarness(AppHarness):

@@ -22,9 +22,11 @@ class DynamoCursors:
         """`table` is the name of the conversations table."""
         self._table = Table(dynamo, table)
 
-    def wake(self, conversation_id: str, endpoint_id: str) -> None:
+    def wake(self, conversation_id: str, endpoint_id: str) -> Cursor:
         """Count a wake-up."""
-        self._table.update(*cursor_key(conversation_id, endpoint_id), "ADD #wake_ups :one", one=1)
+        pk, sk = cursor_key(conversation_id, endpoint_id)
+        was = self._table.update(pk, sk, "ADD #wake_ups :one", one=1) or {"pk": pk, "sk": sk}
+        return cursor_from_item({**was, "wake_ups": was.get("wake_ups", 0) + 1})
 
     def cursor(self, conversation_id: str, endpoint_id: str) -> Cursor | None:
         """Return a cursor."""

@@ -21,6 +21,8 @@ from chalicelib.core.ports.commits import WriteConflict
 _CIRCUIT = ("failing_since", "failures", "probe_at", "succeeded_at")
 """The attributes that only attempts write."""
 _SLOT_TTL = 3600
+_IS_ENABLED = "attribute_exists(#pk) AND attribute_not_exists(#disabled_at)"
+"""An attempt that ends after its endpoint was disabled changes nothing: enabled again, it has no failures."""
 
 
 class DynamoEndpoints:
@@ -40,6 +42,10 @@ class DynamoEndpoints:
         """Return an endpoint."""
         item = self._table.get(*endpoint_key(endpoint_id))
         return None if item is None else endpoint_from_item(item)
+
+    def is_deleted(self, endpoint_id: str) -> bool:
+        """Return whether there is no row."""
+        return self._table.get(*endpoint_key(endpoint_id)) is None
 
     def save(self, endpoint: Endpoint) -> bool:
         """Write the definition of an endpoint, with a request for a walk if it can have missed events."""
@@ -85,9 +91,7 @@ class DynamoEndpoints:
     def note_failure(self, endpoint_id: str) -> Endpoint | None:
         """Count a failure."""
         try:
-            was = self._table.update(
-                *endpoint_key(endpoint_id), "ADD #failures :one", "attribute_exists(#pk)", one=1
-            )
+            was = self._table.update(*endpoint_key(endpoint_id), "ADD #failures :one", _IS_ENABLED, one=1)
         except ConditionFailed:
             return None
         return None if was is None else endpoint_from_item({**was, "failures": was.get("failures", 0) + 1})
@@ -97,7 +101,7 @@ class DynamoEndpoints:
         return self._table.try_update(
             *endpoint_key(endpoint_id),
             "SET #failing_since = :now, #probe_at = :probe_at",
-            "attribute_exists(#failures) AND attribute_not_exists(#failing_since)",
+            f"{_IS_ENABLED} AND attribute_exists(#failures) AND attribute_not_exists(#failing_since)",
             now=now,
             probe_at=probe_at,
         )

@@ -14,6 +14,9 @@ MAX_HISTORY_ID_CHARACTERS = 15 + len(".") + 255
 HISTORY_ID_PATTERN = r"^(?:0|[1-9][0-9]{0,14})\.[A-Za-z0-9_.-]{1,255}$"
 _HISTORY_ID = re.compile(HISTORY_ID_PATTERN)
 
+_LEAST_MILLISECONDS = 10**11
+"""As seconds, a number like this is thousands of years ahead; as milliseconds, it is in 1973."""
+
 
 class HistoryId(NamedTuple):
     """A history id: `<number>.<name>`, where a higher number is newer."""
@@ -29,6 +32,11 @@ class HistoryId(NamedTuple):
             raise ValueError("a history id is a whole number, a dot, and the name of the conversations table")
         number, _, name = text.partition(".")
         return cls(int(number), name)
+
+    @property
+    def began_at(self) -> int:
+        """When the history began, in milliseconds since the epoch. The number of a stage is in seconds."""
+        return self.number if self.number >= _LEAST_MILLISECONDS else self.number * 1000
 
     def is_newer_than(self, other: HistoryId) -> bool:
         """Return whether this id succeeds `other`. Of two ids with the same number neither is newer."""

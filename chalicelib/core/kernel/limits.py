@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
+WALK = "walk"
+"""The message of the queue of deliveries for a part of the walk of all conversations."""
 MAX_DELAY = 900.0
 """The longest delay of an SQS message, in seconds (SQS developer guide, quotas)."""
 MAX_HOOK_TIME = 4.0

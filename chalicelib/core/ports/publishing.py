@@ -20,6 +20,10 @@ class EndpointStore(Protocol):
         """Return an endpoint."""
         ...
 
+    def is_deleted(self, endpoint_id: str) -> bool:
+        """Return whether there is no endpoint with this id, also in other settings than those of this process."""
+        ...
+
     def save(self, endpoint: Endpoint) -> bool:
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`.
 
@@ -42,7 +46,7 @@ class CircuitStore(Protocol):
         ...
 
     def note_failure(self, endpoint_id: str) -> Endpoint | None:
-        """Count a failure; return the endpoint as written, None if it does not exist."""
+        """Count a failure; return the endpoint as written, None if it does not exist or is disabled."""
         ...
 
     def open(self, endpoint_id: str, now: int, probe_at: int) -> bool:
@@ -65,8 +69,8 @@ class CircuitStore(Protocol):
 class CursorStore(Protocol):
     """Cursors by conversation and endpoint. Every read is strongly consistent."""
 
-    def wake(self, conversation_id: str, endpoint_id: str) -> None:
-        """Count a wake-up; creates the cursor if it is missing."""
+    def wake(self, conversation_id: str, endpoint_id: str) -> Cursor:
+        """Count a wake-up, and return the cursor as written; creates it if it is missing."""
         ...
 
     def cursor(self, conversation_id: str, endpoint_id: str) -> Cursor | None:
@@ -231,4 +235,8 @@ class DeliveryQueue(Protocol):
 
     def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
         """Schedule an attempt in about `delay` seconds. Raises Unavailable."""
+        ...
+
+    def send_walk(self) -> None:
+        """Schedule a part of the walk that was requested. Raises Unavailable."""
         ...

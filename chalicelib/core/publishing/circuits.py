@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import random
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -28,8 +29,10 @@ SLOT_WAIT = 5.0, 30.0
 SLOTS_TRIED = 3
 DISABLED_LINE = "an endpoint was disabled"
 """The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
-RESUMED_WITHIN = 30.0
-"""Seconds for which a job resumes other conversations; the sweep does the rest."""
+RESUMED_WITHIN = 20.0
+"""Seconds for which a job resumes other conversations, after 45 s of publishing and an attempt; the sweep does the
+rest. The function has 90 s."""
+_ID_BYTES = 16
 GONE, FAILED_FOR_LONG = "it answered 410 Gone", "it failed for three days"
 
 
@@ -61,8 +64,12 @@ class Circuits:
         """Return whether an attempt may be made now. If not, the conversation is noted as lagging."""
         if not endpoint.failing_since:
             return True
-        if endpoint.probe_at <= milliseconds(self._clock) and self._claim_probe(endpoint, conversation_id):
-            return True
+        if endpoint.probe_at <= milliseconds(self._clock):
+            if not self._can_be_attempted(endpoint.endpoint_id, conversation_id):
+                self.probe(endpoint)  # with another one: no attempt is made with this one
+                return False
+            if self._claim_probe(endpoint, conversation_id):
+                return True
         self.note_lag(endpoint.endpoint_id, conversation_id)
         # Closing the circuit breaker resumes all that are noted; this one may have come too late for it.
         current = self._endpoints.endpoint(endpoint.endpoint_id)
@@ -78,16 +85,42 @@ class Circuits:
 
     def _queue_probe(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
         """Queue a probe with the next conversation that lags, so that one of them does not fail for all."""
-        following = self._lags.lagging(endpoint_id, conversation_id, 1) or self._lags.lagging(endpoint_id, None, 1)
         with suppress(Unavailable):
-            self._queue.send(endpoint_id, following[0] if following else conversation_id, delay)
+            self._queue.send(
+                endpoint_id, self._next_to_attempt(endpoint_id, conversation_id) or conversation_id, delay
+            )
 
     def probe(self, endpoint: Endpoint) -> None:
         """Queue a probe that is due and may have been lost."""
         if endpoint.probe_at <= milliseconds(self._clock):
-            found = self._lags.lagging(endpoint.endpoint_id, None, NOTES_PER_QUERY)
-            if found:
-                self._queue.send(endpoint.endpoint_id, random.choice(found), 0.0)  # noqa: S311 — no secret
+            found = self._next_to_attempt(endpoint.endpoint_id, _any_place())
+            if found is not None:
+                self._queue.send(endpoint.endpoint_id, found, 0.0)
+
+    def _next_to_attempt(self, endpoint_id: str, after: str) -> str | None:
+        """Return the next conversation with a lag note that is not parked, None if there is none."""
+        for found in self._noted(endpoint_id, after):
+            for conversation_id in found:
+                if self._can_be_attempted(endpoint_id, conversation_id):
+                    return conversation_id
+        return None
+
+    def _can_be_attempted(self, endpoint_id: str, conversation_id: str) -> bool:
+        cursor = self._cursors.cursor(conversation_id, endpoint_id)
+        return cursor is not None and not cursor.parked_at
+
+    def _noted(self, endpoint_id: str, begin: str) -> Iterator[list[str]]:
+        """Yield pages of all conversations with a lag note, those after `begin` first."""
+        after: str | None = begin
+        while found := self._lags.lagging(endpoint_id, after, NOTES_PER_QUERY):
+            yield found
+            after = found[-1]
+        after = None
+        while found := self._lags.lagging(endpoint_id, after, NOTES_PER_QUERY):
+            yield [conversation_id for conversation_id in found if conversation_id <= begin]
+            after = found[-1]
+            if after >= begin:
+                return
 
     def note_lag(self, endpoint_id: str, conversation_id: str) -> None:
         """Note a conversation for the sweep."""
@@ -138,14 +171,29 @@ class Circuits:
 
         With `at_once`, none waits for the time of its next attempt, but for those that are parked.
         """
-        after: str | None = None
-        while found := self._lags.lagging(endpoint_id, after, NOTES_PER_QUERY):
-            if at_once:
-                self._gather(*(functools.partial(self._cursors.hasten, each, endpoint_id) for each in found))
-            self._gather(*(functools.partial(self._queue.send, endpoint_id, each, 0.0) for each in found))
-            after = found[-1]
+        resume = functools.partial(self._resume, endpoint_id, at_once=at_once)
+        # It begins at any place: the conversations for which no time is left are not the same each time.
+        for found in self._noted(endpoint_id, _any_place()):
+            self._gather(*(functools.partial(resume, conversation_id) for conversation_id in found))
             if self._clock.monotonic() >= deadline:
                 return
+
+    def _resume(self, endpoint_id: str, conversation_id: str, *, at_once: bool) -> None:
+        """Queue an attempt for a lag note, unless it is parked or a message for it is under way."""
+        cursor = self._cursors.cursor(conversation_id, endpoint_id)
+        if cursor is None:
+            self._lags.clear(endpoint_id, conversation_id)
+            return
+        if (
+            not cursor.is_noted
+        ):  # a crash, or a job that released the lease meanwhile: nothing else deletes the note
+            self._cursors.mark_noted(conversation_id, endpoint_id)
+        if at_once:
+            self._cursors.hasten(conversation_id, endpoint_id)
+        elif schedule.is_under_way(cursor, milliseconds(self._clock)):
+            return
+        if not cursor.parked_at:
+            self._queue.send(endpoint_id, conversation_id, 0.0)
 
     def note_failure(self, endpoint: Endpoint, conversation_id: str) -> None:
         """Count a failure: it may open the circuit breaker, or disable an endpoint that has failed for long."""
@@ -168,3 +216,8 @@ class Circuits:
                 _logger.error(f"{DISABLED_LINE}: %s", reason)
                 return
             current = self._endpoints.endpoint(endpoint.endpoint_id)
+
+
+def _any_place() -> str:
+    """Return a random place in the order of conversations."""
+    return f"conv_{secrets.token_urlsafe(_ID_BYTES)}"

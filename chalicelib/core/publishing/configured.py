@@ -96,6 +96,10 @@ class ConfiguredEndpoints:
         found = self._stored.endpoint(endpoint_id)
         return None if found is None else self._defined(found)
 
+    def is_deleted(self, endpoint_id: str) -> bool:
+        """Return whether there is no row: while a stage is deployed, functions have different settings."""
+        return self._stored.is_deleted(endpoint_id)
+
     def save(self, endpoint: Endpoint) -> bool:
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`."""
         return self._stored.save(endpoint)

@@ -11,6 +11,7 @@ from chalicelib.core.kernel.ids import url_safe_digest
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.event_sizes import EventSizes
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Endpoint, InFlight
 from chalicelib.core.ports.event_log import EventLogStore
@@ -18,6 +19,8 @@ from chalicelib.core.ports.event_log import EventLogStore
 MAX_EVENTS = 100
 MAX_BYTES = 20_000
 """A delivery has up to so many events, and bytes of them; or one event of any size."""
+READ_BYTES = 3 * MAX_BYTES
+"""The bytes of a log that are read for a delivery, as far as its head has the sizes, which are upper bounds."""
 NOW_SKEW = 60_000
 """Milliseconds before the creation of an endpoint from which on it receives events: clocks differ."""
 
@@ -55,8 +58,18 @@ class ConversationLog:
 
     def after(self, position: int, limit: int) -> Chunk:
         """Return events after `position`, as the log has them now."""
-        page = self._log_reader.events_after(self._head, position, limit)
+        page = self._log_reader.events_after(self._head, position, self._readable(position, limit))
         return Chunk(page.events, page.position)
+
+    def _readable(self, position: int, limit: int) -> int:
+        """Return how many events to read: more than a delivery has would be read again for the next one."""
+        sizes, room = EventSizes(self._head.event_sizes), READ_BYTES
+        for number in range(limit):
+            size = sizes.of(position + 1 + number)
+            room -= size.bytes if size.is_plain else 0
+            if room < 0:
+                return max(number, 1)
+        return limit
 
     def event(self, sequence_id: int) -> Event | None:
         """Return an event."""
@@ -116,6 +129,11 @@ def start_of(log: PublishedLog, endpoint: Endpoint) -> int:
         else:
             newer = middle
     return older
+
+
+def is_older(endpoint: Endpoint, log: PublishedLog, time: int) -> bool:
+    """Return whether an endpoint and a log are older than a time in milliseconds since the epoch."""
+    return endpoint.created_at < time and _is_older(log, 1, time)
 
 
 def _is_older(log: PublishedLog, sequence_id: int, since: int) -> bool:

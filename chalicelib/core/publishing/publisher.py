@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
+from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.runtime import Runtime
@@ -28,6 +30,7 @@ from chalicelib.core.publishing.logs import (
     Logs,
     PublishedLog,
     events_in,
+    is_older,
     range_after,
     received,
     start_of,
@@ -71,12 +74,23 @@ class Publisher:
     def run(self, endpoint_id: str, conversation_id: str, seconds: float) -> None:
         """Publish a conversation to an endpoint for about `seconds`; an attempt can take 15 seconds more.
 
-        Raises Unavailable and ConversationBusy: the job is to be repeated.
+        Raises Unavailable and ConversationBusy: the job is to be repeated. If it is given up, there is a lag note.
         """
+        try:
+            self._run(endpoint_id, conversation_id, seconds)
+        except Exception:
+            with suppress(ChatError):
+                self._circuits.note_lag(endpoint_id, conversation_id)
+            raise
+
+    def _run(self, endpoint_id: str, conversation_id: str, seconds: float) -> None:
         deadline = self._clock.monotonic() + seconds
         endpoint = self._endpoints.endpoint(endpoint_id)
         if endpoint is None:
-            self._forget(endpoint_id, conversation_id)
+            if self._endpoints.is_deleted(endpoint_id):
+                self._forget(endpoint_id, conversation_id)
+            else:
+                self._circuits.note_lag(endpoint_id, conversation_id)
             return
         if not endpoint.is_enabled or not self._circuits.admits(endpoint, conversation_id):
             return
@@ -150,21 +164,31 @@ class Publisher:
     def _enter_history(self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog | None) -> _Next:
         """Begin a new cursor, or continue one of an older history below what both have in common."""
         if not cursor.history_id:
-            if log is None:
-                self._forget(cursor.endpoint_id, cursor.conversation_id)
-                return _Next.DONE
-            return self._advance(self._in_history(cursor), log, start_of(log, endpoint), 0)
+            return self._begin(endpoint, cursor, log)
         if HistoryId.parse(cursor.history_id).is_newer_than(self._history_id):
             # This process has an old configuration: one with the new one publishes the conversation.
             self._circuits.note_lag(cursor.endpoint_id, cursor.conversation_id)
             self._cursors.give_up(cursor)
             return _Next.DONE
         # Not the present head: events since the restore replace those that the endpoint has above it.
-        head = 0 if log is None else min(cursor.position, log.head)
+        return self._reset(endpoint, cursor, log, 0 if log is None else min(cursor.position, log.head))
+
+    def _begin(self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog | None) -> _Next:
+        if log is None:
+            self._forget(cursor.endpoint_id, cursor.conversation_id)
+            return _Next.DONE
+        start = start_of(log, endpoint)
+        if is_older(endpoint, log, self._history_id.began_at):
+            # Its first delivery may have been after the moment of the backup, which has no cursor for it then.
+            return self._reset(endpoint, cursor, log, start)
+        return self._advance(self._in_history(cursor), log, start, 0)
+
+    def _reset(self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog | None, head: int) -> _Next:
+        """Deliver `log_reset`, which is the same at each attempt, and continue at `head`."""
         reset: Event = {
             "type": LOG_RESET,
             "conversation_id": cursor.conversation_id,
-            "created_at": rfc3339(milliseconds(self._clock)),
+            "created_at": rfc3339(self._history_id.began_at),
             "history_id": str(self._history_id),
             "head": head,
         }

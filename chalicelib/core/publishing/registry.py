@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.endpoint_errors import EndpointConfigured, EndpointLimit
-from chalicelib.core.kernel.errors import NotFound, ValidationFailed
+from chalicelib.core.kernel.errors import NotFound, Unavailable, ValidationFailed
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import new_backoff
@@ -16,7 +17,14 @@ from chalicelib.core.model.published import TEST
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Cursor, Delivery, Endpoint, Secret
 from chalicelib.core.model.webhook_secret import new_key, secret_text
 from chalicelib.core.model.webhook_url import parse_webhook_url
-from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore, EventSink, LagStore
+from chalicelib.core.ports.publishing import (
+    CircuitStore,
+    CursorStore,
+    DeliveryQueue,
+    EndpointStore,
+    EventSink,
+    LagStore,
+)
 from chalicelib.core.protocol import endpoint_serializers
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ class Registry:
         self,
         *,
         endpoints: EndpointStore,
+        circuits: CircuitStore,
         cursors: CursorStore,
         lags: LagStore,
         queue: DeliveryQueue,
@@ -51,6 +60,7 @@ class Registry:
     ) -> None:
         """`allows_local` allows plain HTTP and loopback, for development."""
         self._endpoints = endpoints
+        self._circuits = circuits
         self._cursors = cursors
         self._lags = lags
         self._queue = queue
@@ -115,6 +125,8 @@ class Registry:
         backoff = new_backoff(self._runtime)
         while not self._endpoints.save(endpoint):
             backoff.wait()
+        if request.start == "beginning":
+            self._walk_soon()
         return {**endpoint_serializers.endpoint(endpoint), "secret": secret_text(key)}
 
     def update(self, endpoint_id: str, request: UpdateEndpoint) -> dict[str, Any]:
@@ -132,7 +144,15 @@ class Registry:
                 endpoint = endpoint._replace(description=request.description)
             return endpoint if request.enabled is None else self._switched(endpoint, is_on=request.enabled)
 
-        return dict(endpoint_serializers.endpoint(self._save(endpoint_id, changed)))
+        saved = self._save(endpoint_id, changed)
+        if request.enabled:
+            self._walk_soon()
+        return dict(endpoint_serializers.endpoint(saved))
+
+    def _walk_soon(self) -> None:
+        """Queue the walk that was requested with an endpoint; without the message, the sweep runs it."""
+        with suppress(Unavailable):
+            self._queue.send_walk()
 
     def _switched(self, endpoint: Endpoint, *, is_on: bool) -> Endpoint:
         """Return an endpoint that is enabled or disabled. Its cursors stay: it continues where it stopped."""
@@ -182,7 +202,7 @@ class Registry:
 
     def resume(self, endpoint_id: str, request: ResumeEndpoint) -> dict[str, Any]:
         """Attempt parked conversations, or all that lag, at once. Raises NotFound, ValidationFailed."""
-        self._get(endpoint_id)
+        endpoint = self._get(endpoint_id)
         for name in ("conversation_id", "after"):
             value = getattr(request, name)
             if value is not None and value != DEPLOYMENT_LOG and not is_conversation_id(value):
@@ -191,6 +211,9 @@ class Registry:
             found = [request.conversation_id]
         else:
             found = self._lags.lagging(endpoint_id, request.after, RESUMED_AT_ONCE)
+        if endpoint.failing_since:
+            # The first of these attempts is the next probe: its success resumes all others.
+            self._circuits.claim_probe(endpoint, milliseconds(self._clock))
         for conversation_id in found:
             self._cursors.resume(conversation_id, endpoint_id)
             self._queue.send(endpoint_id, conversation_id, 0)

@@ -38,6 +38,21 @@ def check_at(now: int, delay: float) -> int:
     return now + int(max(delay - CHECK_MARGIN, 0.0) * 1000)
 
 
+def is_under_way(cursor: Cursor, now: int) -> bool:
+    """Return whether a message for a cursor would be superfluous.
+
+    Its lease is held, so the holder sees the wake-up, or an attempt has failed; and should the holder crash, a
+    message comes after the lease. A parked conversation waits for a command.
+    """
+    is_waiting = max(cursor.lease_until, cursor.retry_at) > now
+    return bool(cursor.parked_at) or (is_waiting and cursor.check_at > now)
+
+
+def is_resumed_by_a_probe(cursor: Cursor, endpoint: Endpoint | None, now: int) -> bool:
+    """Return whether a conversation has a lag note that the success of a probe takes up, which is not due yet."""
+    return cursor.is_noted and endpoint is not None and bool(endpoint.failing_since) and endpoint.probe_at > now
+
+
 def probe_delay(failures: int) -> float:
     """Return the seconds until the next probe of an endpoint with so many consecutive failures."""
     bound = min(PROBE_BASE * 2 ** max(failures - FAILURES_TO_OPEN, 0), PROBE_CAP)

@@ -53,11 +53,15 @@ class Sweep:
         self._heartbeat.beat()
 
     def _take_up(self, deadline: float) -> None:
-        for endpoint in self._endpoints.endpoints():
-            if endpoint.is_enabled and endpoint.failing_since:
+        enabled = [endpoint for endpoint in self._endpoints.endpoints() if endpoint.is_enabled]
+        for number, endpoint in enumerate(enabled):
+            if endpoint.failing_since:
                 self._circuits.probe(endpoint)
-            elif endpoint.is_enabled:
-                self._circuits.resume_all(endpoint.endpoint_id, deadline)
+                continue
+            # The others, and the walk, have equal shares of the time that is left.
+            now = self._clock.monotonic()
+            share = (deadline - now) / (len(enabled) - number + 1)
+            self._circuits.resume_all(endpoint.endpoint_id, now + share)
 
     def _resume_walk(self, deadline: float) -> None:
-        self._walk.resume(max(deadline - self._clock.monotonic(), 0.0))
+        self._walk.run_job(max(deadline - self._clock.monotonic(), 0.0))

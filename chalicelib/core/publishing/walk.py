@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Cursor
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
-from chalicelib.core.ports.publishing import CursorStore, EndpointStore, LagStore, ProgressStore
+from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore, LagStore, ProgressStore
 from chalicelib.core.publishing.purge_gate import behind
 from chalicelib.core.publishing.wake_ups import WakeUps
 
@@ -32,6 +32,7 @@ class Walk:
         lags: LagStore,
         progress: ProgressStore,
         wake_ups: WakeUps,
+        queue: DeliveryQueue,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
@@ -41,6 +42,7 @@ class Walk:
         self._lags = lags
         self._progress = progress
         self._wake_ups = wake_ups
+        self._queue = queue
         self._runtime = runtime
         self._history_id = str(runtime.history_id)
 
@@ -53,18 +55,24 @@ class Walk:
         is_running = bool(self._progress.walk().position)
         self._progress.request_walk()
         if not is_running:
-            self.resume(seconds)
+            self.run_job(seconds)
 
-    def resume(self, seconds: float) -> None:
-        """Begin or continue the walk that was requested, for about `seconds`."""
+    def run_job(self, seconds: float) -> None:
+        """Walk for about `seconds`, and queue the rest. Raises Unavailable."""
+        if self.resume(seconds):
+            self._queue.send_walk()
+
+    def resume(self, seconds: float) -> bool:
+        """Begin or continue the walk that was requested, for about `seconds`; return whether more is left."""
         deadline = self._runtime.clock.monotonic() + seconds
         while (progress := self._progress.walk()).is_due:
             covers = progress.covers if progress.position else progress.requested
             position = self.run(progress.position, 0.0)
             if not self._progress.save_walk(progress, position, covers):
-                return  # another process walks
+                return False  # another process walks
             if self._runtime.clock.monotonic() >= deadline:
-                return
+                return self._progress.walk().is_due
+        return False
 
     def run(self, position: str, seconds: float) -> str:
         """Walk from the conversation after `position`, for about `seconds` but at least a page.
@@ -73,6 +81,7 @@ class Walk:
         """
         deadline = self._runtime.clock.monotonic() + seconds
         if not position:
+            self._forget_deleted(self._cursors.cursors(DEPLOYMENT_LOG))
             self._wake_ups.wake([DEPLOYMENT_LOG])
         while True:
             page = self._conversations.created_after(position, PAGE)
@@ -85,20 +94,25 @@ class Walk:
                 return position
 
     def _compare(self, conversation_ids: Sequence[str]) -> None:
-        endpoints = {endpoint.endpoint_id: endpoint for endpoint in self._endpoints.endpoints()}
         heads = self._event_log.heads(conversation_ids)
         read = [functools.partial(self._cursors.cursors, conversation_id) for conversation_id in conversation_ids]
         found: dict[str, list[Cursor]] = dict(zip(conversation_ids, self._runtime.gather(*read), strict=True))
-        for cursor in (cursor for cursors in found.values() for cursor in cursors):
-            if cursor.endpoint_id not in endpoints:
-                self._lags.clear(cursor.endpoint_id, cursor.conversation_id)
-                self._cursors.forget(cursor.conversation_id, cursor.endpoint_id)
-        enabled = [endpoint for endpoint in endpoints.values() if endpoint.is_enabled]
+        self._forget_deleted(cursor for cursors in found.values() for cursor in cursors)
+        enabled = [endpoint for endpoint in self._endpoints.endpoints() if endpoint.is_enabled]
         self._wake_ups.wake_pairs(
             (conversation_id, endpoint.endpoint_id)
             for conversation_id in conversation_ids
             for endpoint in behind(heads.get(conversation_id), found[conversation_id], enabled, self._history_id)
         )
+
+    def _forget_deleted(self, cursors: Iterable[Cursor]) -> None:
+        """Delete the cursors of deleted endpoints, with their lag notes."""
+        is_deleted = functools.cache(self._endpoints.is_deleted)
+        known = {endpoint.endpoint_id for endpoint in self._endpoints.endpoints()}
+        for cursor in cursors:
+            if cursor.endpoint_id not in known and is_deleted(cursor.endpoint_id):
+                self._lags.clear(cursor.endpoint_id, cursor.conversation_id)
+                self._cursors.forget(cursor.conversation_id, cursor.endpoint_id)
 
 
 class Heartbeat:

@@ -15,6 +15,7 @@ from chalicelib.aws.eventbridge import MAX_BYTES, EventBridgeSink
 from chalicelib.awshttp import NoResponse, ServiceError
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Endpoint, Outcome
+from tests.support.fakes import FakeClock
 from tests.support.raw_peer import Say, raw_peer
 
 BUS = Endpoint("ep_1", "eventbridge", "product-bus", 0)
@@ -72,6 +73,20 @@ def test_call_has_at_most_256_kilobytes() -> None:
     assert [len(entries) for entries in service.calls] == [2, 2, 2, 1]
     for entries in service.calls:
         assert sum(len(value.encode()) for entry in entries for value in entry.values()) <= MAX_BYTES
+
+
+def test_calls_of_a_delivery_share_the_time_that_its_lease_outlasts() -> None:
+    class SlowEvents(FakeEvents):
+        def call(self, operation: str, arguments: Mapping[str, Any], *, timeout: float) -> dict[str, Any]:
+            timeouts.append(timeout)
+            clock.advance(10)
+            return super().call(operation, arguments, timeout=timeout)
+
+    timeouts: list[float] = []
+    clock, service = FakeClock(), SlowEvents()
+    result = EventBridgeSink(lambda: service, "prod", clock).deliver(delivery(events(40)))
+    assert result == DeliveryResult(Outcome.FAILED, "EventBridge did not answer in time")
+    assert timeouts == [15.0, 5.0]
 
 
 def test_event_that_is_too_large_is_sent_thin() -> None:

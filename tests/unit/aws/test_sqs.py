@@ -44,6 +44,13 @@ def test_attempt_names_its_endpoint_and_conversation() -> None:
     assert json.loads(body) == {"QueueUrl": URL, "MessageBody": "end_1:conv_1", "DelaySeconds": 1}
 
 
+def test_part_of_a_walk_names_neither() -> None:
+    with raw_peer() as peer:
+        SqsDeliveryQueue(lambda: service_at(peer), URL).send_walk()
+        ((_, _, body),) = peer.requests
+    assert json.loads(body) == {"QueueUrl": URL, "MessageBody": "walk", "DelaySeconds": 0}
+
+
 def test_client_is_created_at_the_first_job() -> None:
     def create() -> AwsJsonClient:
         raise Unavailable

@@ -24,3 +24,10 @@ def test_higher_number_is_newer_whatever_the_name() -> None:
     assert HistoryId(10, "a").is_newer_than(HistoryId(9, "b"))
     assert not HistoryId(9, "b").is_newer_than(HistoryId(10, "a"))
     assert not HistoryId(9, "b").is_newer_than(HistoryId(9, "a"))
+
+
+@pytest.mark.parametrize(
+    ("number", "began_at"), [(0, 0), (1_800_000_000, 1_800_000_000_000), (1_800_000_000_123, 1_800_000_000_123)]
+)
+def test_number_is_the_time_of_the_beginning(number: int, began_at: int) -> None:
+    assert HistoryId(number, "a").began_at == began_at

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.endpoints import DynamoEndpoints
 from chalicelib.core.model.publishing import Cursor, Delivery, DeliveryResult, Endpoint, Outcome
+from chalicelib.core.protocol.endpoint_requests import ResumeEndpoint
 from chalicelib.core.publishing import schedule
+from local.faults.engine import MemoryEngine
 from tests.support.publishing import ACKNOWLEDGED, FAILED, GONE, START, PublishingHarness
 
 HOUR, DAY = 3600.0, 24 * 3600.0
@@ -222,6 +225,21 @@ def test_success_closes_the_circuit_and_resumes_all(harness: PublishingHarness) 
     assert harness.publishing.lags.lagging("end_1", None, 100) == []
 
 
+def test_messages_to_a_dead_endpoint_queue_nothing_but_probes(harness: PublishingHarness) -> None:
+    chats = dead(harness)
+    harness.wait(HOUR)
+    harness.publishing.wake_ups.wake(chats)
+    harness.run_due()
+    before = len(harness.deliveries.sent)
+    for chat in chats:
+        harness.send_message(f"person {chats.index(chat)}", chat)
+        harness.publishing.wake_ups.wake([chat])
+    assert len(harness.deliveries.sent) == before
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.wait(HOUR)
+    assert all(harness.sink.received("end_1", chat) == [1, 2] for chat in chats)
+
+
 def test_sweep_probes_when_the_probe_was_lost(harness: PublishingHarness) -> None:
     chats = dead(harness)
     harness.publishing.heartbeat.received(START)
@@ -355,3 +373,115 @@ def test_probe_is_claimed_by_one_of_two_jobs(harness: PublishingHarness) -> None
     harness.clock.advance(60)
     endpoint = harness.endpoint()
     assert [harness.publishing.circuits.admits(endpoint, chat) for chat in chats[:2]] == [True, False]
+
+
+def test_probe_skips_parked_conversations(harness: PublishingHarness) -> None:
+    chats = dead(harness)
+    cursors, now = harness.publishing.cursors, int(harness.clock.now() * 1000)
+    for chat in chats[1:]:
+        harness.publishing.lags.note("end_1", chat)
+        cursors.hasten(chat, "end_1")
+        cursor = cursors.acquire(chat, "end_1", "holder", now, now + 1)
+        assert cursor is not None
+        assert cursors.note_failure(cursor, failures=20, retry_at=0, parked_at=5)
+    harness.publishing.lags.note("end_1", chats[0])
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.wait(60)
+    assert not harness.endpoint().failing_since
+    assert harness.sink.received("end_1", chats[0]) == [1]
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_sweep_finds_a_conversation_to_probe_among_parked_ones(harness: PublishingHarness, is_found: bool) -> None:
+    chats = dead(harness, 40)
+    cursors, now = harness.publishing.cursors, int(harness.clock.now() * 1000)
+    for chat in chats[is_found:]:
+        harness.publishing.lags.note("end_1", chat)
+        cursors.hasten(chat, "end_1")
+        cursor = cursors.acquire(chat, "end_1", "holder", now, now + 1)
+        assert cursor is not None
+        assert cursors.note_failure(cursor, failures=20, retry_at=0, parked_at=5)
+    harness.publishing.lags.note("end_1", chats[0])
+    harness.clock.advance(HOUR)
+    harness.deliveries.sent.clear()
+    harness.publishing.circuits.probe(harness.endpoint())
+    assert [chat for _, chat, _ in harness.deliveries.sent] == chats[:is_found]
+
+
+def test_command_probes_at_once_and_resumes_all() -> None:
+    harness = PublishingHarness()
+    harness.add_endpoint("ep_1")
+    chats = [harness.create_conversation(f"person {number}") for number in range(12)]
+    harness.sink.answer = lambda delivery: FAILED
+    harness.publishing.wake_ups.wake(chats)
+    harness.wait(6 * HOUR)
+    harness.deliveries.sent.clear()
+    assert harness.endpoint("ep_1").failing_since
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.publishing.registry.resume("ep_1", ResumeEndpoint(conversation_id=chats[3]))
+    harness.wait(1)
+    assert not harness.endpoint("ep_1").failing_since
+    assert all(harness.sink.received("ep_1", chat) == [1] for chat in chats)
+
+
+def test_attempt_that_fails_after_its_endpoint_was_disabled_is_not_counted(harness: PublishingHarness) -> None:
+    endpoint = harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    assert harness.publishing.endpoints.save(endpoint._replace(disabled_at=START, disabled_reason="by hand"))
+    for _ in range(12):
+        harness.publishing.circuits.note_failure(endpoint, chat)
+    assert (harness.endpoint().failures, harness.endpoint().failing_since) == (0, 0)
+
+
+# ---- lag notes -----------------------------------------------------------------------------------------
+
+
+def test_lag_note_of_a_crashed_job_is_deleted_when_nothing_is_left(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    harness.publish(chat)
+    harness.publishing.lags.note("end_1", chat)
+    assert not harness.cursor(chat).is_noted
+    harness.publishing.sweep.run(30)
+    harness.run_due()
+    assert harness.publishing.lags.lagging("end_1", None, 10) == []
+
+
+def test_lag_note_without_a_cursor_is_deleted(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    harness.publishing.lags.note("end_1", "conv_purged")
+    harness.publishing.sweep.run(30)
+    assert harness.publishing.lags.lagging("end_1", None, 10) == []
+
+
+def test_sweep_sends_nothing_for_what_is_parked_or_under_way(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    harness.sink.answer = lambda delivery: DeliveryResult(Outcome.FAILED, "503", retry_after=100)
+    harness.publish(chat)
+    harness.publishing.circuits.resume_all("end_1", 1e12)
+    assert len(harness.deliveries.sent) == 1
+    harness.clock.advance(200)
+    harness.publishing.circuits.resume_all("end_1", 1e12)
+    assert len(harness.deliveries.sent) == 2
+
+
+def test_notes_of_one_endpoint_leave_time_for_those_of_others() -> None:
+    class SlowStore(MemoryEngine):
+        """Each read of a cursor takes a second."""
+
+        def get_item(self, **arguments: Any) -> Any:
+            if arguments["Key"]["pk"]["S"].startswith("O#conv_"):
+                slow.clock.advance(1)
+            return super().get_item(**arguments)
+
+    slow = PublishingHarness(engine=SlowStore)
+    for endpoint_id in ("end_1", "end_2"):
+        slow.add_endpoint(endpoint_id)
+        for number in range(200):
+            slow.publishing.cursors.wake(f"conv_{number}", endpoint_id)
+            slow.publishing.lags.note(endpoint_id, f"conv_{number}")
+    slow.publishing.heartbeat.received(START)
+    slow.publishing.sweep.run(150)
+    sent = [endpoint_id for endpoint_id, _, _ in slow.deliveries.sent]
+    assert all(50 <= sent.count(endpoint_id) <= 75 for endpoint_id in ("end_1", "end_2"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.model.published import content_of
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, InFlight
 from chalicelib.core.protocol.requests import EditMessage
 from chalicelib.core.publishing.logs import Chunk, range_after, start_of
@@ -176,6 +177,80 @@ def test_job_during_the_lease_of_another_queues_one_check_for_after_it(harness: 
     assert harness.sink.attempts == []
     harness.wait(delay)
     assert harness.sink.received("end_1", chat) == [1]
+
+
+def test_busy_conversation_gets_no_message_for_each_event(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.publishing.wake_ups.wake([chat])
+    now = int(harness.clock.now() * 1000)
+    assert harness.publishing.cursors.acquire(chat, "end_1", "crashes", now, now + 45_000)
+    messages = 0
+    for _ in range(50):
+        harness.send_message("alice", chat)
+        harness.publishing.wake_ups.wake([chat])
+        messages += harness.run_due()
+        harness.clock.advance(0.5)
+    assert messages <= 2
+    ((_, _, delay),) = harness.deliveries.sent
+    harness.wait(delay)
+    assert harness.sink.received("end_1", chat) == list(range(1, 52))
+    harness.send_message("alice", chat)
+    harness.publish(chat)
+    assert harness.sink.received("end_1", chat)[-1] == 52
+
+
+def test_wake_up_of_a_lease_without_a_check_sends_a_message(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.publishing.wake_ups.wake([chat])
+    harness.deliveries.sent.clear()
+    now = int(harness.clock.now() * 1000)
+    assert harness.publishing.cursors.acquire(chat, "end_1", "crashes", now, now + 45_000)
+    harness.publishing.wake_ups.wake([chat])
+    assert harness.deliveries.sent == [("end_1", chat, 0.0)]
+
+
+def test_job_that_fails_leaves_a_lag_note(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+
+    def broken(_delivery: Delivery) -> DeliveryResult:
+        raise Unavailable
+
+    harness.sink.answer = broken
+    with pytest.raises(Unavailable):
+        harness.publish(chat)
+    assert harness.publishing.lags.lagging("end_1", None, 10) == [chat]
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.clock.advance(3600)
+    harness.publishing.sweep.run(30)
+    harness.run_due()
+    assert harness.sink.received("end_1", chat) == [1]
+    assert harness.publishing.lags.lagging("end_1", None, 10) == []
+
+
+def test_large_events_are_not_read_again_for_each_delivery() -> None:
+    class CountingEngine(MemoryEngine):
+        read = 0
+
+        def query(self, **arguments: Any) -> Any:
+            page = super().query(**arguments)
+            if arguments["ExpressionAttributeValues"][":pk"]["S"].startswith("C#"):
+                self.read += page["Count"]
+            return page
+
+    harness = PublishingHarness(engine=CountingEngine)
+    store = harness.store
+    assert isinstance(store, CountingEngine)
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    for _ in range(40):
+        harness.send_message("alice", chat, "x" * 9_500)
+    store.read = 0
+    harness.publish(chat)
+    assert harness.sink.received("end_1", chat) == list(range(1, 42))
+    assert store.read <= 6 * len(harness.sink.attempts)
 
 
 def test_run_that_takes_longer_than_it_may_continues_in_another_job(harness: PublishingHarness) -> None:
@@ -390,3 +465,46 @@ def test_filter_that_excludes_the_range_in_flight_skips_it(harness: PublishingHa
     message = harness.send_message("alice", chat)
     harness.publish(chat)
     assert harness.sink.received("end_1", chat) == [message]
+
+
+# ---- restores ------------------------------------------------------------------------------------------
+
+
+def restored(harness: PublishingHarness) -> PublishingHarness:
+    """Return the same data in a history that begins a minute from now."""
+    number = int(harness.clock.now()) + 60
+    found = PublishingHarness(
+        {"CHAT_HISTORY_ID": f"{number}.restored"}, engine=lambda *_args, **_more: harness.store
+    )
+    found.clock.set(number + 60)
+    return found
+
+
+def test_conversation_whose_cursor_the_backup_does_not_have_is_reset(harness: PublishingHarness) -> None:
+    harness.add_endpoint(types=frozenset({"message"}))
+    chat = harness.create_conversation("alice", "bob")
+    message = harness.send_message("alice", chat)
+    after = restored(harness)
+    after.publish(chat)
+    reset, then = after.sink.attempts
+    assert (reset.events[0]["type"], reset.events[0]["head"]) == ("log_reset", 0)
+    assert [event["sequence_id"] for event in then.events] == [message]
+    fresh = after.create_conversation("alice", "bob")
+    after.send_message("alice", fresh)
+    after.publish(fresh)
+    after.add_endpoint("end_2")
+    after.publish(chat)
+    assert [one.events[0]["type"] for one in after.sink.attempts[2:]] == ["message"]
+
+
+def test_repeat_of_a_reset_is_the_same(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.publish(chat)
+    after = restored(harness)
+    after.sink.answer = lambda delivery: FAILED if delivery.attempt < 3 else ACKNOWLEDGED
+    after.publish(chat)
+    after.wait(60)
+    contents = [content_of(delivery) for delivery in after.sink.attempts]
+    assert len(contents) == 3
+    assert contents[0] == contents[1] == contents[2]

@@ -37,12 +37,16 @@ class Memory:
         self.resumed: list[str] = []
         self.sent: list[tuple[str, str, float]] = []
         self.delivered: list[Delivery] = []
+        self.walks = 0
 
     def endpoints(self) -> list[Endpoint]:
         return sorted(self.rows.values(), key=lambda endpoint: endpoint.created_at)
 
     def endpoint(self, endpoint_id: str) -> Endpoint | None:
         return self.rows.get(endpoint_id)
+
+    def is_deleted(self, endpoint_id: str) -> bool:
+        return endpoint_id not in self.rows
 
     def save(self, endpoint: Endpoint) -> bool:
         if self.before_save:
@@ -65,8 +69,15 @@ class Memory:
     def resume(self, conversation_id: str, endpoint_id: str) -> None:
         self.resumed.append(conversation_id)
 
+    def claim_probe(self, endpoint: Endpoint, probe_at: int) -> bool:
+        self.rows[endpoint.endpoint_id] = endpoint._replace(probe_at=probe_at)
+        return True
+
     def send(self, endpoint_id: str, conversation_id: str, delay: float) -> None:
         self.sent.append((endpoint_id, conversation_id, delay))
+
+    def send_walk(self) -> None:
+        self.walks += 1
 
     def deliver(self, delivery: Delivery) -> DeliveryResult:
         self.delivered.append(delivery)
@@ -79,6 +90,7 @@ class Rig:
         memory: Any = self.memory
         self.registry = Registry(
             endpoints=memory,
+            circuits=memory,
             cursors=memory,
             lags=memory,
             queue=memory,
@@ -176,6 +188,18 @@ def test_enabling_an_endpoint_ends_its_failures() -> None:
     enabled = rig.registry.update(endpoint_id, UpdateEndpoint(enabled=True))
     assert (enabled["enabled"], enabled["failures"]) == (True, 0)
     assert not {"disabled_at", "disabled_reason", "failing_since", "next_probe_at"} & enabled.keys()
+
+
+def test_endpoint_that_may_have_missed_events_is_walked_for_at_once() -> None:
+    rig = Rig()
+    endpoint_id = rig.create()["endpoint_id"]
+    rig.registry.update(endpoint_id, UpdateEndpoint(enabled=False))
+    rig.registry.update(endpoint_id, UpdateEndpoint(description="x"))
+    assert rig.memory.walks == 0
+    rig.registry.update(endpoint_id, UpdateEndpoint(enabled=True))
+    assert rig.memory.walks == 1
+    rig.create(start="beginning")
+    assert rig.memory.walks == 2
 
 
 def test_rotation_lets_earlier_secrets_sign_until_the_end_of_the_overlap() -> None:

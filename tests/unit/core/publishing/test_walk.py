@@ -86,6 +86,28 @@ def test_walk_deletes_cursors_and_notes_of_deleted_endpoints(harness: Publishing
     assert harness.publishing.lags.lagging("end_2", None, 10) == [chat]
 
 
+def test_walk_deletes_the_position_of_a_deleted_endpoint_in_the_deployment_log(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    harness.publishing.wake_ups.wake([DEPLOYMENT_LOG])
+    harness.publishing.endpoints.delete("end_1")
+    harness.publishing.sweep.run(60)
+    assert harness.publishing.cursors.cursors(DEPLOYMENT_LOG) == []
+
+
+def test_function_with_older_settings_forgets_nothing_of_a_new_endpoint(harness: PublishingHarness) -> None:
+    setting = '[{"event_bus": "product", "start": "beginning"}]'
+    new = PublishingHarness({"CHAT_ENDPOINTS": setting}, engine=lambda *_args, **_more: harness.store)
+    (endpoint,) = new.publishing.endpoints.endpoints()
+    chat = new.create_conversation("alice")
+    new.publishing.wake_ups.wake([chat])
+    harness.run(chat, endpoint.endpoint_id)
+    assert walked(harness) == []
+    assert new.cursor(chat, endpoint.endpoint_id).wake_ups == 1
+    new.publishing.sweep.run(60)
+    new.run_due()
+    assert new.sink.received(endpoint.endpoint_id, chat) == [1]
+
+
 def test_walk_goes_on_after_its_time_is_over(harness: PublishingHarness) -> None:
     harness.add_endpoint()
     harness.publishing.walk.request_walk()
@@ -102,6 +124,19 @@ def test_walk_goes_on_after_its_time_is_over(harness: PublishingHarness) -> None
         harness.publishing.walk.resume(0)
         steps += 1
     assert steps == 6
+    assert queued(harness) == chats
+
+
+def test_rest_of_a_walk_follows_in_jobs(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chats = sorted(harness.create_conversation(f"person {number // 50}") for number in range(2 * PAGE + 1))
+    harness.publishing.walk.request_walk()
+    jobs = 0
+    harness.publishing.walk.run_job(0)
+    while jobs < harness.deliveries.walks:
+        jobs += 1
+        harness.publishing.walk.run_job(0)
+    assert jobs == 2
     assert queued(harness) == chats
 
 
