@@ -99,7 +99,7 @@ def test_sigkill_leaves_no_function_process(instances: Instances, stage_director
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--bundle", "nowhere"), "nowhere is not a built stage"),
+        (("--bundle", "nowhere", "--port", "0"), "nowhere is not a built stage"),
         (("--bundle", "build", "--reload"), "cannot be combined with --reload or --app-dir"),
         (("--bundle", "build", "--app-dir", "/tmp"), "cannot be combined with --reload or --app-dir"),  # noqa: S108
         (("--environments", "2"), "require --bundle"),
@@ -118,7 +118,7 @@ def test_invalid_options_are_reported_in_one_sentence(
 
 def test_remote_store_is_rejected(instances: Instances, stage_directory: Path) -> None:
     remote = "https://dynamodb.eu-west-1.amazonaws.com"
-    status, errors = instances.failure("--bundle", str(stage_directory), "--store", remote)
+    status, errors = instances.failure("--bundle", str(stage_directory), "--store", remote, "--port", "0")
     assert (status, "--bundle requires a store on this machine" in errors) == (1, True)
 
 

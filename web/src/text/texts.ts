@@ -23,5 +23,5 @@ export async function loadLanguage(language: string): Promise<void> {
 export function errorText(error: unknown): string {
   if ((error as { name?: string } | null)?.name === "QuotaExceededError") return texts.value.storageFull;
   const { code = "", message } = (error ?? {}) as { code?: string; message?: string };
-  return texts.value.errors[code] ?? ((code && message) || texts.value.errorUnknown);
+  return texts.value.errors[code] ?? ((code === "REFUSED_BY_HOOK" && message) || texts.value.errorUnknown);
 }
