@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
+from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.publishing.circuits import DISABLED_LINE
+from infra.events import EventSettings
 from infra.template.events import SENDERS, SENDING
 from infra.template.names import EVENT_FUNCTIONS, FUNCTIONS
 from tests.infra.test_policies import statements
@@ -146,3 +148,7 @@ def test_stream_that_falls_behind_raises_alarms_before_it_loses_records(every: J
     for alarm in alarms.values():
         assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Publish"}}]
         assert (alarm["Namespace"], alarm["Statistic"]) == ("AWS/Lambda", "Maximum")
+
+
+def test_slow_endpoint_cannot_occupy_all_workers_of_a_stage_with_default_settings() -> None:
+    assert Limits().service_deliveries < EventSettings().concurrency
