@@ -81,8 +81,8 @@ class Limits:
     """The cost of a service's requests, those for participants included: they have no other limit."""
     service_budget_burst: int = 200_000
     service_deliveries: int = 2
-    """How many deliveries to one endpoint are attempted at the same time: fewer than `events.concurrency` of the stage
-    (3), so that a slow endpoint delays no other."""
+    """How many deliveries to one endpoint are attempted at the same time: fewer than `events.concurrency` of the
+    stage, so that a slow endpoint delays no other."""
     service_delivery_failures: int = 20
     """After how many failures, while others succeed, a conversation is no longer published to an endpoint."""
     typing_participants: int = 50
