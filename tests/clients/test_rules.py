@@ -25,6 +25,8 @@ ONE_CLIENT = {
     "test_ping_names_the_heads_of_the_rows_and_a_higher_one_loads_the_list_again": "js",
     "test_list_is_loaded_again_for_unknown_conversations_and_higher_heads_and_after_a_failure": "js",
     "test_page_that_was_read_before_a_change_of_membership_is_read_again": "js",
+    "test_message_that_another_client_has_sent_into_a_newer_history_stays_pending_until_it_is_in_the_view": "js",
+    "test_update_of_a_message_that_another_client_has_sent_names_the_history_of_its_place": "js",
     "test_rows_of_another_history_are_replaced_and_its_frames_are_not_mixed_with_them": "js",
 }
 """Tests of something that the other client has not, as the document says."""
