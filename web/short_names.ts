@@ -1,10 +1,16 @@
-/** Shortens the names of the private members of the client, which all begin with an underscore, as its own build does. */
+/** Shortens the names of private and internal members of the client, as its own build does: private ones begin with an underscore. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import type { Plugin } from "vite";
 
-const PRIVATE = /(?<![\w$])_[A-Za-z]\w*/g;
+/** Members of the core and its driver that are no part of the API, of stored values, or of frames. */
+const INTERNAL = `
+  planRenewal disconnectedByServer socketOpened socketClosed tokenReceived tokenFailed tokenExpired batchPosted storageChanged
+  readAnswered readPushed requestOlder takeNewEvents historyChanged updatesOf nextTimer sendAsIs addMessage addUpdate
+  acknowledged notBefore flightId frameBytes isDrainer repeatDue retryAt renewed sendable
+`;
+const PRIVATE = new RegExp(`(?<![\\w$])(?:_[A-Za-z]\\w*|(?:${INTERNAL.trim().split(/\s+/).join("|")})(?!\\w))`, "g");
 
 /** @param folder - The sources of the client. */
 export function shortNames(folder: string): Plugin {

@@ -62,6 +62,7 @@ class Sends:
         self.all: list[Send] = []
         self.by_key: dict[str, Send] = {}
         self._unnamed: dict[str, Send] = {}
+        self._storage = ""
 
     def add(self, send: Send) -> None:
         """Note a send, before the client gets it. Each has another content."""
@@ -75,10 +76,12 @@ class Sends:
             assert send is not None, f"no send, or another id than before, is {key} with {content}"
             send.key = key
             self.by_key[str(key)] = send
+            send.is_stored = send.was_stored = str(key) in self._storage
         return self.by_key[str(key)]
 
     def stored(self, text: str) -> None:
         """Note the texts in the storage: a message that left it must be in a log, or discarded by the user."""
+        self._storage = text
         for send in self.all:
             if send.key is None:
                 continue
@@ -129,10 +132,23 @@ class Judge:
         self._gateway, self._sends, self._tab = gateway, sends, tab
         self.views: dict[str, View] = {}
         self._used_tokens: set[str] = set()
+        self._unforgotten: list[tuple[Send, str]] = []
+        """Messages that are shown as sent, with their histories, and that the storage still had then."""
+        self.may_keep = False
+        """Whether they can stay in the storage: it was full."""
 
-    def restarted(self) -> None:
+    def restarted(self, is_full: bool) -> None:
         """The process ended: nothing is shown."""
         self.views.clear()
+        self._unforgotten.clear()
+        self.may_keep = is_full
+
+    def rests(self, is_drainer: bool) -> None:
+        """Note that the client has carried out all that a line caused: what it shows as sent left the storage."""
+        for send, history_id in self._unforgotten:
+            if not send.is_stored or (is_drainer and not self.may_keep):
+                send.done_in.add(history_id)
+        self._unforgotten = [(send, history_id) for send, history_id in self._unforgotten if send.is_stored]
 
     def opened(self, conversation_id: str) -> object:
         """Note that a conversation is opened; return its epoch."""
@@ -195,8 +211,7 @@ class Judge:
                 event = log[message["sequence_id"] - 1]
                 send = self._sends.named(event["client_message_id"], event["content"])
                 send.was_shown = True
-                if not send.is_stored:
-                    send.done_in.add(view.history_id)
+                self._unforgotten.append((send, view.history_id))
 
     def _check_unresolved(self, conversation_id: str, view: View) -> None:
         shown: dict[str, Shown] = {}

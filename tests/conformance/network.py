@@ -106,8 +106,8 @@ class Network:
     def restore(self, kept: int) -> None:
         """Restore the server from a backup; its connections, and the frames of the former one, end."""
         frames = [*self._delivered, *(frame for _, frame in self.to_clients)]
-        # Without a history, they would answer a command of the connection that receives them now.
-        self._former = [frame for frame in frames if "history_id" in frame]
+        # Their ids are of another connection: they answer no command of the one that receives them now.
+        self._former = [{**frame, "id": f"former {frame['id']}"} if "id" in frame else frame for frame in frames]
         self.gateway.restore(kept)
         self.restart_server()
 
@@ -128,6 +128,7 @@ class Network:
         """Let all writes of the storage fail, or succeed again."""
         self.is_full = is_full
         for tab in self.tabs:
+            tab.judge.may_keep |= is_full
             tab.give({"type": "storage", "full": is_full})
 
     # Time

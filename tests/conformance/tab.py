@@ -37,7 +37,7 @@ class Tab:
         self.socket, self.crash_in = None, None
         self.requests.clear()
         self.starts += 1
-        self.judge.restarted()
+        self.judge.restarted(world.is_full)
         start = {"type": "start", "now": world.now, "seed": self.seed, "storage": world.storage}
         self.give(start | {"window": world.window, "tabs": len(world.tabs) > 1 if world.tabs else False})
         self.give({"type": "storage", "full": world.is_full})
@@ -74,6 +74,7 @@ class Tab:
         match line.pop("type"):
             case "idle":
                 self.timer = line["timer"]
+                self.judge.rests(is_drainer=world.drainer == self.number)
             case "view" | "sent" | "refused" as kind:
                 self.judge.notify(kind, line)
             case "save" | "forget":

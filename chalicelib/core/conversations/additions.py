@@ -105,6 +105,8 @@ class Additions:
                 return request
             if not allowed:
                 allowed.append(self._screening.addition(caller, adder, request))
+            # The role of the adder may have changed since the hook was asked.
+            permissions.require(Action.ADD_PARTICIPANT, adder, allowed[0], now=milliseconds(self._clock))
             return allowed[0]
 
         def plan(head: Head) -> Commit:

@@ -103,7 +103,7 @@ class Reactions:
             NotFound: the target is not a message of a conversation of the caller.
             Forbidden, Muted: the caller may not remove it.
         """
-        if participant_id == caller.participant_id:
+        if participant_id == caller.participant_id and not caller.is_system:
             return self.remove(caller, conversation_id, target, emoji, not_found=NotFound)
 
         def plan(context: UpdateContext) -> Commit:

@@ -17,7 +17,7 @@ from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.hooks.questions import edit_question, message_question
 from chalicelib.core.hooks.screening import Question, Screening
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ChatError, Muted, RefusedByHook, ValidationFailed
+from chalicelib.core.kernel.errors import ChatError, Muted, NotFound, RefusedByHook, ValidationFailed
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.references import References
@@ -72,58 +72,68 @@ class MessageScreening:
         return screened
 
     def batch(self, caller: Principal, entries: Sequence[BatchEntry]) -> list[BatchEntry]:
-        """Return the entries of a batch as they are to be executed; a refused one has its error as the command."""
-        questions = self._questions(caller, entries)
+        """Return the entries of a batch as they are to be executed; a refused one has its error as the command.
+
+        So has one that the hook was not asked about because the caller may not write: while it answers, a mute can
+        end, and a membership begin.
+        """
+        questions, refused = self._questions(caller, entries)
         answers = self._screening.ask(list(questions.values()))
         screened = list(entries)
+        for index, error in refused.items():
+            screened[index] = entries[index]._replace(command=error)
         for index, answer in zip(questions, answers, strict=True):
             if not (isinstance(answer, RefusedByHook) and self._is_repeat(_key_of(caller, entries[index]))):
                 screened[index] = entries[index]._replace(command=answer, sent=entries[index].command)
         return screened
 
-    def _questions(self, caller: Principal, entries: Sequence[BatchEntry]) -> dict[int, Question]:
-        """Return the questions about the messages and edits of a batch, by the index of the entry."""
+    def _questions(
+        self, caller: Principal, entries: Sequence[BatchEntry]
+    ) -> tuple[dict[int, Question], dict[int, ChatError]]:
+        """Return the questions about messages and edits of a batch, or why they are refused, by index."""
         contents = {
             index: entry.command
             for index, entry in enumerate(entries)
             if isinstance(entry.command, commands.Message | commands.Edit)
         }
-        actors = self._actors(caller, {command.conversation_id for command in contents.values()})
-        contents = {index: command for index, command in contents.items() if command.conversation_id in actors}
-        keys = {index: _key_of(caller, entries[index]) for index in contents}
-        repeats = self._gather(*(partial(self._is_repeat, key) for key in keys.values())) if keys else []
+        writers = self._writers(caller, {command.conversation_id for command in contents.values()})
+        keys = {
+            index: _key_of(caller, entries[index])
+            for index, command in contents.items()
+            if command.conversation_id in writers
+        }
+        found = self._gather(*(partial(self._is_repeat, key) for key in keys.values())) if keys else []
+        repeats = dict(zip(keys, found, strict=True))
         questions: dict[int, Question] = {}
-        asked: set[IdempotencyKey | None] = set()
-        for (index, command), is_repeat in zip(contents.items(), repeats, strict=True):
-            key, conversation_id = keys[index], command.conversation_id
-            if is_repeat or (key is not None and key in asked):
+        refused: dict[int, ChatError] = {}
+        asked: set[IdempotencyKey] = set()
+        for index, command in contents.items():
+            key, conversation_id = keys.get(index), command.conversation_id
+            writer = writers.get(conversation_id, NotFound())
+            if repeats.get(index) or key in asked:
                 continue
-            if isinstance(command, commands.Edit):
-                questions[index] = self._about_edit(
-                    actors[conversation_id], conversation_id, command.target, command
-                )
+            if isinstance(writer, ChatError):
+                refused[index] = writer
+            elif isinstance(command, commands.Edit):
+                questions[index] = self._about_edit(writer, conversation_id, command.target, command)
             else:
-                questions[index] = self._about_message(actors[conversation_id], conversation_id, command)
-                asked.add(key)
-        return questions
+                questions[index] = self._about_message(writer, conversation_id, command)
+                asked |= set() if key is None else {key}
+        return questions, refused
 
-    def _actors(self, caller: Principal, conversation_ids: set[str]) -> Mapping[str, Actor]:
-        """Return the caller as an actor in those of the conversations in which they may write."""
+    def _writers(self, caller: Principal, conversation_ids: set[str]) -> Mapping[str, Actor | Muted]:
+        """Return the caller as an actor, or as muted, in those of the conversations that they are in."""
         valid = sorted(name for name in conversation_ids if is_conversation_id(name))
         reads = [partial(membership_of, self._memberships, name, caller) for name in valid]
         members: Sequence[Membership | None] = self._gather(*reads) if reads else []
-        return {
-            member.conversation_id: caller.as_actor(member)
-            for member in members
-            if member is not None and self._may_write(member)
-        }
+        return {member.conversation_id: self._writer(caller, member) for member in members if member is not None}
 
-    def _may_write(self, member: Membership) -> bool:
+    def _writer(self, caller: Principal, member: Membership) -> Actor | Muted:
         try:
             permissions.require(Action.SEND_MESSAGE, member, now=milliseconds(self._runtime.clock))
-        except Muted:
-            return False
-        return True
+        except Muted as muted:
+            return muted
+        return caller.as_actor(member)
 
     def _is_repeat(self, key: IdempotencyKey | None) -> bool:
         return key is not None and self._event_log.idempotency_record(key) is not None

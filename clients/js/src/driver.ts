@@ -46,6 +46,8 @@ export class Driver {
   /** Those of them that the storage has refused. */
   private readonly _unwritten = new Map<string, Change>();
   private _rewriteDue = 0;
+  /** Resolved messages that the storage still has: a restart would send them again. */
+  private readonly _held: Notification[] = [];
   private readonly _ends: (() => void)[] = [];
 
   constructor(private readonly _environment: Environment) {}
@@ -153,6 +155,7 @@ export class Driver {
       if (error === null) {
         this._latest.delete(key);
         this._rewrite(); // the storage works again
+        for (const held of this._held.splice(0)) this._carryOut(held);
       } else {
         this._environment.failed(error);
         this._unwritten.set(key, change);
@@ -219,7 +222,8 @@ export class Driver {
         if (!this._unwritten.size) void this._post(output.requestId, output.commands);
         break;
       default:
-        this._environment.notify(output);
+        if (output.kind === "resolved" && [...this._latest.values()].some(({ value }) => !value)) this._held.push(output);
+        else this._environment.notify(output);
     }
   }
 

@@ -148,6 +148,27 @@ test("full storage delays frames of the outbox only", async () => {
   await chat.close();
 });
 
+test("message that a restart would send again is not resolved", async () => {
+  const storage = new MemoryStorage();
+  let isFull = true;
+  const forget = storage.forget.bind(storage);
+  storage.forget = (key) => {
+    if (isFull) throw new Error("the storage is full");
+    forget(key);
+  };
+  const [chat, errors] = newChat(storage);
+  const room = await chat.open("conv_a");
+  let isResolved = false;
+  const sent = room.send("hi").finally(() => (isResolved = true));
+  await until(() => errors.length > 0);
+  await turn();
+  assert.equal(isResolved, false);
+  isFull = false;
+  chat.online();
+  assert.equal((await sent).sequenceId, 1);
+  await chat.close();
+});
+
 test("handler that fails stops no other and no output", async () => {
   const [chat] = newChat();
   const room = await chat.open("conv_a");

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { Core } from "../../../clients/js/src/core/client.ts";
 import type { Json } from "../../../clients/js/src/core/outputs.ts";
 import { clear, connect, connected, error, event, frame, frames, followed, HISTORY, newClient } from "./drive.ts";
-import { NOW, page, SOCKET, statuses, take } from "./drive.ts";
+import { NOW, page, SOCKET, statuses, take, WELCOME } from "./drive.ts";
 
 function send(client: Core, keys: string[], conversationId = "conv_a"): void {
   for (const key of keys) client.send(conversationId, key, { content: `text of ${key}` }, NOW);
@@ -97,6 +97,34 @@ test("transient error is obeyed and the same message sent again", () => {
     assert.deepEqual({ ...frame(client), id: "" }, { ...first, id: "" });
     assert.deepEqual(statuses(client), { a: "pending" });
   }
+});
+
+test("item waits no longer than a second once the token is renewed", () => {
+  const client = connected();
+  send(client, ["a"]);
+  let now = NOW;
+  const expired = () => client.receive(SOCKET, refusal(frame(client, "message"), "TOKEN_EXPIRED"), now);
+  for (let number = 0; number < 6; number++) {
+    expired(); // its delay grows
+    client.advance((now += 32_000));
+  }
+  expired();
+  client.receive(SOCKET, { type: "auth_ok", expires_at: WELCOME.expires_at }, now);
+  client.advance(now + 900);
+  assert.deepEqual(frames(client, "message"), []);
+  client.advance(now + 1_000);
+  assert.equal(frames(client, "message").length, 1);
+});
+
+test("renewed token does not shorten what the server asked for", () => {
+  const client = connected();
+  send(client, ["a"]);
+  client.receive(SOCKET, error(frame(client), "RATE_LIMITED", { retryable: true, retry_after: 20 }), NOW);
+  client.receive(SOCKET, { type: "auth_ok", expires_at: WELCOME.expires_at }, NOW);
+  client.advance(NOW + 19_900);
+  assert.deepEqual(frames(client, "message"), []);
+  client.advance(NOW + 20_000);
+  assert.equal(frames(client, "message").length, 1);
 });
 
 test("unanswered command is repeated after ten seconds and a jitter", () => {
@@ -310,6 +338,32 @@ test("update of another client is sent although its message is acknowledged alre
   const edit = take(other, "save").at(-1)!;
   client.storageChanged(edit.key, edit.value, null, NOW);
   assert.equal(frame(client, "edit").target, 7);
+});
+
+test("update of a message that another client has sent names the history of its place", () => {
+  const client = newClient({}, 0.5, "/tab");
+  client.drain(null, NOW);
+  const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 7, historyId: HISTORY };
+  send(client, ["a"]);
+  client.storageChanged(take(client, "save")[0]!.key, null, sent, NOW); // before it has learnt of any history
+  client.update("conv_a", "react", "a", { emoji: "🎉" }, NOW);
+  const [saved] = take(client, "save");
+  assert.deepEqual([saved!.value.target, saved!.value.historyId], [7, HISTORY]);
+});
+
+test("message that another client has sent into a newer history stays pending until it is in the view", () => {
+  const client = followed(1, 3);
+  client.drain(null, NOW);
+  send(client, ["a"]);
+  const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 2, historyId: "2.conversations" };
+  client.storageChanged(take(client, "save")[0]!.key, null, sent, NOW);
+  assert.equal(statuses(client).a, "pending");
+  client.receive(SOCKET, { type: "pong", history_id: "2.conversations", heads: {} }, NOW);
+  const own = event(2, "message", { sender: { participant_id: "alice" }, client_message_id: "a" });
+  const events = [event(1), own];
+  const reply = page(frame(client, "subscribe"), 1, 2, 2, { events, history_id: "2.conversations" });
+  client.receive(SOCKET, reply, NOW);
+  assert.deepEqual(statuses(client), { "": "sent", a: "sent" });
 });
 
 test("message leaves the storage before it is resolved", () => {

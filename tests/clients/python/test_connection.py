@@ -132,6 +132,18 @@ def test_item_waits_no_longer_than_a_second_once_the_token_is_renewed() -> None:
     assert len(frames(client, "message")) == 1
 
 
+def test_renewed_token_does_not_shorten_what_the_server_asked_for() -> None:
+    client = connected()
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    client.receive(SOCKET, error(message, "RATE_LIMITED", retryable=True, retry_after=20.0), NOW)
+    client.receive(SOCKET, {"type": "auth_ok", "expires_at": WELCOME["expires_at"]}, NOW)
+    client.advance(NOW + 19.9)
+    assert frames(client, "message") == []
+    client.advance(NOW + 20)
+    assert len(frames(client, "message")) == 1
+
+
 def test_connection_is_replaced_before_two_hours_have_passed() -> None:
     client = connected(ping_interval=100_000, expires_at="2126-01-15T08:00:00.000Z")
     client.advance(NOW + 5_999)

@@ -399,6 +399,7 @@ export class Core {
         break;
       case "auth_ok":
         this._connection.planRenewal(frame.expires_at, time, wallTime);
+        this._outbox.renewed(time);
         break;
       case "pong":
         this._connection.ponged(frame);

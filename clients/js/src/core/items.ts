@@ -60,6 +60,8 @@ export class Lane {
   acknowledged: Item[] = [];
   flightId: string | null = null;
   notBefore = 0;
+  /** The part of that which the server has asked for. */
+  retryAt = 0;
   readonly backoff: Backoff;
 
   constructor(random: Random) {
@@ -76,7 +78,13 @@ export class Lane {
 
   /** Wait before the next attempt. */
   delay(now: number, minimum = 0): void {
+    this.retryAt = now + minimum;
     this.notBefore = now + this.backoff.next(minimum);
+  }
+
+  /** Wait no longer than the server has asked for, or a second: the token is valid again. */
+  renewed(now: number): void {
+    this.notBefore = Math.min(this.notBefore, Math.max(now + 1_000, this.retryAt));
   }
 
   /** Return the unacknowledged message with this id. */

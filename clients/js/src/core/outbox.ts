@@ -115,9 +115,10 @@ export class Outbox {
    */
   addUpdate(conversationId: string, command: string, target: number | string, fields: Json): void {
     const lane = this._lane(conversationId);
-    const known = this._resolved.get(String(target))?.sequenceId ?? target;
+    const place = this._resolved.get(String(target));
+    const known = place?.sequenceId ?? target;
     if (typeof known === "number") {
-      const historyId = this._sender.historyId;
+      const { historyId } = place ?? this._sender;
       this._queue(this._newItem(conversationId, command, fields, { target: known, historyId }));
       return;
     }
@@ -188,9 +189,10 @@ export class Outbox {
   /** Forget acknowledged messages that are in the view up to this position; null if it is not open. */
   shown(conversationId: string, position: number | null): void {
     const lane = this._lanes.get(conversationId)!;
-    if (lane.acknowledged.length) {
-      lane.acknowledged = lane.acknowledged.filter((item) => position !== null && item.sequenceId! > position);
-    }
+    // Another client can be in a newer history already.
+    lane.acknowledged = lane.acknowledged.filter(
+      (item) => position !== null && (item.sequenceId! > position || item.historyId !== this._sender.historyId),
+    );
   }
 
   /**
@@ -223,6 +225,11 @@ export class Outbox {
   hurry(): void {
     this.disconnected();
     for (const lane of this._lanes.values()) lane.notBefore = 0;
+  }
+
+  /** Shorten the delays: the token is valid again. None ends, as the server may refuse this one, too. */
+  renewed(now: number): void {
+    for (const lane of this._lanes.values()) lane.renewed(now);
   }
 
   nextTimer(now: number): number | null {
@@ -409,7 +416,7 @@ export class Outbox {
 
   private _acknowledge(lane: Lane, item: Item, { sequenceId, historyId }: Place): void {
     if (!isMessage(item) || historyNumber(historyId) < historyNumber(this._sender.historyId)) return;
-    lane.acknowledged.push(Object.assign(item, { sequenceId, error: null }));
+    lane.acknowledged.push(Object.assign(item, { sequenceId, historyId, error: null }));
   }
 
   private _notify(sent: Sent): void {

@@ -186,6 +186,17 @@ def test_open_shows_marks_as_read_and_sends_lines(cli: Cli) -> None:
     assert call("GET", url, token("bob"))[1]["unread_count"] == 0
 
 
+def test_direct_conversation_is_named_by_its_other_participant(cli: Cli) -> None:
+    cli.login(text=token("alice"))
+    other = cli.home.name[-60:]
+    url = f"{cli.server.http_url}/direct?participant_id={other}"
+    status, opened = call("PUT", url, token("alice"), {"name": f"Dr {other}"})
+    assert status == 201, opened
+    assert f"Dr {other}" in cli.run("conversations")
+    cli.run("send", f"Dr {other}", "hello")
+    assert cli.server.texts(opened["conversation_id"]) == ["hello"]
+
+
 def test_open_ends_when_the_user_is_removed(cli: Cli) -> None:
     cli.login(text=token("bob"))
     conversation_id = cli.server.create()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from serverless_chat.cli.tui import ChatApp
 from serverless_chat.cli.tui.messages import MessageItem, MessageList
 from serverless_chat.cli.tui.text import message_view, row_text
 from serverless_chat.core.rows import Row
+from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Label, ListView, TextArea
@@ -224,6 +226,24 @@ def test_refused_message_is_shown_as_failed_and_discarded_by_a_key(server: LiveS
             await seen.until(lambda: seen.contents == [])
 
     asyncio.run(asyncio.wait_for(talk(), LONGEST))
+
+
+def test_text_and_enter_that_arrive_together_are_sent(server: LiveServer) -> None:
+    async def steps(seen: Screen, bob: Room) -> None:
+        for character in "all of it":
+            seen.app.post_message(events.Key("space" if character == " " else character, character))
+        seen.app.post_message(events.Key("enter", "\r"))
+        await bob.changes.until(lambda messages: [m.content for m in messages] == ["all of it"])
+        await seen.until(lambda: seen.draft == "")
+
+    run(server, steps)
+
+
+def test_direct_conversation_has_the_name_of_the_other_participant() -> None:
+    other = {"participant_id": "bob", "name": "Bob Cratchit", "type": "human"}
+    row = Row("conv_a", "", 0, 0, 1, "", direct=True, other=other)
+    assert "Bob Cratchit" in shown(row_text(row))
+    assert "(direct)" in shown(row_text(replace(row, other=None))), "he was erased"
 
 
 def test_text_neither_acts_on_the_terminal_nor_hides() -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from chalicelib.bootstrap import build
 from chalicelib.core.conversations.consent import Cause
-from chalicelib.core.protocol.queries import PageQuery
-from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.protocol.queries import ConversationsQuery, PageQuery
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, SendMessage
 from chalicelib.settings import Settings
 from local.faults.recording import Journal, RecordingClient
 from tests.support.app_harness import ENVIRONMENT, AppHarness, principal
 from tests.support.fakes import FakeJobQueue
+from tests.support.hooks import FakeHook, change
 
 ALICE = principal("alice")
 PEOPLE = {
@@ -23,6 +25,7 @@ PEOPLE = {
     Cause.CAP: "person-full",
     Cause.BLOCK: "person-bloc",
     Cause.ERASURE: "person-eras",
+    Cause.SUSPENSION: "person-susp",
 }
 """One person for each cause. Their ids have the same length, as this alone would change sizes."""
 
@@ -30,7 +33,7 @@ PEOPLE = {
 class Scene:
     """Alice, and people to each of whom one cause applies. Requests to the store are recorded."""
 
-    def __init__(self, adding: str) -> None:
+    def __init__(self, adding: str, hook: FakeHook | None = None) -> None:
         settings = {"CHAT_LIMIT_ADDED_CONVERSATIONS": "1", "CHAT_ADDING": "anyone"}
         self.harness = harness = AppHarness(settings)
         services = harness.chat.conversations
@@ -41,13 +44,15 @@ class Scene:
         for person in PEOPLE.values():
             harness.connect(f"{person}=", person)
         harness.chat.privacy.erasure.request(principal(PEOPLE[Cause.ERASURE]))
+        harness.chat.backend.suspensions.suspend(PEOPLE[Cause.SUSPENSION])
         harness.connect("alice=", "alice", self.chat)
-        self.journal, self.queue = Journal(), FakeJobQueue()
+        self.journal, self.queue, self.hook = Journal(), FakeJobQueue(), hook
         self.app = build(
             Settings.from_environment({**ENVIRONMENT, **settings, "CHAT_ADDING": adding}),
             dynamo_client=RecordingClient(harness.store, self.journal),
             poster=harness.poster,
             queue=self.queue,
+            hook=hook,
             clock=harness.clock,
             gather=harness.gather,
         )
@@ -70,8 +75,9 @@ class Scene:
         if getattr(result, "job", None):
             jobs.append(result.job.partition(":")[0])
         created = answer.get("conversation_id", "-") if isinstance(answer, dict) else "-"
-        shown = json.dumps([answer, requests, frames, jobs], sort_keys=True)
-        return shown.replace(person, "PERSON").replace(created, "CREATED")
+        asked = [] if self.hook is None else self.hook.actions
+        shown = json.dumps([answer, requests, frames, jobs, asked], sort_keys=True)
+        return shown.replace(self.chat, "CHAT").replace(person, "PERSON").replace(created, "CREATED")
 
 
 def add(scene: Scene, person: str) -> Any:
@@ -118,9 +124,25 @@ def open_direct_again(scene: Scene, person: str) -> Any:
     return open_direct(scene, person)
 
 
+def open_direct_and_write(scene: Scene, person: str) -> Any:
+    chat = open_direct(scene, person).response["conversation_id"]
+    outcomes = []
+    for content in ("first", "second"):
+        try:
+            scene.app.messaging.sender.send(ALICE, chat, SendMessage(content=content))
+            outcomes.append("sent")
+        except ChatError as error:
+            outcomes.append(error.code)
+    views = scene.app.conversations.views
+    listed = views.list(ALICE, ConversationsQuery())["conversations"]
+    (entry,) = [entry for entry in listed if entry["conversation_id"] == chat]
+    entry["last_message"].pop("message_id")
+    return {"conversation_id": chat, "outcomes": outcomes, "listed": entry, "heads": views.heads(ALICE, [chat])}
+
+
+OPENING = (open_direct, open_direct_again, open_direct_and_write)
 ACTS = (
-    open_direct,
-    open_direct_again,
+    *OPENING,
     add,
     add_again,
     add_as_moderator,
@@ -131,18 +153,23 @@ ACTS = (
 )
 
 
-@pytest.mark.parametrize("adding", ["anyone", "consent"])
+@pytest.mark.parametrize(
+    ("adding", "has_hook"),
+    [("anyone", False), ("consent", False), ("anyone", True)],
+    ids=["anyone", "consent", "with a hook"],
+)
 @pytest.mark.parametrize("act", ACTS)
-def test_causes_cannot_be_distinguished(adding: str, act: Callable[[Scene, str], Any]) -> None:
+def test_causes_cannot_be_distinguished(adding: str, has_hook: bool, act: Callable[[Scene, str], Any]) -> None:
     shown = {}
     for cause, person in PEOPLE.items():
-        if act in (create, open_direct, open_direct_again) and cause is Cause.PAST and adding == "anyone":
+        if act in (create, *OPENING) and cause is Cause.PAST and adding == "anyone":
             continue  # nobody has left a conversation that does not exist yet
-        shown[cause] = Scene(adding).observe(act, person)
+        hook = FakeHook(lambda _: change(name="Known to the hook")) if has_hook else None
+        shown[cause] = Scene(adding, hook).observe(act, person)
     assert len(set(shown.values())) == 1, "\n".join(shown.values())
 
 
-@pytest.mark.parametrize("act", [open_direct, open_direct_again, add, create, add_and_list, add_and_withdraw])
+@pytest.mark.parametrize("act", [*OPENING, add, create, add_and_list, add_and_withdraw])
 def test_no_cause_looks_like_a_block_if_consent_is_required(act: Callable[[Scene, str], Any]) -> None:
     scenes = Scene("consent"), Scene("consent")
     assert scenes[0].observe(act, "person-free") == scenes[1].observe(act, PEOPLE[Cause.BLOCK])

@@ -148,6 +148,8 @@ def test_service_removes_a_reaction(harness: AppHarness) -> None:
     )
     (entry,) = harness.chat.conversations.moderation.audit(SHOP, chat, AuditQuery())["entries"]
     assert (entry["action"], entry["participant_id"], entry["service"]) == ("reaction_removed", "carol", "shop")
+    reactions.remove_of_participant(SHOP, chat, target, "👎", "system")
+    assert harness.events(chat)[-1] == event, "a service has no reaction"
 
 
 def test_overview_has_live_conversations_only(harness: AppHarness) -> None:

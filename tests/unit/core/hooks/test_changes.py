@@ -17,7 +17,7 @@ from chalicelib.core.kernel.errors import (
 from chalicelib.core.model.actors import Principal, Service
 from chalicelib.core.model.creations import CreationKey
 from chalicelib.core.protocol.queries import ConversationsQuery
-from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, UpdateParticipant
 from tests.support.app_harness import AppHarness, principal
 from tests.support.hooks import ALLOW, FakeHook, change, refuse
 
@@ -112,6 +112,23 @@ def test_hook_is_asked_once_about_an_addition_that_is_planned_again(chat: AppHar
     hook.decide = decide
     chat.add("alice", conversation, "bob")
     assert [action["type"] for action in hook.actions] == ["addition", "message"]
+
+
+def test_role_that_the_adder_could_give_only_when_the_hook_was_asked_is_not_given(
+    chat: AppHarness, hook: FakeHook
+) -> None:
+    conversation = chat.create_conversation("alice", "dan")
+    moderation = chat.chat.conversations.moderation
+    moderation.update(principal("alice"), conversation, "dan", UpdateParticipant(role="owner"))
+
+    def decide(_: Any) -> Any:
+        moderation.update(principal("alice"), conversation, "dan", UpdateParticipant(role="moderator"))
+        return change(role="moderator")
+
+    hook.decide = decide
+    with pytest.raises(Forbidden):
+        chat.add("dan", conversation, "bob")
+    assert chat.chat.stores.memberships.membership(conversation, "bob") is None
 
 
 def test_joins_are_not_asked_about(chat: AppHarness, hook: FakeHook) -> None:

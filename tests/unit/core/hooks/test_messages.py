@@ -377,6 +377,37 @@ def test_batch_is_one_call(chat: AppHarness, hook: FakeHook, conversation: str) 
     assert contents(chat, second) == ["***"]
 
 
+@pytest.mark.parametrize("kind", ["message", "edit"])
+def test_part_of_a_batch_that_the_hook_was_not_asked_about_is_not_committed(
+    chat: AppHarness, hook: FakeHook, conversation: str, kind: str
+) -> None:
+    """Bob's mute ends, and he joins another conversation, while the hook is asked about a third one."""
+    moderation, other = chat.chat.conversations.moderation, chat.create_conversation("alice")
+    third = chat.create_conversation("alice", "bob")
+    target = chat.send_message("bob", conversation, "before", client_message_id="0")
+    moderation.update(principal("alice"), conversation, "bob", UpdateParticipant(muted_for=60))
+    hook.calls.clear()
+
+    def decide(_: Any) -> Any:
+        moderation.update(principal("alice"), conversation, "bob", UpdateParticipant(muted_for=0))
+        chat.chat.conversations.members.join(principal("bob"), other)
+        return MASKED
+
+    hook.decide = decide
+    chat.connect("c1", "bob")
+    edit_command = {"type": "edit", "conversation_id": conversation, "target": target, "content": "damn"}
+    commands = [
+        message(conversation, "0", "before"),
+        message(conversation, "1", "damn") if kind == "message" else edit_command,
+        message(other, "1", "damn"),
+        message(third, "1", "damn"),
+    ]
+    (reply,) = chat.send_frame("c1", type="batch", commands=commands)
+    outcomes = [result.get("code", result["type"]) for result in reply["results"]]
+    assert outcomes == ["message_ack", "MUTED", "NOT_FOUND", "message_ack"]
+    assert "damn" not in str([chat.events(name) for name in (conversation, other, third)])
+
+
 def test_results_of_a_batch_have_what_was_changed(chat: AppHarness, hook: FakeHook, conversation: str) -> None:
     target = chat.send_message("alice", conversation, "hi")
     hook.decide = lambda action: change(content="***") if action["content"] == "damn" else ALLOW

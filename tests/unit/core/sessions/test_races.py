@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.connections import Subscription
 from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
 from chalicelib.core.protocol.requests import (
     EditMessage,
@@ -66,6 +67,33 @@ def test_member_removed_during_subscribe_gets_no_snapshot(harness: AppHarness, s
     (answer,) = harness.send_frame(socket, type="subscribe", conversation_id=conversation_id)
     assert (answer["type"], answer["code"]) == ("error", "NOT_FOUND")
     assert harness.chat.stores.subscriptions.subscribers(conversation_id) == []
+
+
+@pytest.mark.parametrize("returns", [False, True], ids=["left", "returned"])
+def test_subscription_of_a_membership_that_has_ended_is_not_saved(
+    harness: AppHarness, socket: str, returns: bool
+) -> None:
+    """Fan-out would skip it as one that is older than the departure: its connection would receive nothing (L5)."""
+    conversation_id = harness.create_conversation("alice", "bob")
+    harness.connect(socket, "bob")
+    stores, members = harness.chat.stores, harness.chat.conversations.members
+    connection, was = stores.connections.get(socket), harness.member(conversation_id, "bob")
+    assert connection is not None
+    members.leave(Principal("bob", "bob"), conversation_id)
+    if returns:
+        members.join(Principal("bob", "bob"), conversation_id)
+    subscription = Subscription(
+        conversation_id,
+        socket,
+        "bob",
+        was.epoch,
+        connection.generation,
+        connection.token_expires_at,
+        connection.last_seen,
+    )
+    assert not stores.subscriptions.subscribe(subscription)
+    assert stores.subscriptions.subscribers(conversation_id) == []
+    assert stores.subscriptions.subscription(socket, conversation_id) is None
 
 
 @pytest.mark.parametrize("read", ["events", "messages", "view", "reactions"])

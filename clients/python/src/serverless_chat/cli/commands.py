@@ -186,20 +186,20 @@ async def _room(chat: Chat, options: argparse.Namespace) -> Room:
 
 
 async def _resolve(chat: Chat, options: argparse.Namespace) -> str:
-    """Return the id of the conversation that the user names by its id or title. Raises CommandError."""
+    """Return the id of the conversation that the user names by its id or name. Raises CommandError."""
     name: str = options.conversation
     if name.startswith("conv_"):
         await limited(chat.history(name, limit=1), options)  # an error by HTTP has a reason
         return name
     rows: list[Row] = await limited(chat.conversations.load(), options)
-    while chat.conversations.has_more and not any(row.title == name for row in rows):
+    while chat.conversations.has_more and not any(row.name == name for row in rows):
         await limited(chat.conversations.load_more(), options)
         rows = chat.conversations.rows
-    found = [row.conversation_id for row in rows if row.title == name]
+    found = [row.conversation_id for row in rows if row.name == name]
     if not found:
-        raise CommandError(f"You are in no conversation with the title {name!r}.", NOT_FOUND)
+        raise CommandError(f"You are in no conversation with the title or participant {name!r}.", NOT_FOUND)
     if len(found) > 1:
-        raise CommandError(f"{len(found)} conversations have the title {name!r}: use an id.", USAGE)
+        raise CommandError(f"{len(found)} conversations have the name {name!r}: use an id.", USAGE)
     return found[0]
 
 

@@ -17,7 +17,8 @@ from .errors import INTERRUPTED, UNAVAILABLE, USAGE, exit_status
 from .printing import Printer, error_text
 
 EPILOG = """exit statuses: 0 done, 1 refused or failed, 2 usage, 3 no valid token, 4 no such conversation,
-5 no answer in time. A conversation is named by its id or its exact title."""
+5 no answer in time. A conversation is named by its id or its exact title, a direct
+one by the name of the other participant."""
 
 
 def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -72,7 +73,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
 
 
 def _conversation(command: argparse.ArgumentParser) -> None:
-    command.add_argument("conversation", metavar="CONVERSATION", help="its id, or its exact title")
+    command.add_argument("conversation", metavar="CONVERSATION", help="its id, its exact title, or a participant")
 
 
 def _version() -> str:

@@ -41,11 +41,11 @@ class Printer:
     def row(self, row: Row) -> None:
         """Print a conversation of the list."""
         if self._is_json:
-            fields = ("conversation_id", "title", "unread_count", "read_up_to", "head", "last_message")
+            fields = ("conversation_id", "title", "other", "unread_count", "read_up_to", "head", "last_message")
             self.json({name: getattr(row, name) for name in fields})
             return
         unread = f"{row.unread_count:>4} unread" if row.unread_count else " " * 11
-        title = self._styled(_BOLD if row.unread_count else "", _one_line(row.title))
+        title = self._styled(_BOLD if row.unread_count else "", _one_line(row.name))
         self._line(f"{_one_line(row.conversation_id)}  {unread}  {title}")
 
     def message(self, message: Message) -> None:

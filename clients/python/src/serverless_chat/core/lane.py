@@ -17,10 +17,13 @@ class Lane:
         """Messages that are in the log, but not in the view yet."""
         self.flight_id: str | None = None
         self.not_before = 0.0
+        self.retry_at = 0.0
+        """The part of `not_before` that the server has asked for."""
         self.backoff = Backoff(random)
 
     def delay(self, now: float, retry_after: float = 0.0) -> None:
         """Wait before the next attempt."""
+        self.retry_at = now + retry_after
         self.not_before = now + self.backoff.next_delay(retry_after)
 
     def is_ready(self, now: float) -> bool:

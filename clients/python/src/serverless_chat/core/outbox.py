@@ -26,7 +26,7 @@ OTHER_HISTORY: JsonObject = {
     "retryable": False,
 }
 RENEWED_DELAY = 1.0
-"""How many seconds an item waits at most once the token was renewed."""
+"""How many seconds an item waits at most once the token was renewed, unless the server has asked for more."""
 
 
 class Outbox(Queue):
@@ -141,7 +141,7 @@ class Outbox(Queue):
     def renewed(self, now: float) -> None:
         """Shorten all delays: the token is valid again. None ends, as the server may refuse this one, too."""
         for lane in self._lanes.values():
-            lane.not_before = min(lane.not_before, now + RENEWED_DELAY)
+            lane.not_before = min(lane.not_before, max(now + RENEWED_DELAY, lane.retry_at))
 
     def next_timer(self, now: float) -> float | None:
         """Return when `advance` has something to do."""

@@ -38,6 +38,11 @@ class Row:
     """Whether its unread messages do not count in the total."""
 
     @property
+    def name(self) -> str:
+        """The title, or the name of the other participant of a direct conversation, or nothing."""
+        return self.title or str((self.other or {}).get("name") or "")
+
+    @property
     def latest(self) -> str:
         """The time by which rows are sorted."""
         return self.last_message["created_at"] if self.last_message else self.created_at

@@ -14,8 +14,8 @@ class Composer(TextArea):
     """Enter sends, and Ctrl+J begins a new line: a terminal has no other Enter that works everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", priority=True),
-        Binding("ctrl+j", "new_line", "New line", priority=True),
+        Binding("enter", "submit", "Send"),
+        Binding("ctrl+j", "new_line", "New line"),
         Binding("escape", "cancel", "Cancel", show=False),
     ]
 
@@ -48,5 +48,11 @@ class Composer(TextArea):
         self.post_message(self.Cancelled())
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key != "escape":  # else it would leave the text
+        # Here, as a binding with priority would overtake the keys before, which wait for this widget.
+        actions = {"enter": self.action_submit, "ctrl+j": self.action_new_line}
+        if (action := actions.get(event.key)) is not None:
+            event.stop()
+            event.prevent_default()
+            action()
+        elif event.key != "escape":  # else it would leave the text
             await super()._on_key(event)

@@ -40,7 +40,7 @@ def shown_content(content: str | None, *, is_expired: bool = False) -> str:
 
 def title_of(row: Row) -> str:
     """Return the title of a conversation, or a word for one without."""
-    return line(row.title) or ("(direct)" if row.direct else "(no title)")
+    return line(row.name) or ("(direct)" if row.direct else "(no title)")
 
 
 def row_text(row: Row) -> Text:
