@@ -121,7 +121,7 @@ def test_failing_batch_is_halved_until_the_rest_has_passed(engine: Engine) -> No
     ]
     with stream(engine, collector, attempts=6):
         engine.call("TransactWriteItems", {"TransactItems": puts})
-        collector.until(lambda: len(collector.notes) == 2)
+        collector.until(lambda: len(collector.notes) == 2 and len(collector.received) == 6)
     assert sorted(sk for _, sk in collector.received_keys()) == [event_sk(n) for n in (1, 2, 3, 5, 6, 7)]
     start, given_up = collector.notes
     assert start["DDBStreamBatchInfo"]["batchSize"] == 0, "each start asks for a walk"
