@@ -27,6 +27,9 @@ NOTES_PER_QUERY = 25
 SLOT_WAIT = 5.0, 30.0
 """Bounds of the seconds after which an attempt that found no slot is repeated."""
 SLOTS_TRIED = 3
+SLOT_LOOKS, SLOT_PAUSE = 4, 0.08
+"""How often, and after how many seconds each, a job looks for a slot: a fast endpoint leaves one at once, and a job
+that waits longer would keep a worker from other endpoints."""
 DISABLED_LINE = "an endpoint was disabled"
 """The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
 RESUMED_WITHIN = 20.0
@@ -138,11 +141,14 @@ class Circuits:
                 self._circuits.free_slot(endpoint.endpoint_id, taken, holder)
 
     def _take_slot(self, endpoint_id: str, holder: str, seconds: float) -> int | None:
-        now = milliseconds(self._clock)
-        until = now + int((seconds + schedule.LEASE) * 1000)
-        for slot in random.sample(range(self._slots), min(SLOTS_TRIED, self._slots)):
-            if self._circuits.take_slot(endpoint_id, slot, holder, now, until):
-                return slot
+        for look in range(SLOT_LOOKS):
+            if look:
+                self._clock.sleep(SLOT_PAUSE)
+            now = milliseconds(self._clock)
+            until = now + int((seconds + schedule.LEASE) * 1000)
+            for slot in random.sample(range(self._slots), min(SLOTS_TRIED, self._slots)):
+                if self._circuits.take_slot(endpoint_id, slot, holder, now, until):
+                    return slot
         return None
 
     def put_off(self, endpoint: Endpoint, conversation_id: str) -> None:

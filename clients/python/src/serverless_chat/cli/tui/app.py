@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Coroutine
+from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
 from textual.widgets import Footer, Label, ListItem, ListView, TextArea
 
 from ...chat import Chat
@@ -69,10 +71,18 @@ class ChatApp(App[None]):
         self.query_one("#list").focus()
         self._chat.on_error(lambda error: self.call_later(self._warn, str(error)))
         self._chat.changes.on(lambda _: self.call_later(self._show_state))
-        self.run_worker(self._follow_list(), group="list")
+        self.run_worker(self._until_closed(self._follow_list()), group="list")
         if self._first is not None:
             self._open(self._first)
         self._show_state()
+
+    async def _until_closed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a worker. While the interface is being closed, the widgets that it shows something in are gone."""
+        try:
+            await work
+        except NoMatches:
+            if self.is_running:
+                raise
 
     # ---- the list ----
 
@@ -104,7 +114,7 @@ class ChatApp(App[None]):
     # ---- the room ----
 
     def _open(self, conversation_id: str) -> None:
-        self.run_worker(self._follow(conversation_id), group="room", exclusive=True)
+        self.run_worker(self._until_closed(self._follow(conversation_id)), group="room", exclusive=True)
 
     async def _follow(self, conversation_id: str) -> None:
         composer = self.query_one(Composer)
