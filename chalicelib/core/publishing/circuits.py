@@ -28,8 +28,8 @@ SLOT_WAIT = 5.0, 30.0
 """Bounds of the seconds after which an attempt that found no slot is repeated."""
 SLOTS_TRIED = 3
 SLOT_LOOKS, SLOT_PAUSE = 4, 0.08
-"""How often, and after how many seconds each, a job looks for a slot: a fast endpoint leaves one at once, and a job
-that waits longer would keep a worker from other endpoints."""
+"""How often, and after how many seconds each, a job looks for a slot: a fast endpoint leaves one at once, and a
+job that waits longer would keep a worker from other endpoints."""
 DISABLED_LINE = "an endpoint was disabled"
 """The beginning of a log line, from which a deployed stage makes a metric (`infra/template/events.py`)."""
 RESUMED_WITHIN = 20.0
