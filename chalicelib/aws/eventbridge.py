@@ -17,12 +17,10 @@ from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.published import thin
-from chalicelib.core.model.publishing import Delivery, DeliveryResult, Outcome
+from chalicelib.core.model.publishing import ATTEMPT_TIMEOUT, Delivery, DeliveryResult, Outcome
 
 TARGET = "AWSEvents"
 JSON_VERSION = "1.1"
-TIMEOUT = 15.0
-"""Seconds of a delivery, which can take several calls with their retries: a lease outlasts it."""
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024
 """The entries, and the bytes of all of them, that one call can have."""
@@ -43,7 +41,8 @@ class EventBridgeSink:
 
     def deliver(self, delivery: Delivery) -> DeliveryResult:
         """Put each event of a delivery on the bus. Never raises for anything that EventBridge does."""
-        until = self._clock.monotonic() + TIMEOUT
+        # A delivery can take several calls with their retries.
+        until = self._clock.monotonic() + ATTEMPT_TIMEOUT
         try:
             for entries in self._calls(delivery):
                 left = until - self._clock.monotonic()

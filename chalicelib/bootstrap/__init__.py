@@ -13,7 +13,6 @@ from chalicelib.bootstrap.process import (
     revocations,
     use_clients,
     use_clock,
-    use_sink,
     verifier,
     warm_up,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "revocations",
     "use_clients",
     "use_clock",
-    "use_sink",
     "verifier",
     "warm_up",
 ]

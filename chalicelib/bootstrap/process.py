@@ -58,7 +58,6 @@ class ServiceClients(Protocol):
 
 class _Process:
     clients: ServiceClients | None = None
-    create_sink: Callable[[], EventSink] | None = None
     clock: Clock = SystemClock()
 
 
@@ -68,14 +67,6 @@ def use_clients(clients: ServiceClients | None) -> None:
     For a process that runs a service itself and calls it without HTTP. The application must not be built yet.
     """
     _Process.clients = clients
-
-
-def use_sink(create_sink: Callable[[], EventSink]) -> None:
-    """Set what carries published events to their endpoints, if not `bootstrap.sinks`.
-
-    The application must not be built yet.
-    """
-    _Process.create_sink = create_sink
 
 
 def use_clock(clock: Clock) -> None:
@@ -136,7 +127,7 @@ def _publishing_ports(settings: Settings, clients: ServiceClients) -> Publishing
         return event_sink(settings, clock)
 
     queue = clients.delivery_queue(settings.delivery_queue, settings.region, clock)
-    return PublishingPorts(queue, _Process.create_sink or create_sink)
+    return PublishingPorts(queue, create_sink)
 
 
 def _fenced_store() -> Any:

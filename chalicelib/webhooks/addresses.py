@@ -1,7 +1,8 @@
 """The addresses that a webhook may reach: public unicast addresses, and no others.
 
 Of IPv6, only 2000::/3 is assigned for that; all ranges that embed or translate IPv4 addresses are outside of it,
-or excluded here. The special-purpose registries of IANA (RFC 6890) are the source.
+or excluded here. The special-purpose registries of IANA (RFC 6890) are the source. `ipaddress.is_global` is not
+enough: it is true for multicast, 6to4 and NAT64, and depends on the version of Python.
 """
 
 from __future__ import annotations

@@ -13,17 +13,13 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.model.published import content_of
-from chalicelib.core.model.publishing import Delivery, DeliveryResult, Endpoint, Outcome, Secret
+from chalicelib.core.model.publishing import ATTEMPT_TIMEOUT, Delivery, DeliveryResult, Endpoint, Outcome, Secret
 from chalicelib.core.model.webhook_url import parse_webhook_url
 from chalicelib.webhooks.errors import AttemptFailed
 from chalicelib.webhooks.http_post import Answer, Deadline, post
 from chalicelib.webhooks.resolving import Resolve, checked_addresses, resolve
 from chalicelib.webhooks.signing import signature_headers, valid_keys
 
-TIMEOUT = 15.0
-"""Seconds of an attempt, from the resolution of the name to the head of the answer."""
-MAX_RETRY_AFTER = 24 * 3600.0
-"""Seconds that an endpoint can postpone the next attempt by."""
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "serverless-chat"}
 
 
@@ -45,7 +41,8 @@ class Network(NamedTuple):
 
     is_local: bool = False
     """Whether plain HTTP, other ports and loopback are allowed."""
-    timeout: float = TIMEOUT
+    timeout: float = ATTEMPT_TIMEOUT
+    """Seconds of an attempt, from the resolution of the name to the head of the answer."""
     resolve: Resolve = resolve
     tls: Callable[[], ssl.SSLContext] = tls_context
 
@@ -124,7 +121,7 @@ class WebhookSink:
 
 
 def retry_after_seconds(value: str | None, now: float) -> float | None:
-    """Return the seconds of a `Retry-After` (RFC 9110 section 10.2.3), None if it is invalid."""
+    """Return the seconds of a `Retry-After` (RFC 9110 section 10.2.3), None if it is invalid; without a cap."""
     if value is None:
         return None
     if value.isascii() and value.isdecimal():
@@ -134,4 +131,4 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - now
         except (ValueError, TypeError, OverflowError):
             return None
-    return min(max(math.ceil(seconds), 0.0), MAX_RETRY_AFTER)
+    return max(math.ceil(seconds), 0.0)

@@ -86,5 +86,5 @@ class Deployment:
 
     def walk(self, *, skew: float = 1000.0) -> None:
         """Compare all conversations, and run the jobs that follow."""
-        assert self.process(skew=skew).walk.run("", 60.0) == ""
+        assert self.process(skew=skew).walk.run("") == ""
         self.drain([], skew=skew)

@@ -125,7 +125,7 @@ class DynamoReports:
         return [report_from_item(item) for item in items], next_after
 
     def open_reports(self, after: str | None, limit: int) -> tuple[list[Report], str | None]:
-        """Return a page of the index, from all partitions in parallel; reports that are gone make it shorter."""
+        """Return a page of the index, from all partitions in parallel; deleted reports make it shorter."""
         between = (FIRST if after is None else sk_after(after), LAST)
 
         def read(shard: int) -> list[str]:

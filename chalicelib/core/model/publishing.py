@@ -11,6 +11,9 @@ from chalicelib.core.model.events import Event
 DEPLOYMENT_LOG = "deployment"
 """The id under which the deployment log is published; no conversation id looks like it."""
 
+ATTEMPT_TIMEOUT = 15.0
+"""Seconds after which an endpoint that has not answered has failed. The lease of a cursor outlasts it."""
+
 EndpointKind = Literal["webhook", "eventbridge"]
 EndpointStart = Literal["now", "beginning"]
 

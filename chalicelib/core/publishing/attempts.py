@@ -10,7 +10,15 @@ from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.events import Event
-from chalicelib.core.model.publishing import Cursor, Delivery, DeliveryResult, Endpoint, InFlight, Outcome
+from chalicelib.core.model.publishing import (
+    ATTEMPT_TIMEOUT,
+    Cursor,
+    Delivery,
+    DeliveryResult,
+    Endpoint,
+    InFlight,
+    Outcome,
+)
 from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EventSink, LagStore
 from chalicelib.core.publishing import schedule
 from chalicelib.core.publishing.circuits import GONE, Circuits
@@ -47,7 +55,7 @@ class Attempts:
 
     def make(self, endpoint: Endpoint, cursor: Cursor, in_flight: InFlight, events: Sequence[Event]) -> bool:
         """Make an attempt; return whether it was acknowledged. If not, the lease is released."""
-        needed = int((schedule.ATTEMPT_TIMEOUT + schedule.LEASE_MARGIN) * 1000)
+        needed = int((ATTEMPT_TIMEOUT + schedule.LEASE_MARGIN) * 1000)
         if cursor.lease_until - milliseconds(self._clock) < needed and not self._extend(cursor):
             return False
         conversation_id = cursor.conversation_id

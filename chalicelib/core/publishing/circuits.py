@@ -190,9 +190,8 @@ class Circuits:
         if cursor is None:
             self._lags.clear(endpoint_id, conversation_id)
             return
-        if (
-            not cursor.is_noted
-        ):  # a crash, or a job that released the lease meanwhile: nothing else deletes the note
+        if not cursor.is_noted:
+            # After a crash, or a job that released the lease meanwhile: nothing else deletes the note.
             self._cursors.mark_noted(conversation_id, endpoint_id)
         if at_once:
             self._cursors.hasten(conversation_id, endpoint_id)

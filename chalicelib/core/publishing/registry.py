@@ -81,18 +81,13 @@ class Registry:
         endpoint = self._get(endpoint_id)
         noted = self._lags.lagging(endpoint_id, None, SHOWN_LAGGING + 1)
         lagging = [
-            endpoint_serializers.lagging(self._cursor(conversation_id, endpoint_id))
+            endpoint_serializers.lagging(
+                self._cursors.cursor(conversation_id, endpoint_id) or Cursor(conversation_id, endpoint_id)
+            )
             for conversation_id in noted[:SHOWN_LAGGING]
         ]
         shown = endpoint_serializers.endpoint(endpoint)
         return {**shown, "lagging": lagging, "lagging_more": len(noted) > SHOWN_LAGGING}
-
-    def _cursor(self, conversation_id: str, endpoint_id: str) -> Cursor:
-        """Return a cursor; one at the beginning if there is none yet."""
-        for cursor in self._cursors.cursors(conversation_id):
-            if cursor.endpoint_id == endpoint_id:
-                return cursor
-        return Cursor(conversation_id, endpoint_id)
 
     def _get(self, endpoint_id: str) -> Endpoint:
         found = self._endpoints.endpoint(endpoint_id) if _is_endpoint_id(endpoint_id) else None

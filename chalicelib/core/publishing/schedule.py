@@ -9,8 +9,6 @@ from __future__ import annotations
 from chalicelib.core.kernel.backoff import full_jitter, random_delay
 from chalicelib.core.model.publishing import Cursor, Endpoint
 
-ATTEMPT_TIMEOUT = 15.0
-"""Seconds after which an endpoint that has not answered has failed."""
 LEASE = 45.0
 """Seconds. An attempt begins only while the lease has longer than the timeout left, and a margin."""
 LEASE_MARGIN = 5.0

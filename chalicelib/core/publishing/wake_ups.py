@@ -58,8 +58,3 @@ class WakeUps:
                 and not schedule.is_resumed_by_a_probe(each, endpoints.get(each.endpoint_id), now)
             ]
             self._gather(*sends)
-
-    def resume(self, endpoint_id: str, conversation_id: str) -> None:
-        """End the parking of a conversation, and attempt its delivery again. Raises Unavailable."""
-        self._cursors.resume(conversation_id, endpoint_id)
-        self.wake_pairs([(conversation_id, endpoint_id)])

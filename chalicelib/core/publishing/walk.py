@@ -67,31 +67,25 @@ class Walk:
         deadline = self._runtime.clock.monotonic() + seconds
         while (progress := self._progress.walk()).is_due:
             covers = progress.covers if progress.position else progress.requested
-            position = self.run(progress.position, 0.0)
+            position = self.run(progress.position)
             if not self._progress.save_walk(progress, position, covers):
                 return False  # another process walks
             if self._runtime.clock.monotonic() >= deadline:
                 return self._progress.walk().is_due
         return False
 
-    def run(self, position: str, seconds: float) -> str:
-        """Walk from the conversation after `position`, for about `seconds` but at least a page.
+    def run(self, position: str) -> str:
+        """Compare the page of conversations after `position`.
 
-        Returns the last conversation that was compared, empty after the last of all. Raises Unavailable.
+        Returns the last of them, empty after the last of all. Raises Unavailable.
         """
-        deadline = self._runtime.clock.monotonic() + seconds
         if not position:
             self._forget_deleted(self._cursors.cursors(DEPLOYMENT_LOG))
             self._wake_ups.wake([DEPLOYMENT_LOG])
-        while True:
-            page = self._conversations.created_after(position, PAGE)
-            if page:
-                self._compare(page)
-            if len(page) < PAGE:
-                return ""
-            position = page[-1]
-            if self._runtime.clock.monotonic() >= deadline:
-                return position
+        page = self._conversations.created_after(position, PAGE)
+        if page:
+            self._compare(page)
+        return page[-1] if len(page) == PAGE else ""
 
     def _compare(self, conversation_ids: Sequence[str]) -> None:
         heads = self._event_log.heads(conversation_ids)

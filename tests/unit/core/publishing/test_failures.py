@@ -165,7 +165,8 @@ def test_conversation_that_fails_alone_is_parked_and_resumed_by_command(harness:
     assert attempts == [delivery for delivery in harness.sink.attempts if delivery.conversation_id == bad]
     assert harness.publishing.lags.lagging("end_1", None, 10) == [bad], "it stays visible"
     harness.sink.answer = lambda delivery: ACKNOWLEDGED
-    harness.publishing.wake_ups.resume("end_1", bad)
+    harness.publishing.cursors.resume(bad, "end_1")
+    harness.publishing.wake_ups.wake_pairs([(bad, "end_1")])
     harness.wait(0)
     assert harness.sink.received("end_1", bad) == [1, 2]
 

@@ -63,8 +63,8 @@ class Memory:
     def lagging(self, endpoint_id: str, after: str | None, limit: int) -> list[str]:
         return [found for found in self.noted if after is None or found > after][:limit]
 
-    def cursors(self, conversation_id: str) -> list[Any]:
-        return []
+    def cursor(self, conversation_id: str, endpoint_id: str) -> None:
+        return None
 
     def resume(self, conversation_id: str, endpoint_id: str) -> None:
         self.resumed.append(conversation_id)

@@ -30,7 +30,7 @@ def progress(harness: PublishingHarness) -> DynamoProgress:
 def walked(harness: PublishingHarness) -> list[str]:
     """Return the conversations that a walk wakes."""
     harness.deliveries.sent.clear()
-    assert harness.publishing.walk.run("", 60) == ""
+    assert harness.publishing.walk.run("") == ""
     return sorted(queued(harness))
 
 
@@ -114,7 +114,7 @@ def test_walk_goes_on_after_its_time_is_over(harness: PublishingHarness) -> None
     chats = sorted(harness.create_conversation(f"person {number // 50}") for number in range(2 * PAGE + 1))
     position, steps = "", 0
     while position or not steps:
-        position = harness.publishing.walk.run(position, 0)
+        position = harness.publishing.walk.run(position)
         steps += 1
         assert steps < 10
     assert steps == 3
