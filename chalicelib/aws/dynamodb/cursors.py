@@ -82,17 +82,14 @@ class DynamoCursors:
 
     def advance(self, cursor: Cursor, position: int, sent: int) -> bool:
         """Move on from the position that was read."""
-        condition, values = "attribute_not_exists(#position)", dict[str, Any]()
-        if cursor.position:
-            condition, values = "#position = :was", {"was": cursor.position}
         return self._update(
             cursor,
             f"SET #position = :position, #sent = :sent, #history_id = :history_id REMOVE #in_flight, {_FAILURE}",
-            condition if cursor.position else f"({condition} OR #position = :zero)",
+            "#position = :was" if cursor.position else "(attribute_not_exists(#position) OR #position = :was)",
             position=position,
             sent=sent,
             history_id=cursor.history_id,
-            **values if cursor.position else {"zero": 0},
+            was=cursor.position,
         )
 
     def note_failure(self, cursor: Cursor, *, failures: int, retry_at: int, parked_at: int) -> bool:

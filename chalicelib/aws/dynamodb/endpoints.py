@@ -45,7 +45,7 @@ class DynamoEndpoints:
 
     def is_deleted(self, endpoint_id: str) -> bool:
         """Return whether there is no row."""
-        return self._table.get(*endpoint_key(endpoint_id)) is None
+        return self.endpoint(endpoint_id) is None
 
     def save(self, endpoint: Endpoint) -> bool:
         """Write the definition of an endpoint, with a request for a walk if it can have missed events."""
