@@ -9,7 +9,7 @@ import enum
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 UNIT = 4096
 BASE = 20
@@ -33,6 +33,7 @@ class Reads(enum.Enum):
     LISTED = "2 for each conversation of the page"
     FORMER = "2 for each conversation that the caller is or was in"
     SUBSCRIPTIONS = "10 more for each conversation that it names"
+    COMMANDS = "for each of its commands what that reads by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "unsubscribe": (_R.SUBSCRIBERS,), "read": (_R.SUBSCRIBERS,), "typing": (_R.SUBSCRIBERS,), "auth": (),
     "ping": (), "message": (_R.SUBSCRIBERS, _R.FEED), "edit": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
     "delete": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), "react": (_R.SUBSCRIBERS, _R.EDITS),
-    "unreact": (_R.SUBSCRIBERS, _R.EDITS), "batch": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
+    "unreact": (_R.SUBSCRIBERS, _R.EDITS), "batch": (_R.COMMANDS,),
     "POST /conversations": _CHANGED, "PUT /direct": _CHANGED, "GET /conversations": (_R.CONVERSATIONS, _R.LOG),
     f"GET {_C}": _CHANGED, f"PATCH {_C}": (*_CHANGED, _R.FEED),
     f"DELETE {_C}": (_R.SUBSCRIBERS, _R.ROSTER, _R.FEED),
@@ -84,7 +85,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"GET {_C}/invites": (), f"DELETE {_C}/invites/{{invite}}": (), f"GET {_C}/audit": (),
     f"GET {_C}/messages": (_R.LOG,), f"GET {_C}/events": (_R.LOG,),
     f"POST {_C}/messages": (_R.SUBSCRIBERS, _R.FEED),
-    "POST /batch": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
+    "POST /batch": (_R.COMMANDS,), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
     f"DELETE {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
     f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
@@ -116,6 +117,8 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"DELETE {_E}": (), f"POST {_E}/secret": (), f"POST {_E}/resume": (), f"POST {_E}/test": (),
 }  # fmt: skip
 """By command or route: the reads beyond the base and the named ids."""
+BATCHED = ("message", "edit", "delete", "react", "unreact", "read")
+"""The commands of batches, each of which names one conversation."""
 
 
 def most_units(request: str, facts: Facts) -> float:
@@ -132,6 +135,9 @@ def most_units(request: str, facts: Facts) -> float:
         Reads.FORMER: 2 * (facts.conversations + facts.former),
         Reads.SUBSCRIPTIONS: 10 * facts.named,
     }
+    if Reads.COMMANDS in READS[request]:
+        alone = replace(facts, named=1)
+        units[Reads.COMMANDS] = facts.named * math.ceil(max(most_units(command, alone) for command in BATCHED))
     return BASE + PER_NAMED * facts.named + sum(units[read] for read in READS[request])
 
 

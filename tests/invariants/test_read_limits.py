@@ -12,6 +12,7 @@ import jwt
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.values import unmarshal_item
 from chalicelib.core.conversations.prices import PER_NAMED, PRICES
+from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS
 from chalicelib.core.protocol import queries, requests
 from chalicelib.identity.model import Identity
 from local.dynamodb.sizes import item_size
@@ -153,6 +154,11 @@ def posts_batch(process: Process, room: Room) -> Any:
     return process.post_batch("alice", {"type": "message", "client_message_id": room.key(), "content": "hi"})
 
 
+def reads_in_a_batch(process: Process, room: Room) -> Any:
+    reads = ({"type": "read", "sequence_id": 2 + number} for number in range(MAX_BATCH_COMMANDS))
+    return process.post_batch(PEOPLE[7], *reads)
+
+
 def hello(process: Process, room: Room) -> Any:
     wanted = [room.harness.conversation, *room.others]
     return process.send_frame("alice", "hello", subscribe=[{"conversation_id": each} for each in wanted])
@@ -291,6 +297,7 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"GET {_C}/events", 1, lambda process, room: process.list_events("alice")),
     (f"POST {_C}/messages", 1, lambda process, room: process.post_message("alice", LONG, room.key())),
     ("POST /batch", 1, posts_batch),
+    ("POST /batch", MAX_BATCH_COMMANDS, reads_in_a_batch),
     (f"PATCH {_M}", 2, lambda process, room: process.edit_message("alice", PLAIN, "short")),
     (f"GET {_M}/reactions", 2, lists_reactions),
     (f"PUT {_M}/reactions", 2, lambda process, room: process.add_reaction("alice", EDITED, EMOJI[0])),

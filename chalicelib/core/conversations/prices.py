@@ -20,7 +20,7 @@ MESSAGES: Final = frozenset(
         "DELETE /conversations/{conversation_id}/messages/{sequence_id}/reactions",
     }
 )  # fmt: skip
-"""Requests that the rate limit on messages charges."""
+"""Requests that the rate limit on messages charges. Reads in a batch are charged to the budget, as single ones are."""
 CHANGES: Final = frozenset(
     {
         "PATCH /conversations/{conversation_id}", "POST /conversations/{conversation_id}/join",

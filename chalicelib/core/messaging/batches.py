@@ -6,16 +6,18 @@ its part; other conversations go on. A batch that is cut by a crash leaves a pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations.history import History
+from chalicelib.core.conversations.prices import price
 from chalicelib.core.kernel.errors import ChatError, Internal, NotAttempted
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.positions import Positions
+from chalicelib.core.messaging.batch_results import BatchResult, Outcome
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.rate_limiter import charge_batch
@@ -27,47 +29,12 @@ from chalicelib.core.protocol import commands, frames
 from chalicelib.core.protocol.acknowledgements import message_ack, update_ack
 from chalicelib.core.protocol.batch import BatchEntry
 from chalicelib.core.protocol.frames import Frame
-from chalicelib.core.realtime.outbox import Push
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.screening import MessageScreening
 
 CONCURRENCY = 8
 """How many conversations are written to at the same time."""
-
-
-class Outcome(NamedTuple):
-    """The result of one command."""
-
-    frame: Frame
-    """The frame that the command would get alone."""
-    status: int
-    """The status that its HTTP route would have."""
-
-
-@dataclass(slots=True)
-class BatchResult:
-    """The results of a batch."""
-
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-    """By the index of the command."""
-    pushes: list[Push] = field(default_factory=list)
-    failure: Exception | None = None
-    """An error on the side of the server, to be logged."""
-
-    def add_error(self, index: int, error: ChatError, correlation: Mapping[str, str]) -> None:
-        """Add the result of a command that failed."""
-        self.outcomes[index] = Outcome(frames.error(error, dict(correlation)), error.status)
-
-    @property
-    def frames(self) -> list[Frame]:
-        """The results in the order of the commands, for the WebSocket."""
-        return [self.outcomes[index].frame for index in sorted(self.outcomes)]
-
-    @property
-    def results(self) -> list[dict[str, Any]]:
-        """The same with their statuses, for HTTP."""
-        return [{**outcome.frame, "status": outcome.status} for _, outcome in sorted(self.outcomes.items())]
 
 
 class Batches:
@@ -81,6 +48,7 @@ class Batches:
         reactions: Reactions,
         history: History,
         rate_limits: RateLimitStore,
+        budget: Budget,
         runtime: Runtime,
         screening: MessageScreening | None = None,
     ) -> None:
@@ -88,6 +56,7 @@ class Batches:
         self._sender = sender
         self._history = history
         self._rate_limits = rate_limits
+        self._budget = budget
         self._runtime = runtime
         self._clock = runtime.clock
         self._message_updates = message_updates
@@ -101,9 +70,12 @@ class Batches:
         """Execute the commands. `connection_id` is excluded from pushes of read pointers.
 
         Raises:
-            RateLimited: the batch does not fit into the rate limit; nothing was written.
+            RateLimited: the batch does not fit into the rate limit or the budget; nothing was written.
         """
         entries = [self._in_this_history(entry) for entry in entries]
+        reads = sum(isinstance(entry.command, commands.Read) for entry in entries)
+        if caller.service is None:
+            self._budget.charge(caller.participant_id, reads * price("read"))
         charged = sum(isinstance(entry.command, commands.AppendCommand) for entry in entries)
         charge_batch(caller, charged, rate_limits=self._rate_limits, runtime=self._runtime)
         deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline

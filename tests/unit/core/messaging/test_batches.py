@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.core.kernel.errors import ConversationBusy, NotAttempted, ValidationFailed
+from chalicelib.core.conversations.prices import price
+from chalicelib.core.kernel.errors import ConversationBusy, NotAttempted, RateLimited, ValidationFailed
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits, Timing
-from chalicelib.core.messaging.batches import Batches, BatchResult
+from chalicelib.core.messaging.batch_results import BatchResult
+from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.run import RunResult, SendResult
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
@@ -155,6 +158,29 @@ def test_conversations_with_different_names_of_the_same_text_are_apart(harness: 
     assert results == ["VALIDATION_FAILED", "message_ack", "NOT_ATTEMPTED", "message_ack"]
 
 
+def allowed_batches(harness: AppHarness, caller: Principal, *listed: dict[str, Any]) -> int:
+    """Return how many of twenty batches are executed."""
+    allowed = 0
+    for _ in range(20):
+        with contextlib.suppress(RateLimited):
+            harness.chat.messaging.batches.execute(caller, parsed(*listed).entries)
+            allowed += 1
+    return allowed
+
+
+def test_reads_in_batches_are_charged_to_the_budget_as_single_ones_are() -> None:
+    harness = AppHarness({"CHAT_LIMIT_BUDGET_BURST": "2000"})
+    conversation_id = harness.create_conversation("alice")
+    read = {"type": "read", "conversation_id": conversation_id, "sequence_id": 1}
+    batch = [read] * MAX_BATCH_COMMANDS
+    most = 3000 // (price("read") * MAX_BATCH_COMMANDS)
+    """The burst, and half of it, which the process forgets."""
+    assert 2 < allowed_batches(harness, principal("alice"), *batch) <= most
+    service = Principal("alice", "Alice", service="shop")
+    assert allowed_batches(harness, service, *batch) == 20, "a service is charged for the whole request"
+    assert allowed_batches(harness, principal("bob"), *batch[:1], *batch[:1]) == 20
+
+
 class DefectiveSender:
     """A sender with a defect in one of its methods."""
 
@@ -183,6 +209,7 @@ def batches_with(harness: AppHarness, **defects: Any) -> Batches:
         reactions=application.messaging.reactions,
         history=application.conversations.history,
         rate_limits=stores.rate_limits,
+        budget=application.sessions.budget,
         runtime=application.runtime,
     )
 
