@@ -14,7 +14,7 @@ from chalicelib.core.conversations.invitations import invitation_job
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import AlreadyParticipant, Banned
+from chalicelib.core.kernel.errors import AlreadyParticipant, Banned, ParticipantLimit
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
@@ -32,6 +32,12 @@ from chalicelib.core.realtime.outbox import Result
 if TYPE_CHECKING:
     from chalicelib.core.conversations.screening import ChangeScreening
     from chalicelib.core.protocol.requests import NewParticipant
+
+
+MAX_ADDERS = 20
+"""How many members can have added the same person to a conversation: an arrival and a ban end all of these additions
+in their transaction. It does not depend on the cause for which they wait."""
+_TOO_MANY_ADDERS = f"{MAX_ADDERS} members have added this person already: withdraw their additions first."
 
 
 class _Deferred(Exception):
@@ -159,6 +165,8 @@ class Additions:
         if decision.is_pending:
             title = "" if details is None else details.title
             own = own_entry(known, actor)
+            if own is None and len(known) >= MAX_ADDERS:
+                raise ParticipantLimit(_TOO_MANY_ADDERS)
             request = request if own is not None else screened(actor)
             raise _Deferred(_Addition(head, actor, request, title, decision, own))
         request = screened(actor)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import paging
-from chalicelib.core.kernel.errors import NotFound, ValidationFailed
+from chalicelib.core.kernel.errors import Blocked, NotFound, ValidationFailed
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import MAX_RESPONSE_BYTES, LogReader, take_within_budget
 from chalicelib.core.model.actors import Principal
@@ -19,7 +19,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import serializers
 from chalicelib.core.protocol.frames import own_read_push, read_push
-from chalicelib.core.realtime.outbox import Push, Result, ToParticipants, pushes_of_read_pointer
+from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
@@ -112,13 +112,18 @@ class History:
         """Move the caller's read pointer forward; no-op if it is there or beyond.
 
         The push reaches the subscribers, and all connections of the caller but `connection_id`.
-        Raises NotFound, ValidationFailed.
+        Raises:
+            NotFound, ValidationFailed: the pointer did not move.
+            Blocked: nor did it in a direct conversation, as the caller blocks the other participant, who would see
+                it.
         """
         head, member = self._access.require_member_and_head(conversation_id, caller)
         if sequence_id > head.sequence_id:
             raise ValidationFailed.at("sequence_id", "must not be beyond the head of the conversation")
         if sequence_id <= member.read_up_to:
             return _read_result(head, member)
+        if member.participant_id in head.blockers:
+            raise Blocked
         event = self._event_log.event(conversation_id, sequence_id)
         if event is None:
             raise ValidationFailed.at("sequence_id", "must be the id of an event of the conversation")
@@ -133,10 +138,7 @@ class History:
 
     def _pushes(self, head: Head, member: Membership, connection_id: str | None) -> list[Push]:
         frame = read_push(head.conversation_id, member.participant_id, member.read_up_to)
-        pushes = pushes_of_read_pointer(frame, own_read_push(head, member), head.excluded, connection_id)
-        if member.participant_id in head.blockers:
-            return [push for push in pushes if isinstance(push, ToParticipants)]
-        return pushes
+        return pushes_of_read_pointer(frame, own_read_push(head, member), head.excluded, connection_id)
 
 
 def _read_result(head: Head, member: Membership, pushes: Sequence[Push] = ()) -> Result:

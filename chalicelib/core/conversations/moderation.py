@@ -131,8 +131,7 @@ class Moderation:
     def ban(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
         """Ban a participant: remove a member for good, or keep an outsider out. No-op if already banned.
 
-        Raises:
-            NotFound, Forbidden, ValidationFailed, ConversationBusy: nothing was changed.
+        Raises NotFound, Forbidden, ValidationFailed, ConversationBusy.
         """
 
         def plan(head: Head) -> Commit:
@@ -145,12 +144,13 @@ class Moderation:
             if target is not None:
                 permissions.require(Action.BAN, actor, target)
                 return replace(self._roster.plan_departure(head, target, by=by, reason="banned"), guard=actor)
+            permissions.require_group(head)
             if self._moderation.ban(conversation_id, participant_id) is not None:
                 raise NoChange(head)
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
-            entry = AuditEntry("banned", actor.participant_id, participant_id, service=caller.service)
+            audit = [AuditEntry("banned", actor.participant_id, participant_id, service=caller.service)]
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
-            banning = replace(commit, guard=actor, banning=[ban], audit=[entry])
+            banning = replace(commit, guard=actor, banning=[ban], audit=audit)
             return ending_pending(banning, self._pending, participant_id)
 
         try:

@@ -72,6 +72,7 @@ class MessageUpdates:
 
         Raises:
             Muted, Forbidden: the caller may not edit the message.
+            Blocked: the caller blocks the other participant of a direct conversation.
             ValidationFailed: it is deleted or expired, was edited too often, or mentions an outsider.
             RefusedByHook, Unavailable: the hook refused it, or failed.
         """

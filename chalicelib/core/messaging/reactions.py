@@ -46,6 +46,7 @@ class Reactions:
 
         Raises:
             Muted: the caller may not react.
+            Blocked: the caller blocks the other participant of a direct conversation.
             ValidationFailed: the message is deleted or expired, or has too many different emoji.
         """
 

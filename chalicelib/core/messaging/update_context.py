@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.core.conversations.permissions import Author
 from chalicelib.core.kernel.clock import rfc3339
-from chalicelib.core.kernel.errors import ValidationFailed
+from chalicelib.core.kernel.errors import Blocked, ValidationFailed
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import MessageState, Reaction, StoredEvent, new_event
@@ -73,7 +73,12 @@ class UpdateContext(NamedTuple):
         return max(self.state.version, self.message.deleted_by, reacted_at)
 
     def require_updatable(self) -> None:
-        """Raise ValidationFailed if the message is deleted or expired."""
+        """Raise ValidationFailed if the message is deleted or expired.
+
+        Raises Blocked in a direct conversation whose other participant the actor blocks.
+        """
+        if self.actor.participant_id in self.head.blockers:
+            raise Blocked
         if self.message.deleted_by:
             raise ValidationFailed.at("target", "is deleted")
         if self.is_expired:

@@ -142,8 +142,13 @@ class Presence:
                 pushes.append(PendingOffline(conversation_id, disconnect_id))
         return pushes
 
-    def _offline_members(self, conversation_id: str, participant_ids: Iterable[str]) -> list[tuple[Head, Actor]]:
-        """Return the members without a subscription; none if there is no subscriber to notify."""
+    def _offline_members(
+        self, conversation_id: str, participant_ids: Iterable[str], *, is_pending: bool = False
+    ) -> list[tuple[Head, Actor]]:
+        """Return the members without a subscription; none if there is no subscriber to notify.
+
+        Blockers have been pushed as offline, unless the push for them `is_pending`.
+        """
         head = self._event_log.head(conversation_id)
         if head is None or not self._is_tracked(head):
             return []
@@ -151,7 +156,8 @@ class Presence:
         subscribed = {subscriber.participant_id for subscriber in subscribers}
         if not subscribed:
             return []
-        subscribed |= head.blockers  # they have been pushed as offline
+        # A pending push precedes a block: its member still looks online, and has to look offline, back or not.
+        subscribed = subscribed - head.blockers if is_pending else subscribed | head.blockers
         absent = [participant_id for participant_id in participant_ids if participant_id not in subscribed]
         members = [self._memberships.membership(conversation_id, participant_id) for participant_id in absent]
         return [(head, member.actor) for member in members if member is not None]
@@ -196,7 +202,8 @@ class Presence:
         )
         if not participant_ids:
             return []
-        return self._offline_pushes(self._offline_members(pending.conversation_id, participant_ids))
+        offline = self._offline_members(pending.conversation_id, participant_ids, is_pending=True)
+        return self._offline_pushes(offline)
 
 
 def encode_job(pending: Sequence[PendingOffline]) -> str:

@@ -88,7 +88,7 @@ def number_in_path(sequence_id: str) -> int:
     {200: "MessageEvent"},
     query=queries.WriteQuery,
     body=requests.EditMessage,
-    errors=(Forbidden, Muted, RefusedByHook, RateLimited),
+    errors=(Forbidden, Muted, Blocked, RefusedByHook, RateLimited),
 )
 def edit_message(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, body: requests.EditMessage
@@ -120,7 +120,9 @@ def list_reactions(
     )
 
 
-@route("PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=queries.EmojiQuery, errors=(Muted, RateLimited))
+@route(
+    "PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=queries.EmojiQuery, errors=(Muted, Blocked, RateLimited)
+)
 def add_reaction(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: queries.EmojiQuery
 ) -> Result:
@@ -173,6 +175,7 @@ def report_message(
     {200: "ReadPointer"},
     query=queries.WriteQuery,
     body=requests.MoveReadPointer,
+    errors=(Blocked,),
 )
 def move_read_pointer(call: AuthenticatedRequest, conversation_id: str, body: requests.MoveReadPointer) -> Result:
     """Move the caller's read pointer."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.kernel.errors import ConversationLimit, RateLimited
+from chalicelib.core.conversations.additions import MAX_ADDERS
+from chalicelib.core.kernel.errors import ConversationLimit, ParticipantLimit, RateLimited
+from chalicelib.core.protocol.requests import NewParticipant
 from tests.support.app_harness import AppHarness, principal
 from tests.unit.core.conversations.consent import (
     CONSENT,
@@ -138,3 +140,25 @@ def test_addition_from_before_a_removal_is_void_even_if_a_join_has_not_seen_it()
     assert len(own_pending(harness, "bob")) == 1
     harness.chat.conversations.members.remove(principal("alice"), chat, "bob")
     not_found(accept, harness, chat)
+
+
+def test_limited_number_of_members_add_the_same_person() -> None:
+    """An arrival, or a ban, ends all their additions in one transaction."""
+    harness = AppHarness()
+    moderators = [f"moderator-{number}" for number in range(MAX_ADDERS + 1)]
+    people = [NewParticipant(participant_id=name, name=name, role="moderator") for name in moderators]
+    for end in ("join", "ban"):
+        chat = harness.create_conversation("alice", join_policy="invite", participants=people)
+        harness.add("alice", chat, "bob")
+        harness.chat.conversations.members.leave(principal("bob"), chat)
+        for name in moderators[:MAX_ADDERS]:
+            add_pending(harness, chat, name)
+        with pytest.raises(ParticipantLimit):
+            harness.add(moderators[-1], chat, "bob")
+        add_pending(harness, chat, moderators[0])
+        assert len(invited(harness, chat)) == MAX_ADDERS
+        if end == "join":
+            accept(harness, chat)
+        else:
+            harness.chat.conversations.moderation.ban(principal("alice"), chat, "bob")
+        assert invited(harness, chat) == []

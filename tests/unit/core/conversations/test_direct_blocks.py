@@ -12,6 +12,7 @@ from chalicelib.core.kernel.errors import Blocked
 from chalicelib.core.protocol.queries import PageQuery
 from chalicelib.core.protocol.requests import SendMessage
 from tests.support.app_harness import AppHarness, principal
+from tests.support.fakes import FakeJobQueue
 from tests.unit.core.conversations.test_directs import (
     ALICE,
     BOB,
@@ -45,6 +46,11 @@ def scene() -> tuple[AppHarness, str]:
         harness.connect(f"{name}=", name, chat)
     harness.poster.posts.clear()
     return harness, chat
+
+
+def shown_to_alice(harness: AppHarness, chat: str) -> object:
+    view = harness.chat.conversations.views.view(chat, ALICE, messages=True)
+    return view, harness.events(chat), harness.posted("alice=")
 
 
 def online(harness: AppHarness, chat: str, viewer: str) -> dict[str, bool]:
@@ -86,8 +92,54 @@ def test_blocker_receives_no_push_and_finds_it_hidden_and_looks_offline() -> Non
     harness.send_frame("bob=", type="typing", conversation_id=chat, is_typing=True)
     harness.send_frame("bob=", type="unsubscribe", conversation_id=chat)
     harness.send_frame("bob=", type="subscribe", conversation_id=chat)
-    harness.send_frame("bob=", type="read", conversation_id=chat, sequence_id=2)
     assert harness.posted("alice=") == [], "nothing shows that the blocker is there"
+
+
+@pytest.mark.parametrize("returns", [False, True], ids=["away", "back"])
+def test_blocker_who_disconnected_right_before_looks_offline(returns: bool) -> None:
+    """The push of the disconnect is pending while the block is set."""
+    queue = FakeJobQueue()
+    harness = AppHarness(queue=queue)
+    chat = str(open_direct(harness, "alice", "bob")[1]["conversation_id"])
+    for name in ("alice", "bob"):
+        harness.connect(f"{name}=", name, chat)
+    pushes = harness.chat.sessions.connections.close("bob=")
+    harness.chat.realtime.fan_out.deliver(pushes, within=5)
+    block(harness, "bob", "alice")
+    if returns:
+        harness.connect("bob2=", "bob", chat)
+    harness.clock.advance(harness.chat.runtime.timing.presence_debounce)
+    for job, _ in queue.sent:
+        harness.chat.privacy.jobs.run(job, 5)
+    assert [frame["online"] for frame in harness.posted("alice=", "presence")] == [True, False]
+
+
+@pytest.mark.parametrize("act", ["read", "edit", "react"])
+def test_blocker_shows_nothing_to_the_blocked_participant(act: str) -> None:
+    harness, chat = scene()
+    own = harness.send_message("bob", chat, "mine")
+    send(harness, "alice", chat, "yours")
+    block(harness, "bob", "alice")
+    before = shown_to_alice(harness, chat)
+    fields = {"read": {"sequence_id": own + 1}, "edit": {"target": own, "content": "!"}}
+    command = fields.get(act, {"target": own, "emoji": "👎"})
+    (reply,) = harness.send_frame("bob=", type=act, conversation_id=chat, **command)
+    assert (reply["type"], reply["code"], reply["retryable"]) == ("error", "BLOCKED", False)
+    assert shown_to_alice(harness, chat) == before
+    unblock(harness, "bob", "alice")
+    (reply,) = harness.send_frame("bob=", type=act, conversation_id=chat, **command)
+    assert reply["type"] != "error"
+
+
+def test_blocker_can_delete_what_they_have_written() -> None:
+    harness, chat = scene()
+    own = harness.send_message("bob", chat, "mine")
+    harness.send_frame("bob=", type="react", conversation_id=chat, target=own, emoji="👍")
+    block(harness, "bob", "alice")
+    for command in ("unreact", "delete"):
+        fields = {"emoji": "👍"} if command == "unreact" else {}
+        (reply,) = harness.send_frame("bob=", type=command, conversation_id=chat, target=own, **fields)
+        assert reply["type"] == "ack"
 
 
 def test_blocker_can_neither_send_nor_open_until_the_block_is_lifted() -> None:

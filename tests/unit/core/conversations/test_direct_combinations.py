@@ -19,7 +19,7 @@ from chalicelib.core.protocol.requests import (
 )
 from tests.support.app_harness import AppHarness, principal
 from tests.support.fakes import FakeJobQueue
-from tests.unit.core.conversations.test_directs import CONSENT, open_direct
+from tests.unit.core.conversations.test_directs import CONSENT, open_direct, pending_of
 
 SERVICE = Service("backend").as_principal()
 
@@ -87,6 +87,16 @@ def test_service_changes_neither_roster_nor_title() -> None:
             change()
     conversations.lifecycle.update(SERVICE, chat, UpdateConversation(retention_days=30))
     assert len(open_direct(harness, "alice", "bob")[1]["participants"]) == 2
+
+
+def test_service_bans_neither_the_invitee_nor_others() -> None:
+    """A ban would withdraw the request, and not keep the invitee from opening the conversation."""
+    harness = AppHarness(CONSENT)
+    chat = str(open_direct(harness, "alice", "bob")[1]["conversation_id"])
+    for person in ("bob", "carol"):
+        with pytest.raises(Forbidden):
+            harness.chat.conversations.moderation.ban(SERVICE, chat, person)
+    assert [entry["conversation_id"] for entry in pending_of(harness, "bob")] == [chat]
 
 
 def test_blocker_receives_no_profile_of_the_blocked() -> None:
