@@ -66,7 +66,7 @@ _CHANGED = (*_SHOWN, _R.LOG)
 _C, _M = "/conversations/{conversation_id}", "/conversations/{conversation_id}/messages/{sequence_id}"
 _E = "/service/endpoints/{endpoint_id}"
 READS: Mapping[str, tuple[Reads, ...]] = {
-    "hello": (*_SHOWN, _R.LOG, _R.SUBSCRIPTIONS), "subscribe": (*_SHOWN, _R.LOG),
+    "connect": (), "hello": (*_SHOWN, _R.LOG, _R.SUBSCRIPTIONS), "subscribe": (*_SHOWN, _R.LOG),
     "sync": (*_SHOWN, _R.LOG),
     "unsubscribe": (_R.SUBSCRIBERS,), "read": (_R.SUBSCRIBERS,), "typing": (_R.SUBSCRIBERS,), "auth": (),
     "ping": (), "message": (_R.SUBSCRIBERS, _R.FEED), "edit": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),

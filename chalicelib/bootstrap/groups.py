@@ -160,6 +160,7 @@ def session_services(
         presence=shared.presence,
         revocations=stores.revocations,
         verify=verify,
+        budget=shared.budget,
         runtime=runtime,
     )
     subscriptions = Subscriptions(

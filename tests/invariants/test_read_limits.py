@@ -305,6 +305,7 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"PUT {_C}/read", 1, lambda process, room: process.mark_read("alice", 9)),
     ("hello", 0, frame("hello", feed=True)),
     (f"PATCH {_C}/me", 1, lambda process, room: process.set_personal_state("alice", notifications_muted=True)),
+    ("connect", 0, lambda process, room: process.connect("alice2")),
     ("PUT /me/profile", 0, sets_profile),
     ("GET /me", 0, reads_caller),
     ("GET /me/export", 0, exports),

@@ -18,7 +18,7 @@ PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
 def test_every_command_and_route_with_a_caller_has_a_price() -> None:
     assert rest.auth, "which declares the routes"
     routes = {f"{route.method} {route.path}" for route in ROUTES if not route.public}
-    assert PRICES.keys() == COMMANDS.keys() | routes
+    assert PRICES.keys() == COMMANDS.keys() | routes | {"connect"}
 
 
 def test_limits_charge_requests_that_exist() -> None:

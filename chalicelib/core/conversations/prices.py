@@ -33,6 +33,7 @@ CHANGES: Final = frozenset(
 DEFAULT: Final = 50
 """The price of a route that is not listed; tests find such a route."""
 PRICES: Final[Mapping[str, int]] = {
+    "connect": 100,  # a handshake, with the end of the connection
     "hello": 5, "subscribe": 40, "unsubscribe": 10, "sync": 40, "read": 20, "typing": 20, "auth": 150, "ping": 2,
     "message": 45, "edit": 70, "delete": 2_000, "react": 70, "unreact": 70, "batch": 1_000,
     "POST /conversations": 700, "PUT /direct": 100,
@@ -90,7 +91,7 @@ PRICES: Final[Mapping[str, int]] = {
     "POST /service/endpoints/{endpoint_id}/secret": 50, "POST /service/endpoints/{endpoint_id}/resume": 200,
     "POST /service/endpoints/{endpoint_id}/test": 50,
 }  # fmt: skip
-"""By the type of a command, or the method and path of a route."""
+"""By the type of a command, or the method and path of a route; `connect` is a handshake."""
 PER_NAMED: Final[Mapping[str, int]] = {"hello": 25, "ping": 1}
 """The price of each conversation that a command names."""
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chalicelib.core.conversations.prices import price
 from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ChatError, Forbidden, RateLimited, Unauthorized, Unavailable
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.ports.connections import ConnectionStore, FeedStore, SubscriptionStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -45,6 +47,7 @@ class Connections:
         presence: Presence,
         revocations: RevocationStore,
         verify: Callable[[str], Identity],
+        budget: Budget,
         runtime: Runtime,
     ) -> None:
         self._connections = connections
@@ -54,6 +57,7 @@ class Connections:
         self._presence = presence
         self._revocations = revocations
         self._verify = verify
+        self._budget = budget
         self._runtime = runtime
         self._clock = runtime.clock
 
@@ -67,10 +71,11 @@ class Connections:
 
         Raises:
             Unauthorized, Suspended: the token was revoked, or is that of a service, or of a suspended participant.
-            RateLimited: the participant has sent too many frames a moment ago.
+            RateLimited: the participant has sent too many frames a moment ago, or spent the budget.
         """
         if identity.service is not None:
             raise Unauthorized("A service opens no connection: it creates tickets for participants.")
+        self._budget.charge(identity.participant_id, price("connect"))
         now = milliseconds(self._clock)
         connection = Connection(
             connection_id,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.core.conversations.prices import price
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import RateLimited
 from chalicelib.core.model.connections import Connection
@@ -59,6 +60,21 @@ def test_connection_that_is_gone_is_deleted(harness: AppHarness) -> None:
     assert open_connection(harness, "c=") == ["a="]
     assert harness.chat.stores.connections.get("a=") is None
     assert harness.chat.stores.connections.opened("alice") == (["b=", "c="], 0)
+
+
+def test_handshakes_are_charged_to_the_budget(harness: AppHarness) -> None:
+    """They take the account's quota of new connections, and rows: also those that are closed at once."""
+    opened = 0
+    with pytest.raises(RateLimited):
+        while opened < 1_000:
+            open_connection(harness, f"{opened}=")
+            harness.chat.sessions.connections.close(f"{opened}=")
+            opened += 1
+    assert 5_000 // price("connect") <= opened <= 8_000 // price("connect"), "the burst, and half of it"
+    assert harness.chat.stores.connections.get(f"{opened}=") is None
+    assert open_connection(harness, "bob=", "bob") == []
+    harness.clock.advance(5)
+    assert open_connection(harness, "later=") == []
 
 
 def test_lowered_limit_closes_ten_connections_at_a_time(harness: AppHarness) -> None:
