@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from chalicelib.core.conversations.prices import CHANGES, MESSAGES, PER_NAMED, PRICES
+from chalicelib.core.conversations.prices import CHANGES, MESSAGES, PER_NAMED, PER_STORED, PRICES
 
 
 def table() -> str:
@@ -26,6 +26,8 @@ def _short(request: str) -> str:
 
 def _row_of(request: str, price: int) -> tuple[str, str]:
     more = f", and {PER_NAMED[request]} for each conversation named" if request in PER_NAMED else ""
+    if request in PER_STORED:
+        more = f", and {PER_STORED[request]} for a hundred conversations that it reads"
     if request in MESSAGES:
         return f"{price}{more}", "rate limit on messages"
     return f"{price}{more}", "limit on changes" if request in CHANGES else "budget"

@@ -31,7 +31,7 @@ class Reads(enum.Enum):
     EDITS = "the message with its edits and reactions: 1 for 4 KB"
     CONVERSATIONS = "2 for each conversation of the caller"
     LISTED = "2 for each conversation of the page"
-    FORMER = "2 for each conversation that the caller is or was in"
+    FORMER = "4 for each conversation that the caller is or was in"
     SUBSCRIPTIONS = "10 more for each conversation that it names"
     COMMANDS = "for each of its commands what that reads by itself"
 
@@ -132,7 +132,7 @@ def most_units(request: str, facts: Facts) -> float:
         Reads.EDITS: math.ceil(facts.edits / UNIT),
         Reads.CONVERSATIONS: 2 * facts.conversations,
         Reads.LISTED: 2 * facts.listed,
-        Reads.FORMER: 2 * (facts.conversations + facts.former),
+        Reads.FORMER: 4 * (facts.conversations + facts.former),
         Reads.SUBSCRIPTIONS: 10 * facts.named,
     }
     if Reads.COMMANDS in READS[request]:

@@ -32,6 +32,7 @@ class Way(enum.Enum):
     ADDITION = "be added"
     ACCEPTANCE = "be added afterwards, and accept"
     EARLIER_ADDITION = "accept an addition from before"
+    SERVICE_ADDITION = "be added by a service"
     ERASURE = "be erased, then join"
     SUCCESSION = "become owner when the last owner leaves"
     EDIT = "edit messages"
@@ -39,6 +40,7 @@ class Way(enum.Enum):
     TYPING = "show typing"
     EARLIER_REACTIONS = "reactions made before"
     METADATA = "change title and metadata, as a moderator"
+    DIRECT = "write to the owner in a direct conversation"
 
 
 class Effect(enum.Enum):
@@ -55,6 +57,7 @@ class Effect(enum.Enum):
     RATE_LIMITED = "429"
     SUSPENDED = "403 `SUSPENDED`"
     PENDING = "pending: they must accept"
+    VALIDATION_FAILED = "400"
     AFTER_MODERATORS = "after all moderators"
     LAST = "after all others"
     NEVER = "never"
@@ -82,6 +85,10 @@ _ROWS: Mapping[Way, tuple[Effect, ...]] = {
     Way.ADDITION: (_E.PENDING, _E.BANNED, *[_E.PENDING] * 5),
     Way.ACCEPTANCE: (_E.IN_FORCE, _E.BANNED, _E.ENDS, _E.IN_FORCE, _E.NOT_FOUND, _LIMITED, _SUSPENDED),
     Way.EARLIER_ADDITION: (*[_E.NOT_FOUND] * 5, _LIMITED, _SUSPENDED),
+    Way.SERVICE_ADDITION: (
+        *(_E.IN_FORCE, _E.BANNED, _E.ENDS, _E.IN_FORCE, _E.VALIDATION_FAILED, _E.IN_FORCE),
+        _E.VALIDATION_FAILED,
+    ),
     Way.ERASURE: (_E.IN_FORCE, _E.NOT_FOUND, _E.NOT_FOUND, _E.IN_FORCE, _E.ENDS, _LIMITED, _SUSPENDED),
     Way.SUCCESSION: (
         *(_E.LAST, _E.NEVER, _E.NEVER, _E.AFTER_MODERATORS, _E.NEVER, _E.AFTER_MODERATORS),
@@ -92,6 +99,7 @@ _ROWS: Mapping[Way, tuple[Effect, ...]] = {
     Way.TYPING: (_E.MUTED, _E.NOT_FOUND, _E.NOT_FOUND, _E.UNAFFECTED, _E.NOT_FOUND, _E.UNAFFECTED, _SUSPENDED),
     Way.EARLIER_REACTIONS: (*[_E.REMAIN] * 4, _E.PSEUDONYMOUS, _E.REMAIN, _E.REMAIN),
     Way.METADATA: (_E.MUTED, _E.NOT_FOUND, _E.NOT_FOUND, _E.FORBIDDEN, _E.NOT_FOUND, _LIMITED, _SUSPENDED),
+    Way.DIRECT: (*[_E.UNAFFECTED] * 4, _E.ERASURE_RUNNING, _LIMITED, _SUSPENDED),
 }
 
 SANCTIONS: Mapping[tuple[Sanction, Way], Effect] = {

@@ -45,6 +45,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
         log_reader=shared.log_reader,
         presence=shared.presence,
         own_reactions=own_reactions,
+        charge=shared.charge,
         runtime=runtime,
     )
     return ConversationServices(

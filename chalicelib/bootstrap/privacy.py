@@ -109,5 +109,6 @@ def privacy_services(
         reports=stores.reports,
         profiles=stores.profiles,
         own_reactions=OwnReactions(event_log=stores.event_log),
+        charge=shared.charge,
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

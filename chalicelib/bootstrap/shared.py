@@ -13,6 +13,7 @@ from chalicelib.core.log.appending import Log
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.messaging.budget import Budget
+from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.realtime.fan_out import FanOut
@@ -89,3 +90,10 @@ class Shared:
             poster=poster,
             runtime=runtime,
         )
+
+    def charge(self, caller: Principal, price: int) -> None:
+        """Charge the budget of a caller, or of the service that acts for them. Raises RateLimited."""
+        if caller.service is not None:
+            self.service_budget.charge(caller.service, price)
+        else:
+            self.budget.charge(caller.participant_id, price)

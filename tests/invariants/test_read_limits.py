@@ -11,7 +11,7 @@ import jwt
 
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.values import unmarshal_item
-from chalicelib.core.conversations.prices import PER_NAMED, PRICES
+from chalicelib.core.conversations.prices import PER_NAMED, PER_STORED, PRICES, stored_price
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS
 from chalicelib.core.protocol import queries, requests
 from chalicelib.identity.model import Identity
@@ -344,6 +344,8 @@ def test_requests_read_no_more_than_documented_and_cost_no_more_than_their_price
             problems.append(f"{request} reads {meter.reads} units, more than {most}")
         usd = prices["dynamodb_read"].cost(meter.reads) + prices["dynamodb_write"].cost(meter.writes)
         price = PRICES[request] + named * PER_NAMED.get(request, 0)
+        if request in PER_STORED:
+            price += stored_price(request, facts.conversations + facts.former)
         if usd * 1e6 > price:
             problems.append(f"{request} costs {usd * 1e6:.1f}, more than its price of {price}")
     assert not problems, "\n".join(problems)

@@ -112,6 +112,7 @@ class History:
         """Move the caller's read pointer forward; no-op if it is there or beyond.
 
         The push reaches the subscribers, and all connections of the caller but `connection_id`.
+
         Raises:
             NotFound, ValidationFailed: the pointer did not move.
             Blocked: nor did it in a direct conversation, as the caller blocks the other participant, who would see

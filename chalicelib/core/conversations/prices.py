@@ -20,7 +20,7 @@ MESSAGES: Final = frozenset(
         "DELETE /conversations/{conversation_id}/messages/{sequence_id}/reactions",
     }
 )  # fmt: skip
-"""Requests that the rate limit on messages charges. Reads in a batch are charged to the budget, as single ones are."""
+"""Requests that the rate limit on messages charges. Reads in a batch are charged to the budget, as single ones."""
 CHANGES: Final = frozenset(
     {
         "PATCH /conversations/{conversation_id}", "POST /conversations/{conversation_id}/join",
@@ -96,6 +96,13 @@ PER_NAMED: Final[Mapping[str, int]] = {"hello": 25, "ping": 1}
 """The price of each conversation that a command names."""
 
 
+PER_STORED: Final[Mapping[str, int]] = {
+    "GET /conversations": 25, "GET /me/export": 50, "GET /service/participants/export": 50,
+}  # fmt: skip
+"""The price of a hundred conversations that a request reads without naming them: for a list by activity all those of
+the caller, for an export those on its page. It is charged when their number is known, also to a service."""
+
+
 def charged(request: str, named: int = 0) -> int:
     """Return what a request costs of the budget; 0 if another limit charges it. `named` counts conversations."""
     if request in MESSAGES or request in CHANGES:
@@ -106,3 +113,8 @@ def charged(request: str, named: int = 0) -> int:
 def price(request: str) -> int:
     """Return the price of a request; a service is charged for each one."""
     return PRICES.get(request, DEFAULT)
+
+
+def stored_price(request: str, count: int) -> int:
+    """Return the price of so many conversations that a request reads without naming them."""
+    return -(-count * PER_STORED[request] // 100)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.own_reactions import OwnReactions
+from chalicelib.core.conversations.prices import stored_price
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import NotFound
@@ -22,6 +23,7 @@ from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.ports.rate_limits import Charge
 from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Push, Result
 from chalicelib.core.realtime.presence import Presence
@@ -48,6 +50,7 @@ class Views:
         log_reader: LogReader,
         presence: Presence,
         own_reactions: OwnReactions,
+        charge: Charge,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
@@ -57,6 +60,7 @@ class Views:
         self._log_reader = log_reader
         self._presence = presence
         self._own_reactions = own_reactions
+        self._charge = charge
         self._clock = runtime.clock
         self._gather = runtime.gather
 
@@ -111,7 +115,7 @@ class Views:
         return [] if stored is None else [stored.current]
 
     def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
-        """Return a page of the caller's conversations. Raises ValidationFailed."""
+        """Return a page of the caller's conversations. Raises ValidationFailed, RateLimited."""
         return (
             self._list_by_creation(caller, query)
             if query.order == "created"
@@ -142,6 +146,7 @@ class Views:
         """
         after = None if query.cursor is None else tuple(paging.decode(query.cursor, int, str))
         own = self._memberships_by_id(caller)
+        self._charge(caller, stored_price("GET /conversations", len(own)))
         live = self._listed(list(own.values()))
         keys = {_activity_key(head, own[head.conversation_id]): head for head in live}
         shown = [key for key, head in keys.items() if query.shows(own[head.conversation_id])]

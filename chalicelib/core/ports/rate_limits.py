@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
+
+from chalicelib.core.model.actors import Principal
 
 Bucket = Literal[
     "messages", "changes", "creations", "additions", "invitations", "reports", "requests", "frames", "services"
 ]
 """The limits, each of which is charged on its own."""
+
+
+Charge = Callable[[Principal, int], None]
+"""Charges the budget of a caller, or of the service that acts for them. Raises RateLimited."""
 
 
 class RateLimitDecision(NamedTuple):

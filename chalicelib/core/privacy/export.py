@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations.blocks import block_view
 from chalicelib.core.conversations.own_reactions import OwnReactions
+from chalicelib.core.conversations.prices import stored_price
 from chalicelib.core.kernel import json_codec, paging
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.log.reading import SLACK, ReadBudget, stored_size
@@ -22,6 +23,7 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
+from chalicelib.core.ports.rate_limits import Charge
 from chalicelib.core.protocol.report_serializers import own_report
 from chalicelib.core.protocol.serializers import pending_membership, personal_state, profile
 
@@ -62,6 +64,7 @@ class Export:
         reports: ReportStore,
         profiles: ProfileStore,
         own_reactions: OwnReactions,
+        charge: Charge,
     ) -> None:
         self._erasures = erasures
         self._conversations = conversations
@@ -72,9 +75,13 @@ class Export:
         self._reports = reports
         self._profiles = profiles
         self._own_reactions = own_reactions
+        self._charge = charge
 
     def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
-        """Return the next page, with the cursor of the following one if there is one. Raises ValidationFailed."""
+        """Return the next page, with the cursor of the following one if there is one.
+
+        Raises ValidationFailed, RateLimited.
+        """
         page = self._page(caller, query)
         # Not counted in the size of a page: a few bytes for each reaction.
         page["messages"] = self._own_reactions.mark(caller, page["messages"])
@@ -112,10 +119,11 @@ class Export:
             page.answer["reports"] = [own_report(copy) for copy in reports]
             if next_report is not None:
                 return page.up_to(f"{_REPORTS}{next_report}", 0)
-        for location in self._erasures.data_locations(caller.participant_id):
+        locations = self._erasures.data_locations(caller.participant_id)
+        rest = [location for location in locations if location.conversation_id >= first_id]
+        self._charge(caller, stored_price("GET /me/export", min(len(rest), EVENTS_PER_PAGE)))
+        for location in rest:
             conversation_id = location.conversation_id
-            if conversation_id < first_id:
-                continue
             if page.is_full:
                 return page.up_to(conversation_id, 0)
             stopped_at = self._add_conversation(page, location, after if conversation_id == first_id else 0)

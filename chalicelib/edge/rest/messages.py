@@ -121,7 +121,11 @@ def list_reactions(
 
 
 @route(
-    "PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=queries.EmojiQuery, errors=(Muted, Blocked, RateLimited)
+    "PUT",
+    f"{_MESSAGE_PATH}/reactions",
+    {204: None},
+    query=queries.EmojiQuery,
+    errors=(Muted, Blocked, RateLimited),
 )
 def add_reaction(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: queries.EmojiQuery

@@ -38,7 +38,8 @@ def update_participant_state(
 @route("GET", f"{_PATH}/export", {200: "Export"}, query=queries.ServiceExportQuery, callers="services")
 def export_as_service(call: AuthenticatedRequest, query: queries.ServiceExportQuery) -> Any:
     """Export the data of a participant, page by page."""
-    return bootstrap.application().privacy.export.page(Principal(query.participant_id, None), query)
+    participant = Principal(query.participant_id, None, service=call.identity.service)
+    return bootstrap.application().privacy.export.page(participant, query)
 
 
 @route(

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.errors import ChatError, Muted, NotFound, RateLimited
-from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.actors import Principal, Service
 from chalicelib.core.protocol.queries import ReactionsQuery
-from chalicelib.core.protocol.requests import CreateInvite, EditMessage, UpdateConversation, UpdateParticipant
+from chalicelib.core.protocol.requests import (
+    CreateInvite,
+    EditMessage,
+    NewParticipant,
+    UpdateConversation,
+    UpdateParticipant,
+)
 from chalicelib.identity.model import Identity
 from specs.sanctions import SANCTIONS, Effect, Sanction, Way
 from tests.support.app_harness import AppHarness, principal
@@ -181,6 +187,20 @@ def accept_an_earlier_addition(scene: Scene) -> Effect:
     return scene.observe_sanction()
 
 
+def be_added_by_a_service(scene: Scene) -> Effect:
+    """No service ends a sanction unseen."""
+    if scene.sanction is Sanction.RATE_LIMIT:
+        scene.services.members.remove(ALICE, scene.chat, "eve")
+    scene.leave_if_member()
+    request = NewParticipant(participant_id="eve", name="Eve")
+    scene.services.additions.add(Service("shop").as_principal(), scene.chat, request)
+    if scene.sanction is Sanction.RATE_LIMIT:
+        with pytest.raises(RateLimited):
+            scene.harness.send_message("eve", scene.chat)
+        return Effect.IN_FORCE
+    return scene.observe_sanction()
+
+
 def be_erased_and_join(scene: Scene) -> Effect:
     scene.run_erasure()
     scene.join()
@@ -241,6 +261,12 @@ def change_title(scene: Scene) -> Effect:
     return Effect.UNAFFECTED
 
 
+def write_to_the_owner(scene: Scene) -> Effect:
+    _, opened = scene.services.directs.open(scene.eve(), "alice")
+    scene.harness.send_message("eve", opened.response["conversation_id"])
+    return Effect.UNAFFECTED
+
+
 WAYS: dict[Way, Callable[[Scene], Effect]] = {
     Way.REJOIN: rejoin,
     Way.USED_INVITE: use_the_invite_again,
@@ -249,6 +275,7 @@ WAYS: dict[Way, Callable[[Scene], Effect]] = {
     Way.ADDITION: be_added,
     Way.ACCEPTANCE: be_added_and_accept,
     Way.EARLIER_ADDITION: accept_an_earlier_addition,
+    Way.SERVICE_ADDITION: be_added_by_a_service,
     Way.ERASURE: be_erased_and_join,
     Way.SUCCESSION: succeed,
     Way.EDIT: edit,
@@ -256,6 +283,7 @@ WAYS: dict[Way, Callable[[Scene], Effect]] = {
     Way.TYPING: show_typing,
     Way.EARLIER_REACTIONS: remove_earlier_reaction,
     Way.METADATA: change_title,
+    Way.DIRECT: write_to_the_owner,
 }
 
 

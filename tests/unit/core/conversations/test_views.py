@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.kernel.errors import ValidationFailed
-from chalicelib.core.protocol.queries import ConversationsQuery
+from chalicelib.core.conversations.prices import stored_price
+from chalicelib.core.kernel.errors import RateLimited, ValidationFailed
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.protocol.queries import ConversationsQuery, ExportQuery
 from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
 
@@ -98,3 +100,27 @@ def test_cursor_of_the_other_order_is_invalid(harness: AppHarness, order: str, o
     cursor = list_page(harness, order=order, limit=1)["next_cursor"]
     with pytest.raises(ValidationFailed):
         list_page(harness, order=other, cursor=cursor)
+
+
+@pytest.mark.parametrize("request_name", ["GET /conversations", "GET /me/export"])
+def test_list_and_export_are_charged_for_the_conversations_that_they_read(request_name: str) -> None:
+    """A participant can be in thousands, each of which takes reads."""
+    burst, conversations = 300, 40
+    harness = AppHarness({"CHAT_LIMIT_BUDGET_BURST": str(burst)})
+    for _ in range(conversations):
+        harness.create_conversation("bob")
+
+    def request(caller: Principal) -> None:
+        if request_name == "GET /me/export":
+            harness.chat.privacy.export.page(caller, ExportQuery())
+        else:
+            harness.chat.conversations.views.list(caller, ConversationsQuery())
+
+    price, answered = stored_price(request_name, conversations), 0
+    with pytest.raises(RateLimited):
+        while answered < burst:
+            request(principal("bob"))
+            answered += 1
+    assert burst <= (answered + 1) * price <= 2 * burst, "the burst, and half of it, which the process forgets"
+    request(Principal("bob", "Bob", service="shop"))
+    assert len(list_page(harness, order="created")["conversations"]) == conversations
