@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
 
 MAX_ADDERS = 20
-"""How many members can have added the same person to a conversation: an arrival and a ban end all these additions in
-their transaction. It does not depend on the cause for which they wait."""
+"""How many members can have added the same person to a conversation.
+
+An arrival and a ban end all of these additions in their transaction. The limit does not depend on the cause for
+which they wait.
+"""
 _TOO_MANY_ADDERS = f"{MAX_ADDERS} members have added this person already: withdraw their additions first."
 
 

@@ -99,8 +99,11 @@ PER_NAMED: Final[Mapping[str, int]] = {"hello": 25, "ping": 1}
 PER_STORED: Final[Mapping[str, int]] = {
     "GET /conversations": 25, "GET /me/export": 50, "GET /service/participants/export": 50,
 }  # fmt: skip
-"""The price of a hundred conversations that a request reads without naming them: for a list by activity all those of
-the caller, for an export those on its page. It is charged when their number is known, also to a service."""
+"""The price of a hundred conversations that a request reads without naming them.
+
+They are all of the caller for a list by activity, and those on its page for an export. It is charged when their
+number is known, also to a service.
+"""
 
 
 def charged(request: str, named: int = 0) -> int:
