@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chalicelib.core.protocol.queries import ConversationsQuery
 
 LATEST_MESSAGES = 50
+_QUERIES_PER_PAGE = 4
 _PINNED = 10**15
 """More than any time in milliseconds before the year 33000: pinned conversations come first in the list."""
 
@@ -123,16 +124,18 @@ class Views:
         )
 
     def _list_by_creation(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
-        """Return a page in the order of ids, in which a conversation keeps its position whatever happens."""
+        """Return a page in the order of ids, which do not change; a short one if a few queries find too few."""
         position = "" if query.cursor is None else str(paging.decode(query.cursor, str)[0])
-        page: list[Head] = []
-        more = True
-        while more and len(page) < query.limit:
-            wanted = query.limit - len(page)
-            members = self._memberships.memberships_after(caller.participant_id, position, wanted + 1)
-            more = len(members) > wanted
-            page += self._listed([member for member in members[:wanted] if query.shows(member)])
-            position = members[:wanted][-1].conversation_id if members else position
+        page, more, queries = list[Head](), True, 0
+        while more and len(page) < query.limit and queries < _QUERIES_PER_PAGE:
+            members = self._memberships.memberships_after(caller.participant_id, position, query.limit + 1)
+            read = members[: query.limit]
+            found = self._listed([member for member in read if query.shows(member)])
+            room, queries = query.limit - len(page), queries + 1
+            more = len(members) > len(read) or len(found) > room
+            page += found[:room]
+            if read:
+                position = page[-1].conversation_id if len(found) > room else read[-1].conversation_id
         contents = self._contents(page, caller)
         members_now = self._memberships.memberships([head.conversation_id for head in page], caller.participant_id)
         return paging.page("conversations", contents.views(page, members_now), position if more else None)
@@ -184,7 +187,7 @@ class Views:
 
         One that is hidden because the caller blocks the other participant is left out, as in lists.
         """
-        valid = [conversation_id for conversation_id in conversation_ids if is_conversation_id(conversation_id)]
+        valid = list(filter(is_conversation_id, conversation_ids))
         heads = self._event_log.heads(valid) if valid else {}
         members = self._memberships.memberships([*heads], caller.participant_id) if heads else {}
         return {
@@ -204,10 +207,7 @@ class Views:
 
 
 def view_for_member(head: Head, details: ConversationDetails, member: Membership) -> Conversation:
-    """Return a conversation with the member's read pointer, without participants and messages.
-
-    A service has no read pointer.
-    """
+    """Return a conversation with the member's read pointer, if any, and without participants and messages."""
     view = serializers.conversation(head, details)
     if member.is_service:
         return view

@@ -121,8 +121,9 @@ def test_blocker_shows_nothing_to_the_blocked_participant(act: str) -> None:
     send(harness, "alice", chat, "yours")
     block(harness, "bob", "alice")
     before = shown_to_alice(harness, chat)
-    fields = {"read": {"sequence_id": own + 1}, "edit": {"target": own, "content": "!"}}
-    command = fields.get(act, {"target": own, "emoji": "👎"})
+    command: dict[str, object] = {"target": own, "emoji": "👎"}
+    if act != "react":
+        command = {"sequence_id": own + 1} if act == "read" else {"target": own, "content": "!"}
     (reply,) = harness.send_frame("bob=", type=act, conversation_id=chat, **command)
     assert (reply["type"], reply["code"], reply["retryable"]) == ("error", "BLOCKED", False)
     assert shown_to_alice(harness, chat) == before

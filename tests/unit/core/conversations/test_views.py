@@ -10,6 +10,7 @@ from chalicelib.core.conversations.prices import stored_price
 from chalicelib.core.kernel.errors import RateLimited, ValidationFailed
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol.queries import ConversationsQuery, ExportQuery
+from chalicelib.core.protocol.requests import UpdatePersonalState
 from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
 
@@ -92,6 +93,26 @@ def test_page_by_creation_reads_in_proportion_to_its_size() -> None:
     store.items_read = 0
     list_page(harness, order="activity", limit=5)
     assert store.items_read == 2 * 40, "all memberships, twice"
+
+
+def test_page_by_creation_reads_a_few_pages_of_hidden_conversations() -> None:
+    harness = AppHarness(engine=CountingEngine)
+    store = harness.store
+    assert isinstance(store, CountingEngine)
+    made = create(harness, 30)
+    for archived in made[2:28]:
+        change = UpdatePersonalState(archived=True)
+        harness.chat.conversations.personal_states.update(principal("bob"), archived, change)
+    store.items_read = 0
+    page = list_page(harness, order="created", archived="false", limit=3)
+    assert [conversation["conversation_id"] for conversation in page["conversations"]] == made[:2]
+    assert store.items_read <= 4 * (3 + 1)
+    shown, cursor, pages = made[:2], page.get("next_cursor"), 1
+    while cursor is not None:
+        page = list_page(harness, order="created", archived="false", limit=3, cursor=cursor)
+        shown = shown + [conversation["conversation_id"] for conversation in page["conversations"]]
+        cursor, pages = page.get("next_cursor"), pages + 1
+    assert (shown, pages) == ([*made[:2], *made[28:]], 3)
 
 
 @pytest.mark.parametrize(("order", "other"), [("activity", "created"), ("created", "activity")])
