@@ -47,8 +47,8 @@ class DynamoEndpoints:
         """Return whether there is no row."""
         return self.endpoint(endpoint_id) is None
 
-    def save(self, endpoint: Endpoint) -> bool:
-        """Write the definition of an endpoint, with a request for a walk if it can have missed events."""
+    def save(self, endpoint: Endpoint, *, walks: bool = False) -> bool:
+        """Write the definition of an endpoint, and with `walks` a request for a walk in the same transaction."""
         item = endpoint_to_item(endpoint._replace(version=endpoint.version + 1))
         values = {name: value for name, value in item.items() if name not in ("pk", "sk") and value is not None}
         absent = [name for name, value in item.items() if value is None]
@@ -61,7 +61,7 @@ class DynamoEndpoints:
         if endpoint.version:
             condition, values["was"] = "#version = :was", endpoint.version
         operations = [self._table.update_op(*endpoint_key(endpoint.endpoint_id), change, condition, **values)]
-        if endpoint.is_enabled and (endpoint.version or endpoint.start == "beginning"):
+        if walks:
             operations.append(self._table.update_op(*walk_key(), "ADD #requested :one", one=1))
         try:
             return self._dynamo.try_transact(operations)

@@ -24,12 +24,11 @@ class EndpointStore(Protocol):
         """Return whether there is no endpoint with this id, also in other settings than those of this process."""
         ...
 
-    def save(self, endpoint: Endpoint) -> bool:
+    def save(self, endpoint: Endpoint, *, walks: bool = False) -> bool:
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`.
 
         Version 0 is a new endpoint. The state of its circuit breaker is left as it is; disabling an endpoint
-        ends it. Saving an enabled endpoint requests a walk, so that missed events are published, unless it is
-        new and starts now.
+        ends it. With `walks`, a walk is requested with it, so that events are published that it has missed.
         """
         ...
 
