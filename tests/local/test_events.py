@@ -182,3 +182,11 @@ def test_killed_instance_publishes_the_rest_after_its_start(
     assert receiver.wait_until(lambda: missing() <= CONCURRENCY, SOON), missing()
     if IS_LONG:
         expect(receiver, heads, LEASE_ENDED)
+
+
+def test_events_are_published_with_reload(instances: Instances, receiver: Receiver, connect: Connect) -> None:
+    """The store and its changes are in another process."""
+    chat = connect(instances.start("--reload", **SETTINGS))
+    chat.add_endpoint(receiver)
+    conversation_id = chat.create()
+    expect(receiver, {conversation_id: chat.send(conversation_id, 0)})
