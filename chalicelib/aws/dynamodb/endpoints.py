@@ -122,13 +122,18 @@ class DynamoEndpoints:
         """Take a slot that is free, or whose time is over."""
         return self._table.try_update(
             *slot_key(endpoint_id, slot),
-            "SET #holder = :holder, #until = :until, #expires_at = :expires_at",
+            "SET #holder = :holder, #taken_at = :now, #until = :until, #expires_at = :expires_at",
             "attribute_not_exists(#pk) OR #until <= :now",
             holder=holder,
             until=until,
             expires_at=until // 1000 + _SLOT_TTL,
             now=now,
         )
+
+    def slot_taken_at(self, endpoint_id: str, slot: int) -> int:
+        """Return when a slot was taken."""
+        item = self._table.get(*slot_key(endpoint_id, slot))
+        return 0 if item is None else int(item["taken_at"])
 
     def free_slot(self, endpoint_id: str, slot: int, holder: str) -> None:
         """Give a slot back, unless it was taken over."""

@@ -60,6 +60,10 @@ class CircuitStore(Protocol):
         """Take one of the slots until a time; return False while it is held by another."""
         ...
 
+    def slot_taken_at(self, endpoint_id: str, slot: int) -> int:
+        """Return when a slot was taken, in milliseconds since the epoch; 0 if it is free."""
+        ...
+
     def free_slot(self, endpoint_id: str, slot: int, holder: str) -> None:
         """Give a slot back."""
         ...

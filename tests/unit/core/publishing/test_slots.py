@@ -7,6 +7,7 @@ import pytest
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.endpoints import DynamoEndpoints
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Outcome
+from chalicelib.core.publishing import schedule
 from tests.support.publishing import ACKNOWLEDGED, START, PublishingHarness
 
 
@@ -25,6 +26,7 @@ def test_slow_endpoint_has_a_bounded_number_of_attempts_and_delays_no_other(harn
     def slow(delivery: Delivery) -> DeliveryResult:
         """While it waits for `end_1`, other jobs run."""
         nested.append(1)
+        harness.clock.advance(10)
         if delivery.endpoint.endpoint_id == "end_1" and len(nested) < 5:
             harness.run(chats[len(nested)], "end_1")
         nested.pop()
@@ -77,8 +79,31 @@ def test_message_that_is_due_is_not_taken_for_one_under_way(harness: PublishingH
 def test_slot_of_a_crashed_job_becomes_free(harness: PublishingHarness) -> None:
     harness.add_endpoint()
     store = DynamoEndpoints(Dynamo(harness.store, harness.clock), "conversations")
+    assert store.slot_taken_at("end_1", 0) == 0
     assert store.take_slot("end_1", 0, "one", START, START + 1000)
+    assert store.slot_taken_at("end_1", 0) == START
     assert not store.take_slot("end_1", 0, "two", START + 999, START + 2000)
     assert store.take_slot("end_1", 0, "two", START + 1000, START + 2000)
     store.free_slot("end_1", 0, "one")
     assert not store.take_slot("end_1", 0, "three", START + 1001, START + 3000)
+
+
+@pytest.mark.parametrize(
+    ("held", "low", "high"), [(0.0, 3, 6), (0.5, 3, 6), (4.0, 4, 24), (5.0, 5, 30), (45.0, 5, 30)]
+)
+def test_job_without_a_slot_looks_again_sooner_at_a_fast_endpoint(held: float, low: float, high: float) -> None:
+    delays = [schedule.slot_delay(held) for _ in range(300)]
+    assert low <= min(delays) <= low + (high - low) / 5
+    assert high - (high - low) / 5 <= max(delays) <= high
+
+
+def test_conversation_without_a_slot_of_a_fast_endpoint_waits_for_seconds_only() -> None:
+    harness = PublishingHarness({"CHAT_LIMIT_SERVICE_DELIVERIES": "1"})
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice")
+    store = DynamoEndpoints(Dynamo(harness.store, harness.clock), "conversations")
+    assert store.take_slot("end_1", 0, "another", START, START + 600_000)
+    harness.publish(chat)
+    store.free_slot("end_1", 0, "another")
+    harness.wait(6)
+    assert harness.sink.received("end_1", chat) == [1]
