@@ -16,7 +16,7 @@ from local.dynamodb.client import EngineClient
 from local.dynamodb.feed import Feed
 from local.embedded import EmbeddedServices, embedded_services
 from local.errors import LocalError
-from local.events import DELIVERIES
+from local.events import CHANGES, CHANGES_QUEUE, DELIVERIES, relaying
 from local.history import FILE as HISTORY_FILE
 from local.history import directory_history_id, memory_history_id
 from local.in_process import InProcessClients
@@ -65,6 +65,12 @@ class Backend(Protocol):
     @property
     def feed(self) -> Feed | None:
         """The changes of the tables, or None if this process does not have them: then no events leave it."""
+
+    def relaying(self, environment: MutableMapping[str, str]) -> contextlib.AbstractContextManager[object]:
+        """Hand the changes of the tables to functions in a process with this environment, which publish events.
+
+        Returns a context manager; a no-op if this process does not have the changes, or no events are published.
+        """
 
     def queue_client(self, environment: Mapping[str, str]) -> Any:
         """Return a client of the job queue for a worker in this process, or None if there is none on this machine.
@@ -123,6 +129,14 @@ class EmbeddedBackend:
         """See `Backend`."""
         return self.services.engine.feed
 
+    def relaying(self, environment: MutableMapping[str, str]) -> contextlib.AbstractContextManager[object]:
+        """See `Backend`."""
+        if environment.get("CHAT_EVENTS") != "on":
+            return contextlib.nullcontext()
+        environment[CHANGES_QUEUE] = url = ensure_embedded_queue(self.services.queues, CHANGES)
+        client, table = QueueClient(self.services.queues), self.settings["CHAT_CONVERSATIONS_TABLE"]
+        return relaying(self.feed, table, client, url, environment["CHAT_DELIVERY_QUEUE"])
+
     def queue_client(self, environment: Mapping[str, str]) -> QueueClient:
         """See `Backend`."""
         del environment
@@ -166,8 +180,16 @@ class ExternalBackend:
             tables = read_tables(self.settings, definition)
             ensure_tables(client, tables, store=f"The store at {self.url}")
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
-        if environment.pop("CHAT_EVENTS", "off") == "on":
-            log.info("no events are published: the store is another process, whose changes are not known")
+        if CHANGES_QUEUE not in environment and environment.pop("CHAT_EVENTS", "off") == "on":
+            log.warning(
+                "events are off: they need the built-in store, and the changes of the one at %s are not known",
+                self.url,
+            )
+
+    def relaying(self, environment: MutableMapping[str, str]) -> contextlib.AbstractContextManager[object]:
+        """See `Backend`."""
+        del environment
+        return contextlib.nullcontext()
 
     def queue_client(self, environment: Mapping[str, str]) -> Any:
         """See `Backend`."""

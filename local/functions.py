@@ -17,6 +17,7 @@ from chalicelib import bootstrap
 from chalicelib.settings import Settings, SettingsError
 from local.backend import Backend
 from local.errors import LocalError
+from local.events import CHANGES_QUEUE, publishing, publishing_relayed
 from local.gateway import Apis, Urls, rest_api_from_chalice, websocket_api_from_chalice
 from local.in_process import FunctionClock
 from local.queue import Worker
@@ -99,19 +100,23 @@ def _publishing(
     app: ModuleType, environment: Mapping[str, str], backend: Backend
 ) -> contextlib.AbstractContextManager[object]:
     """Return what publishes events, or a no-op if they do not leave this instance."""
-    feed = backend.feed
-    if feed is None or not Settings.from_environment(environment).events:
+    feed, changes_url = backend.feed, environment.get(CHANGES_QUEUE)
+    if not Settings.from_environment(environment).events:
         return contextlib.nullcontext()
     from chalicelib.aws.dynamodb.stream import FILTER  # noqa: PLC0415  (few instances publish events)
-    from local.events import publishing  # noqa: PLC0415
 
+    client, url = backend.queue_client(environment), environment.get("CHAT_DELIVERY_QUEUE", "")
+    if changes_url is not None:
+        return publishing_relayed(app.publish, app.deliver, client=client, changes_url=changes_url, url=url)
+    if feed is None:
+        return contextlib.nullcontext()
     return publishing(
         app.publish,
         app.deliver,
         feed=feed,
         table=environment["CHAT_CONVERSATIONS_TABLE"],
-        client=backend.queue_client(environment),
-        url=environment["CHAT_DELIVERY_QUEUE"],
+        client=client,
+        url=url,
         pattern=FILTER,
     )
 

@@ -125,9 +125,11 @@ def _open_bundle(bundle: Path, store_url: str | None) -> PackagedStage:
 
 def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:
     """Run like `serve`, with the server in a child process that restarts at each change of a source file."""
-    with _open_backend(options) as backend:
+    with contextlib.ExitStack() as stack:
+        backend = stack.enter_context(_open_backend(options))
         backend.configure_boto3(os.environ)  # inherited by the server; it reads the app's settings at each start
         backend.prepare(os.environ)
+        stack.enter_context(backend.relaying(os.environ))
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
         arguments += ["--disorder"] if options.disorder else []
         arguments += ["--build-web"] if options.build_web else []

@@ -18,8 +18,6 @@ from chalicelib.awshttp import (
     Response,
     Signer,
     TlsContext,
-    body_hash,
-    canonical_path,
 )
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.backoff import full_jitter
@@ -91,11 +89,7 @@ class _Call:
 
     def next_request(self) -> bytes:
         """Return the request, signed now."""
-        context = self._signer.context_at(self._clock.now())
-        authorization = context.authorization("POST", canonical_path(self._path), body_hash(self._body))
-        line = f"POST {self._path} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
-        length = f"Content-Length: {len(self._body)}\r\n\r\n"
-        return b"".join((line.encode(), context.header_lines, length.encode(), self._body))
+        return self._signer.context_at(self._clock.now()).post(self._path, self._body)
 
     def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
         """Return the delay before another attempt in seconds, or None if the call is complete."""

@@ -23,7 +23,7 @@ from chalicelib.awshttp._multiplexer import Multiplexer
 from chalicelib.awshttp._origin import Origin
 from chalicelib.awshttp._pool import ConnectionPool
 from chalicelib.awshttp._retry_quota import NO_RETRY_INCREMENT, RETRY_COST, THROTTLING_RETRY_COST, RetryQuota
-from chalicelib.awshttp._sigv4 import Credentials, Signer, body_hash
+from chalicelib.awshttp._sigv4 import Credentials, Signer
 from chalicelib.awshttp._tls import TlsContext
 
 MAX_ATTEMPTS = 3
@@ -133,18 +133,13 @@ class _Call:
         self._last_cost = NO_RETRY_INCREMENT
         """The amount that a success returns to the quota."""
         self._body = body
-        self._body_hash = body_hash(body)
         self._attempts = 0
         self.outcome: tuple[int, dict[str, Any]] | None = None
         """Status and content of the last response; None if the last attempt had none."""
 
     def next_request(self) -> bytes:
         """Return the request, signed now: a signature expires."""
-        context = self._signer.context_at(self._clock.now())
-        authorization = context.authorization("POST", self._path, self._body_hash)
-        line = f"POST {self._path} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
-        length = f"Content-Length: {len(self._body)}\r\n\r\n"
-        return b"".join((line.encode(), context.header_lines, length.encode(), self._body))
+        return self._signer.context_at(self._clock.now()).post(self._path, self._body)
 
     def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
         """Return the delay before the next attempt in seconds, or None if the call is complete."""

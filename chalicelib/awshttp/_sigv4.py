@@ -95,6 +95,12 @@ class SigningContext:
         canonical_request = f"{method}\n{path}\n\n{self._canonical_headers}{payload_hash}"
         return self._authorization_prefix + self._key.hexdigest(sha256(canonical_request.encode()).hexdigest())
 
+    def post(self, path: str, body: bytes) -> bytes:
+        """Return a POST request, head and body."""
+        authorization = self.authorization("POST", canonical_path(path), body_hash(body))
+        line = f"POST {path} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
+        return b"".join((line.encode(), self.header_lines, f"Content-Length: {len(body)}\r\n\r\n".encode(), body))
+
 
 class Signer:
     """Signs requests to one service that have the same header fields. Safe to use from any thread."""

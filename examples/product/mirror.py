@@ -76,7 +76,7 @@ class Mirror:
             new: list[Event] = []
             for event in events:
                 if event["type"] == "log_reset":
-                    self._reset(conversation_id, event["head"])
+                    self._reset(conversation_id, event["history_id"], event["head"])
                 elif event["sequence_id"] > self._position(conversation_id):
                     self._apply(conversation_id, event)
                     self._move(conversation_id, delivery["history_id"], event["sequence_id"])
@@ -94,13 +94,16 @@ class Mirror:
         row = (conversation_id, history_id, position)
         self._database.execute("INSERT OR REPLACE INTO logs VALUES (?, ?, ?)", row)
 
-    def _reset(self, conversation_id: str, head: int) -> None:
-        """Drop what the chat has lost by a restore: everything above `head`."""
-        self._database.execute(
-            "UPDATE logs SET position = min(position, ?) WHERE conversation_id = ?", (head, conversation_id)
-        )
-        dropped = (conversation_id, head)
-        self._database.execute("DELETE FROM messages WHERE conversation_id = ? AND sequence_id > ?", dropped)
+    def _reset(self, conversation_id: str, history_id: str, head: int) -> None:
+        """Drop what the chat has lost by a restore: everything above `head`, and what it changed below."""
+        position = min(self._position(conversation_id), head)
+        self._forget(conversation_id)
+        if position and conversation_id != DEPLOYMENT_LOG:
+            for event in self._read_log(conversation_id, 0):
+                if event["sequence_id"] <= position:
+                    self._apply(conversation_id, event)
+        if position:
+            self._move(conversation_id, history_id, position)
 
     # ---- events ----------------------------------------------------------------------------------------
 

@@ -8,10 +8,12 @@ are deleted and contents expire by the appends of the application, so the restor
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op
 from chalicelib.aws.dynamodb.connection_keys import REVOCATION_PREFIX, REVOKED
+from chalicelib.aws.dynamodb.deployment_log import queue_op
 from chalicelib.aws.dynamodb.erasure import DynamoErasures
 from chalicelib.aws.dynamodb.erasure_items import job_from_item, job_to_item
 from chalicelib.aws.dynamodb.keys import PARTICIPANT_PREFIX, QUEUE_PREFIX, head_key
@@ -23,6 +25,7 @@ from chalicelib.core.model.privacy import ErasureJob, erasure_id
 from infra.restore.consent import ConsentReplay
 from infra.restore.contents import ContentReplay
 from infra.restore.members import MemberReplay
+from infra.restore.publishing import PublishingReplay
 from infra.restore.rows import CONNECTIONS, require_known
 from infra.restore.side import ReadKeys, Side
 
@@ -65,10 +68,11 @@ class Replay:
         self._consent = ConsentReplay(old, new)
         self._members = MemberReplay(app, old, new)
         self._contents = ContentReplay(app, old, new)
+        self._publishing = PublishingReplay(old, new)
 
     def run(self) -> None:
         """Replay everything. Raises InfraError for a row of an unknown kind."""
-        partitions = self._new.partitions()
+        partitions, before = self._new.partitions(), self._old.partitions()
         for pk in partitions:
             if pk.startswith(QUEUE_PREFIX):
                 rows = self._new.table.query(pk, include_expired=True)
@@ -76,10 +80,11 @@ class Replay:
         for pk in partitions:
             if pk.startswith(PARTICIPANT_PREFIX):
                 self._erase(pk.removeprefix(PARTICIPANT_PREFIX))
-        self._copy_finished_erasures()
-        self._consent.run([*partitions, *self._old.partitions()])
+        self._copy_finished_erasures(before)
+        self._consent.run([*partitions, *before])
         for conversation_id in self._new.conversations():
             self._replay(conversation_id)
+        self._publishing.run(before)
 
     # ---- conversations ---------------------------------------------------------------------------------
 
@@ -96,10 +101,15 @@ class Replay:
             self._contents.run(conversation_id)
 
     def _delete(self, conversation_id: str) -> None:
-        """Delete a conversation, which the sweep then purges."""
+        """Delete a conversation, which the sweep then purges, and publish that again: the entry of it is lost."""
         deleted = ConversationState.DELETED.value
-        mark = self._new.table.update_op(*head_key(conversation_id), "SET #state = :deleted", deleted=deleted)
-        self._new.dynamo.transact([mark, put_purge_op(self._new.table, conversation_id, self._new.dynamo.now)])
+        table, dynamo = self._new.table, self._new.dynamo
+        mark = table.update_op(*head_key(conversation_id), "SET #state = :deleted", deleted=deleted)
+        operations = [mark, put_purge_op(table, conversation_id, dynamo.now)]
+        if self._app.settings.events:
+            fields: dict[str, str | int] = {"conversation_id": conversation_id}
+            operations.append(queue_op(dynamo, table, "conversation_deleted", fields))
+        dynamo.transact(operations)
 
     # ---- erasures --------------------------------------------------------------------------------------
 
@@ -119,9 +129,9 @@ class Replay:
         while (delay := self._app.privacy.erasure.run(job_id, _STEP_SECONDS)) is not None:
             self._app.runtime.clock.sleep(delay)
 
-    def _copy_finished_erasures(self) -> None:
+    def _copy_finished_erasures(self, partitions: Sequence[str]) -> None:
         """Keep the status of the erasures of participants of whom the restored table holds nothing."""
-        for pk in self._old.partitions():
+        for pk in partitions:
             if pk.startswith(ERASURE_PREFIX):
                 key = erasure_key(pk.removeprefix(ERASURE_PREFIX))
                 item = self._old.table.get(*key)

@@ -75,7 +75,7 @@ def _widgets(stage: Stage) -> list[Json]:
             ),
         ),
         _graph("Functions: p99 in ms", "p99", _function_metrics("Duration")),
-        _graph("HTTP: p99 in ms", "p99", _metrics(_GATEWAY, ("Latency", "IntegrationLatency"), http)),
+        *_latency_and_lag(stage, http),
         _graph(
             "Functions: errors and throttles",
             "Sum",
@@ -96,6 +96,18 @@ def _widgets(stage: Stage) -> list[Json]:
                 )
             ],
         ),
+    ]
+
+
+def _latency_and_lag(stage: Stage, http: Metric) -> list[Json]:
+    """Return the latency of HTTP; with events, that of its integration has to make room for their lag."""
+    title = "HTTP: p99 in ms"
+    if stage.infra.events is None:
+        return [_graph(title, "p99", _metrics(_GATEWAY, ("Latency", "IntegrationLatency"), http))]
+    lag = _app_metrics(["Stage", stage.name], "PublishingLag")
+    return [
+        _graph(title, "p99", _metrics(_GATEWAY, ("Latency",), http)),
+        _graph("Events: lag of endpoints in s, maximum", "Maximum", lag),
     ]
 
 

@@ -12,11 +12,12 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.stream import FILTER
+from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.errors import InfraError
 from infra.events import EventSettings
 from infra.stage import Stage
-from infra.template.alarms import alarm, dimensions
+from infra.template.alarms import NAMESPACE, alarm, dimensions
 from infra.template.names import EVENT_FUNCTIONS, FUNCTIONS, Json, arn, ref, sub
 from infra.template.queue import MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT_FACTOR, queue
 
@@ -37,6 +38,9 @@ BEHIND = 3600
 """Seconds by which the stream may be behind before an alarm."""
 WAITING = 900
 """Seconds for which an attempt that is due may wait before an alarm."""
+LAGGING, LAG_PERIODS = 3600, 4
+"""Seconds by which an endpoint may lag behind before an alarm. It lasts for so many periods: the probes of an
+endpoint that fails are up to 15 minutes apart, and nothing is measured between them."""
 _OWN_METRICS, _DISABLED = sub("Chat/${AWS::StackName}"), "EndpointsDisabled"
 _RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
@@ -56,7 +60,7 @@ def fragment(stage: Stage) -> Json:
             # A conversation with many events continues by a message to the same queue (see queue.py).
             DELIVER.logical_id: {"Properties": {"RecursiveLoop": "Allow"}},
             "DisabledEndpoints": _disabled_endpoints(),
-            **_alarms(),
+            **_alarms(stage),
         },
         "Outputs": {
             "DeliveryQueueUrl": {"Description": "Queue of deliveries to endpoints", "Value": ref(QUEUE)},
@@ -77,7 +81,7 @@ def _disabled_endpoints() -> Json:
     }
 
 
-def _alarms() -> Json:
+def _alarms(stage: Stage) -> Json:
     stream = {
         "Namespace": "AWS/Lambda",
         "Dimensions": dimensions(FunctionName=ref(PUBLISH.logical_id)),
@@ -102,6 +106,18 @@ def _alarms() -> Json:
                 "Dimensions": dimensions(QueueName={"Fn::GetAtt": [QUEUE, "QueueName"]}),
                 "Statistic": "Maximum",
                 "Threshold": WAITING,
+            },
+        ),
+        "PublishingLagAlarm": alarm(
+            "an endpoint lags behind by an hour: it fails, or answers too slowly",
+            {
+                "Namespace": NAMESPACE,
+                "MetricName": Metric.PUBLISHING_LAG.value,
+                "Dimensions": dimensions(Stage=stage.name),
+                "Statistic": "Maximum",
+                "Threshold": LAGGING,
+                "EvaluationPeriods": LAG_PERIODS,
+                "DatapointsToAlarm": 1,
             },
         ),
         "EndpointDisabledAlarm": alarm(

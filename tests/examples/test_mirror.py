@@ -108,7 +108,21 @@ def test_reset_drops_what_the_chat_has_lost(mirror: Mirror, log: Log) -> None:
     assert contents(mirror) == ["0", "1"]
     log.append("message", content="new 2")
     deliver(mirror, log.events[2:], 2, "1.t")
-    assert (contents(mirror), log.reads) == (["0", "1", "new 2"], 0)
+    assert contents(mirror) == ["0", "1", "new 2"]
+
+
+def test_reset_undoes_what_lost_events_changed_below_its_head(mirror: Mirror, log: Log) -> None:
+    log.append("conversation_created", participants=[{"participant_id": "alice"}, {"participant_id": "bob"}])
+    log.append("message", content="first")
+    log.append("message_edited", target=2, content="second")
+    log.append("participant_left", participant={"participant_id": "bob"})
+    deliver(mirror, log.events)
+    del log.events[2:]
+    for head in (2, 0):
+        reset = {"type": "log_reset", "conversation_id": CHAT, "history_id": "1.t", "head": head}
+        deliver(mirror, [reset], 4, "1.t")
+        expected = (["first"], ["alice", "bob"]) if head else ([], [])
+        assert (contents(mirror), mirror.members(CHAT)) == expected
 
 
 def test_members_follow_the_log(mirror: Mirror, log: Log) -> None:

@@ -28,6 +28,7 @@ OF_EVENTS = {
     "DeliveryDeadLettersAlarm",
     "DeliveriesWaitingAlarm",
     "EndpointDisabledAlarm",
+    "PublishingLagAlarm",
 }
 """The alarms that only a stage with events has."""
 
@@ -125,7 +126,10 @@ def test_every_alarm_is_raised_at_its_threshold(found: Json) -> None:
     assert {alarm["ComparisonOperator"] for alarm in found.values()} == {"GreaterThanOrEqualToThreshold"}
     assert {alarm["Period"] for alarm in found.values()} == {300}
     periods = {name: alarm["EvaluationPeriods"] for name, alarm in found.items()}
-    assert all(count == (3 if name.endswith("LatencyAlarm") else 1) for name, count in periods.items())
+    lag = {"PublishingLagAlarm": 4}
+    assert all(
+        count == lag.get(name, 3 if name.endswith("LatencyAlarm") else 1) for name, count in periods.items()
+    )
 
 
 def test_every_metric_is_shown_and_every_alarm_has_a_metric(found: Json, resources: Json, stage: Stage) -> None:
@@ -139,7 +143,9 @@ def test_every_metric_is_shown_and_every_alarm_has_a_metric(found: Json, resourc
     }
     watched = {item["MetricName"] for item in found.values() if item["Namespace"] == NAMESPACE}
     measured = {metric.value for metric in Metric}
-    assert shown == measured - {Metric.HOOK_FAILURES.value}, "written with a hook only; 50 metrics are free"
+    of_events = set() if stage.infra.events else {Metric.PUBLISHING_LAG.value}
+    not_shown = {Metric.HOOK_FAILURES.value, *of_events}
+    assert shown == measured - not_shown, "written with a hook, or with events, only; 50 metrics are free"
     assert watched <= measured
 
 

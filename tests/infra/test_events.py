@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
 from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.publishing import schedule
 from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.events import EventSettings
 from infra.template.events import SENDERS, SENDING
@@ -152,3 +153,10 @@ def test_stream_that_falls_behind_raises_alarms_before_it_loses_records(every: J
 
 def test_slow_endpoint_cannot_occupy_all_workers_of_a_stage_with_default_settings() -> None:
     assert Limits().service_deliveries < EventSettings().concurrency
+
+
+def test_endpoint_that_lags_behind_raises_an_alarm_that_lasts_until_its_next_probe(every: Json) -> None:
+    alarm = every["Resources"]["PublishingLagAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("Chat", "PublishingLag", "Maximum")
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (HOUR, 1)
+    assert alarm["EvaluationPeriods"] * alarm["Period"] > schedule.PROBE_CAP

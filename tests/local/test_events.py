@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,20 @@ class Chat:
         self.backend.close()
 
 
+Connect = Callable[[Instance], Chat]
+
+
 @pytest.fixture
 def instances() -> Iterator[Instances]:
     with Instances() as started:
         yield started
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Return a function that opens a chat, which is closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda instance: stack.enter_context(contextlib.closing(Chat(instance)))
 
 
 @pytest.fixture
@@ -84,12 +95,12 @@ def expect(receiver: Receiver, heads: dict[str, int], seconds: float = SOON) -> 
     assert {name: receiver.received(name) for name in heads} == complete
 
 
-def test_receiver_gets_all_events_in_order(instances: Instances, receiver: Receiver) -> None:
+def test_receiver_gets_all_events_in_order(instances: Instances, receiver: Receiver, connect: Connect) -> None:
     instance = instances.start(**SETTINGS)
-    chat = Chat(instance)
+    chat = connect(instance)
     chat.add_endpoint(receiver)
     heads = {chat.create(): 0 for _ in range(3)}
-    chats = {conversation_id: Chat(instance) for conversation_id in heads}
+    chats = {conversation_id: connect(instance) for conversation_id in heads}
 
     def send(conversation_id: str) -> None:
         for number in range(20):
@@ -101,12 +112,12 @@ def test_receiver_gets_all_events_in_order(instances: Instances, receiver: Recei
     for sender in senders:
         sender.join()
     expect(receiver, heads)
-    for each in (chat, *chats.values()):
-        each.close()
 
 
-def test_receiver_that_was_down_gets_what_it_missed(instances: Instances, receiver: Receiver) -> None:
-    chat = Chat(instances.start(**SETTINGS))
+def test_receiver_that_was_down_gets_what_it_missed(
+    instances: Instances, receiver: Receiver, connect: Connect
+) -> None:
+    chat = connect(instances.start(**SETTINGS))
     endpoint_id = chat.add_endpoint(receiver)
     conversation_id = chat.create()
     expect(receiver, {conversation_id: 1})
@@ -116,11 +127,12 @@ def test_receiver_that_was_down_gets_what_it_missed(instances: Instances, receiv
     wait_for_failure(chat, endpoint_id)
     receiver.open()
     expect(receiver, {conversation_id: chat.send(conversation_id, 5)})
-    chat.close()
 
 
-def test_endpoint_that_was_disabled_gets_what_it_missed(instances: Instances, receiver: Receiver) -> None:
-    chat = Chat(instances.start(**SETTINGS))
+def test_endpoint_that_was_disabled_gets_what_it_missed(
+    instances: Instances, receiver: Receiver, connect: Connect
+) -> None:
+    chat = connect(instances.start(**SETTINGS))
     endpoint_id = chat.add_endpoint(receiver)
     conversation_id = chat.create()
     expect(receiver, {conversation_id: 1})
@@ -130,7 +142,6 @@ def test_endpoint_that_was_disabled_gets_what_it_missed(instances: Instances, re
         if not is_enabled:
             missed = chat.send(conversation_id, 0)
     expect(receiver, {conversation_id: missed})
-    chat.close()
 
 
 def wait_for_failure(chat: Chat, endpoint_id: str) -> None:
@@ -146,7 +157,7 @@ def wait_for_failure(chat: Chat, endpoint_id: str) -> None:
 
 
 def test_killed_instance_publishes_the_rest_after_its_start(
-    instances: Instances, receiver: Receiver, tmp_path: Path
+    instances: Instances, receiver: Receiver, connect: Connect, tmp_path: Path
 ) -> None:
     settings: dict[str, Any] = {
         **SETTINGS,
@@ -154,7 +165,7 @@ def test_killed_instance_publishes_the_rest_after_its_start(
         "CHAT_LIMIT_MESSAGE_BURST": "1000",
     }
     instance = instances.start("--data", str(tmp_path), **settings)
-    chat = Chat(instance)
+    chat = connect(instance)
     chat.add_endpoint(receiver)
     heads = {chat.create(): 1 for _ in range(CONVERSATIONS)}
     expect(receiver, heads)
@@ -171,4 +182,11 @@ def test_killed_instance_publishes_the_rest_after_its_start(
     assert receiver.wait_until(lambda: missing() <= CONCURRENCY, SOON), missing()
     if IS_LONG:
         expect(receiver, heads, LEASE_ENDED)
-    chat.close()
+
+
+def test_events_are_published_with_reload(instances: Instances, receiver: Receiver, connect: Connect) -> None:
+    """The store and its changes are in another process."""
+    chat = connect(instances.start("--reload", **SETTINGS))
+    chat.add_endpoint(receiver)
+    conversation_id = chat.create()
+    expect(receiver, {conversation_id: chat.send(conversation_id, 0)})

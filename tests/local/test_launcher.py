@@ -211,10 +211,11 @@ def test_store_elsewhere_is_never_called_with_dummy_credentials(
 def test_instance_uses_a_running_store_and_leaves_it_running(instances: Instances, toy_app: Path) -> None:
     store = instances.start("store", "--store-port", "0")
     url = store.ready["store_url"]
-    instance = instances.start("--app-dir", str(toy_app), "--store", url)
+    instance = instances.start("--app-dir", str(toy_app), "--store", url, CHAT_EVENTS="on")
     assert instance.ready["store_url"] == url
     assert get(f"{instance.ready['http_url']}/health")[0] == 200
     instance.stop()
+    assert "events are off: they need the built-in store" in instance.rest_of_output()[1]
     assert answers_get(url)
     assert store.stop() < 5
     assert not answers_get(url)

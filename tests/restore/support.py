@@ -9,6 +9,7 @@ from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import Key
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.bootstrap import build
+from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.core.protocol.requests import UpdateParticipant
 from chalicelib.settings import Settings
 from infra.restore.replay import Losses, Replay, copy_revocations, count_losses
@@ -23,9 +24,14 @@ RESTORED, NEW_CONNECTIONS = "restored", "new-connections"
 class RestoreHarness(AppHarness):
     """An application on its tables, with two empty tables beside them to restore it to."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, publishing: PublishingPorts | None = None, **settings: str) -> None:
         self._settings = {"CHAT_TIME_ERASURE_GRACE": "0", **settings}
-        super().__init__(self._settings, engine=lambda *tables: MemoryEngine(*tables, RESTORED, NEW_CONNECTIONS))
+        self._publishing = publishing
+        super().__init__(
+            self._settings,
+            engine=lambda *tables: MemoryEngine(*tables, RESTORED, NEW_CONNECTIONS),
+            publishing=publishing,
+        )
 
     # ---- the restore -----------------------------------------------------------------------------------
 
@@ -74,6 +80,7 @@ class RestoreHarness(AppHarness):
             clock=self.clock,
             gather=self.gather,
             observer=self.observer,
+            publishing=self._publishing,
         )
 
     def _keys(self, table: str) -> Iterator[Key]:

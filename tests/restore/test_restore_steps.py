@@ -77,6 +77,10 @@ class Tables:
     def list_tags_of_resource(self, ResourceArn: str) -> Json:  # noqa: N803
         return {"Tags": []}
 
+    def query(self, TableName: str, **_: Any) -> Json:  # noqa: N803
+        assert TableName in self.made
+        return {"Items": []}
+
     def get_paginator(self, operation: str) -> Any:
         assert operation == "scan"
         return SimpleNamespace(paginate=self._pages)

@@ -115,7 +115,7 @@ class PublishingHarness(AppHarness):
         """Save a new endpoint and return it."""
         created_at = int(self.clock.now() * 1000)
         endpoint = Endpoint(endpoint_id, "webhook", "https://example.com/", created_at)._replace(**fields)
-        assert self.publishing.endpoints.save(endpoint)
+        assert self.publishing.endpoints.save(endpoint, walks=endpoint.start == "beginning")
         return self.endpoint(endpoint_id)
 
     def endpoint(self, endpoint_id: str = "end_1") -> Endpoint:

@@ -47,8 +47,8 @@ class DynamoEndpoints:
         """Return whether there is no row."""
         return self.endpoint(endpoint_id) is None
 
-    def save(self, endpoint: Endpoint) -> bool:
-        """Write the definition of an endpoint, with a request for a walk if it can have missed events."""
+    def save(self, endpoint: Endpoint, *, walks: bool = False) -> bool:
+        """Write the definition of an endpoint, and with `walks` a request for a walk in the same transaction."""
         item = endpoint_to_item(endpoint._replace(version=endpoint.version + 1))
         values = {name: value for name, value in item.items() if name not in ("pk", "sk") and value is not None}
         absent = [name for name, value in item.items() if value is None]
@@ -61,7 +61,7 @@ class DynamoEndpoints:
         if endpoint.version:
             condition, values["was"] = "#version = :was", endpoint.version
         operations = [self._table.update_op(*endpoint_key(endpoint.endpoint_id), change, condition, **values)]
-        if endpoint.is_enabled and (endpoint.version or endpoint.start == "beginning"):
+        if walks:
             operations.append(self._table.update_op(*walk_key(), "ADD #requested :one", one=1))
         try:
             return self._dynamo.try_transact(operations)
@@ -122,13 +122,18 @@ class DynamoEndpoints:
         """Take a slot that is free, or whose time is over."""
         return self._table.try_update(
             *slot_key(endpoint_id, slot),
-            "SET #holder = :holder, #until = :until, #expires_at = :expires_at",
+            "SET #holder = :holder, #taken_at = :now, #until = :until, #expires_at = :expires_at",
             "attribute_not_exists(#pk) OR #until <= :now",
             holder=holder,
             until=until,
             expires_at=until // 1000 + _SLOT_TTL,
             now=now,
         )
+
+    def slot_taken_at(self, endpoint_id: str, slot: int) -> int:
+        """Return when a slot was taken."""
+        item = self._table.get(*slot_key(endpoint_id, slot))
+        return 0 if item is None else int(item["taken_at"])
 
     def free_slot(self, endpoint_id: str, slot: int, holder: str) -> None:
         """Give a slot back, unless it was taken over."""

@@ -42,12 +42,19 @@ class Metric(Enum):
 
     Includes a cold start. It compares the clocks of two machines, so it is accurate to some milliseconds.
     """
+    PUBLISHING_LAG = "PublishingLag"
+    """Seconds from the oldest event of a delivery until an endpoint acknowledged it, or the attempt failed.
+
+    While an endpoint fails, its probes show how far it lags behind. Without events there is none.
+    """
     COLD_STARTS = "ColdStarts"
     """The first invocations of processes."""
 
     @property
     def unit(self) -> str:
         """The unit in CloudWatch."""
+        if self is Metric.PUBLISHING_LAG:
+            return "Seconds"
         return "Milliseconds" if self in (Metric.FAN_OUT_LATENCY, Metric.ACK_LATENCY) else "Count"
 
     @property

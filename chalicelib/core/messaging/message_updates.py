@@ -20,7 +20,7 @@ from chalicelib.core.log.appending import NoChange
 from chalicelib.core.messaging.message_updater import MessageUpdater, NotFoundError, UpdateResult, no_such_target
 from chalicelib.core.messaging.update_context import UpdateContext
 from chalicelib.core.model.actors import Actor, Principal
-from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import tombstone
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.event_log import EventLogStore
@@ -76,8 +76,6 @@ class MessageUpdates:
             ValidationFailed: it is deleted or expired, was edited too often, or mentions an outsider.
             RefusedByHook, Unavailable: the hook refused it, or failed.
         """
-        mentions = edit.mentions or []
-
         allowed: list[Edit | EditMessage] = []
 
         def screened(sender: Actor) -> Edit | EditMessage:
@@ -88,16 +86,21 @@ class MessageUpdates:
                 allowed.append(self._screening.edit(sender, conversation_id, target, edit))
             return allowed[0]
 
+        def load() -> Mapping[str, Membership]:
+            """Return the memberships of those who are mentioned, by the hook as well once it was asked."""
+            mentions = (allowed[0] if allowed else edit).mentions
+            return self._memberships.memberships_in(conversation_id, mentions) if mentions else {}
+
         def plan(context: UpdateContext) -> Commit:
             permissions.require(Action.EDIT_MESSAGE, context.actor, context.author, now=context.now)
             context.require_updatable()
-            current, state = context.message.current, context.state
+            state = context.state
             _require_change(context, changes_of(edit))
             self._require_edit_left(context)
-            for index, participant_id in enumerate(mentions):
-                if participant_id not in context.extra and participant_id not in current.get("mentions", []):
-                    raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
+            outsiders = _outsiders(context, edit, allowed[0] if allowed else edit)
             changes = changes_of(screened(context.sender))
+            if outsiders:
+                changes["mentions"] = [name for name in changes["mentions"] if name not in outsiders]
             _require_change(context, changes)
             edited = replace(
                 state,
@@ -108,7 +111,6 @@ class MessageUpdates:
             )
             return context.commit("message_edited", changes, message_states={context.target: edited})
 
-        load = (lambda: self._memberships.memberships_in(conversation_id, mentions)) if mentions else None
         return self._updater.apply(
             caller, conversation_id, target, plan, head=head, not_found=not_found, load_extra=load
         )
@@ -151,6 +153,19 @@ class MessageUpdates:
                 if self._event_log.delete_reactions(conversation_id, target, REACTION_DELETE_BATCH):
                     break
         return result
+
+
+def _outsiders(context: UpdateContext, edit: Edit | EditMessage, allowed: Edit | EditMessage) -> set[str]:
+    """Return whom the hook mentions, and who has left since it was asked: they are not mentioned.
+
+    Raises ValidationFailed if the author mentions an outsider.
+    """
+    mentioned, own = allowed.mentions or [], edit.mentions or []
+    outsiders = set(mentioned) - {*context.extra, *context.message.current.get("mentions", [])}
+    for index, participant_id in enumerate(own):
+        if participant_id in outsiders:
+            raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
+    return outsiders
 
 
 def _require_change(context: UpdateContext, changes: Mapping[str, Any]) -> None:

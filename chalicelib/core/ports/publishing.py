@@ -24,12 +24,11 @@ class EndpointStore(Protocol):
         """Return whether there is no endpoint with this id, also in other settings than those of this process."""
         ...
 
-    def save(self, endpoint: Endpoint) -> bool:
+    def save(self, endpoint: Endpoint, *, walks: bool = False) -> bool:
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`.
 
         Version 0 is a new endpoint. The state of its circuit breaker is left as it is; disabling an endpoint
-        ends it. Saving an enabled endpoint requests a walk, so that missed events are published, unless it is
-        new and starts now.
+        ends it. With `walks`, a walk is requested with it, so that events are published that it has missed.
         """
         ...
 
@@ -59,6 +58,10 @@ class CircuitStore(Protocol):
 
     def take_slot(self, endpoint_id: str, slot: int, holder: str, now: int, until: int) -> bool:
         """Take one of the slots until a time; return False while it is held by another."""
+        ...
+
+    def slot_taken_at(self, endpoint_id: str, slot: int) -> int:
+        """Return when a slot was taken, in milliseconds since the epoch; 0 if it is free."""
         ...
 
     def free_slot(self, endpoint_id: str, slot: int, holder: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.clock import from_rfc3339, milliseconds
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.limits import MAX_DELAY
+from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.publishing import (
@@ -44,6 +45,7 @@ class Attempts:
         self._sink = sink
         self._queue = queue
         self._clock = runtime.clock
+        self._observer = runtime.observer
         self._history_id = str(runtime.history_id)
         self._failures_to_park = runtime.limits.service_delivery_failures
 
@@ -70,6 +72,9 @@ class Attempts:
                 attempt=cursor.failures + 1,
             )
         )
+        # An endpoint that begins at the beginning lags since its creation, however old the events are.
+        waits_since = max(from_rfc3339(events[0]["created_at"]), endpoint.created_at / 1000)
+        self._observer.count(Metric.PUBLISHING_LAG, max(self._clock.now() - waits_since, 0.0))
         if result.outcome is Outcome.ACKNOWLEDGED:
             return True
         if result.outcome is Outcome.GONE:

@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from chalicelib.core.kernel.backoff import random_delay
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.runtime import Runtime
@@ -24,8 +23,6 @@ from chalicelib.core.publishing import schedule
 
 _logger = logging.getLogger(__name__)
 NOTES_PER_QUERY = 25
-SLOT_WAIT = 5.0, 30.0
-"""Bounds of the seconds after which an attempt that found no slot is repeated."""
 SLOTS_TRIED = 3
 SLOT_LOOKS, SLOT_PAUSE = 4, 0.08
 """How often, and after how many seconds each, a job looks for a slot: a fast endpoint leaves one at once, and a
@@ -159,7 +156,8 @@ class Circuits:
             return
         if not cursor.is_noted:
             self.note_lag(endpoint_id, conversation_id)
-        delay = random_delay(*SLOT_WAIT)
+        taken_at = self._circuits.slot_taken_at(endpoint_id, secrets.randbelow(self._slots)) or now
+        delay = schedule.slot_delay((now - taken_at) / 1000)
         self._queue.send(endpoint_id, conversation_id, delay)
         self._cursors.note_check(conversation_id, endpoint_id, schedule.check_at(now, delay))
 

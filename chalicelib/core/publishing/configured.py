@@ -86,7 +86,8 @@ class ConfiguredEndpoints:
         found = self._stored.endpoints()
         missing = self._configured.keys() - {endpoint.endpoint_id for endpoint in found}
         for endpoint_id in sorted(missing):
-            self._stored.save(self._configured[endpoint_id]._replace(created_at=milliseconds(self._clock)))
+            new = self._configured[endpoint_id]._replace(created_at=milliseconds(self._clock))
+            self._stored.save(new, walks=new.start == "beginning")
         if missing:
             found = self._stored.endpoints()
         return [endpoint for endpoint in map(self._defined, found) if endpoint is not None]
@@ -100,9 +101,9 @@ class ConfiguredEndpoints:
         """Return whether there is no row: while a stage is deployed, functions have different settings."""
         return self._stored.is_deleted(endpoint_id)
 
-    def save(self, endpoint: Endpoint) -> bool:
+    def save(self, endpoint: Endpoint, *, walks: bool = False) -> bool:
         """Write an endpoint with `version + 1`; return False if the present version is not `endpoint.version`."""
-        return self._stored.save(endpoint)
+        return self._stored.save(endpoint, walks=walks)
 
     def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint."""

@@ -117,10 +117,10 @@ class Registry:
             secrets=(Secret(key),),
             description=request.description,
         )
-        backoff = new_backoff(self._runtime)
-        while not self._endpoints.save(endpoint):
+        walks, backoff = request.start == "beginning", new_backoff(self._runtime)
+        while not self._endpoints.save(endpoint, walks=walks):
             backoff.wait()
-        if request.start == "beginning":
+        if walks:
             self._walk_soon()
         return {**endpoint_serializers.endpoint(endpoint), "secret": secret_text(key)}
 
@@ -139,10 +139,7 @@ class Registry:
                 endpoint = endpoint._replace(description=request.description)
             return endpoint if request.enabled is None else self._switched(endpoint, is_on=request.enabled)
 
-        saved = self._save(endpoint_id, changed)
-        if request.enabled:
-            self._walk_soon()
-        return dict(endpoint_serializers.endpoint(saved))
+        return dict(endpoint_serializers.endpoint(self._save(endpoint_id, changed)))
 
     def _walk_soon(self) -> None:
         """Queue the walk that was requested with an endpoint; without the message, the sweep runs it."""
@@ -189,7 +186,12 @@ class Registry:
         while True:
             endpoint = self._get(endpoint_id)
             wanted = changed(endpoint)
-            if wanted == endpoint or self._endpoints.save(wanted):
+            walks = _can_have_missed_events(endpoint, wanted)
+            if wanted == endpoint:
+                return wanted
+            if self._endpoints.save(wanted, walks=walks):
+                if walks:
+                    self._walk_soon()
                 return wanted
             backoff.wait()
 
@@ -222,6 +224,11 @@ class Registry:
         name = f"dlv_{secrets.token_urlsafe(24)}"
         result = self._sink.deliver(Delivery(name, endpoint, "", self._history_id, 0, [event], 1))
         return {"outcome": result.outcome.value, "reason": result.reason}
+
+
+def _can_have_missed_events(before: Endpoint, after: Endpoint) -> bool:
+    """Return whether a change of an endpoint needs a walk, which reads two units for each conversation."""
+    return after.is_enabled and (not before.is_enabled or after.types != before.types)
 
 
 def _is_endpoint_id(text: str) -> bool:

@@ -19,6 +19,10 @@ MAX_RETRY_AFTER = 6 * 3600.0
 FAILURES_TO_OPEN = 10
 """Consecutive failures over all conversations of an endpoint that open its circuit breaker."""
 PROBE_BASE, PROBE_CAP = 30.0, 900.0
+SLOT_WAIT = 3.0, 30.0
+"""Bounds of the seconds after which a job that found no slot looks again: more than `CHECK_MARGIN`, so that other
+wake-ups of the conversation queue nothing meanwhile."""
+SLOT_FACTOR = 6
 GIVE_UP_AFTER = 3 * 24 * 3600.0
 """Seconds for which an endpoint fails until it is disabled."""
 SUCCESS_NOTED_EVERY = 60.0
@@ -55,6 +59,16 @@ def probe_delay(failures: int) -> float:
     """Return the seconds until the next probe of an endpoint with so many consecutive failures."""
     bound = min(PROBE_BASE * 2 ** max(failures - FAILURES_TO_OPEN, 0), PROBE_CAP)
     return random_delay(bound / 2, bound)
+
+
+def slot_delay(held: float) -> float:
+    """Return the seconds until a job that found no slot looks again, by the time for which one has been held.
+
+    Slots of a fast endpoint are free again soon. A slow one holds them for up to 15 seconds, or as long as a
+    conversation has much to catch up on; then an earlier look would only cost requests.
+    """
+    low, high = SLOT_WAIT
+    return random_delay(min(max(held, low), high / 6), min(max(SLOT_FACTOR * held, 2 * low), high))
 
 
 def own_failures_after(cursor: Cursor, endpoint: Endpoint) -> int:

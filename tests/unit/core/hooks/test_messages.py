@@ -327,6 +327,45 @@ def test_hook_is_asked_once_about_an_edit_that_is_planned_again(
     assert [action["type"] for action in hook.actions] == ["edit", "message"]
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_participant_whom_the_hook_mentions_in_an_edit_is_mentioned_unless_they_leave_meanwhile(
+    chat: AppHarness, hook: FakeHook, conversation: str, leaves: bool
+) -> None:
+    target = chat.send_message("alice", conversation, "hi")
+    chat.chat.conversations.members.join(principal("carol"), conversation)
+
+    def decide(_: Any) -> Any:
+        hook.decide = lambda _: ALLOW
+        chat.send_message("bob", conversation, "meanwhile")  # so the edit is planned again
+        if leaves:
+            leave = chat.chat.conversations.members.leave
+            chat.gather.between(lambda: leave(principal("carol"), conversation))
+        return change(mentions=["bob", "carol"])
+
+    hook.decide = decide
+    mentions = edit(chat, conversation, target, content="damn").message["mentions"]
+    assert mentions == (["bob"] if leaves else ["bob", "carol"])
+    assert chat.events(conversation)[-1]["mentions"] == mentions
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_mention_of_the_author_who_leaves_while_the_hook_is_asked_is_an_error_unless_the_hook_removes_it(
+    chat: AppHarness, hook: FakeHook, conversation: str, keeps: bool
+) -> None:
+    target = chat.send_message("alice", conversation, "hi")
+
+    def decide(_: Any) -> Any:
+        chat.chat.conversations.members.leave(principal("bob"), conversation)
+        return change(content="***") if keeps else change(mentions=[])
+
+    hook.decide = decide
+    if keeps:
+        with pytest.raises(ValidationFailed):
+            edit(chat, conversation, target, content="damn", mentions=["bob"])
+        return
+    assert "mentions" not in edit(chat, conversation, target, content="damn", mentions=["bob"]).message
+
+
 # ---- batches -----------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ class Memory:
         self.resumed: list[str] = []
         self.sent: list[tuple[str, str, float]] = []
         self.delivered: list[Delivery] = []
-        self.walks = 0
+        self.walks = self.requested = 0
 
     def endpoints(self) -> list[Endpoint]:
         return sorted(self.rows.values(), key=lambda endpoint: endpoint.created_at)
@@ -48,13 +48,14 @@ class Memory:
     def is_deleted(self, endpoint_id: str) -> bool:
         return endpoint_id not in self.rows
 
-    def save(self, endpoint: Endpoint) -> bool:
+    def save(self, endpoint: Endpoint, *, walks: bool = False) -> bool:
         if self.before_save:
             self.before_save.pop()()
         present = self.rows.get(endpoint.endpoint_id)
         if endpoint.version != (present.version if present else 0):
             return False
         self.rows[endpoint.endpoint_id] = endpoint._replace(version=endpoint.version + 1)
+        self.requested += walks
         return True
 
     def delete(self, endpoint_id: str) -> None:
@@ -194,12 +195,23 @@ def test_endpoint_that_may_have_missed_events_is_walked_for_at_once() -> None:
     rig = Rig()
     endpoint_id = rig.create()["endpoint_id"]
     rig.registry.update(endpoint_id, UpdateEndpoint(enabled=False))
-    rig.registry.update(endpoint_id, UpdateEndpoint(description="x"))
-    assert rig.memory.walks == 0
+    rig.registry.update(endpoint_id, UpdateEndpoint(types=["message"]))
+    assert (rig.memory.requested, rig.memory.walks) == (0, 0), "it is disabled"
     rig.registry.update(endpoint_id, UpdateEndpoint(enabled=True))
-    assert rig.memory.walks == 1
+    assert (rig.memory.requested, rig.memory.walks) == (1, 1)
+    rig.registry.update(endpoint_id, UpdateEndpoint(types=["message", "message_edited"]))
+    assert (rig.memory.requested, rig.memory.walks) == (2, 2)
     rig.create(start="beginning")
-    assert rig.memory.walks == 2
+    assert (rig.memory.requested, rig.memory.walks) == (3, 3)
+
+
+def test_change_that_publishes_nothing_more_requests_no_walk() -> None:
+    """A walk reads all conversations."""
+    rig = Rig()
+    endpoint_id = rig.create()["endpoint_id"]
+    rig.registry.update(endpoint_id, UpdateEndpoint(description="x", thin=True, enabled=True))
+    rig.registry.rotate(endpoint_id, RotateSecret())
+    assert (rig.memory.requested, rig.memory.walks) == (0, 0)
 
 
 def test_rotation_lets_earlier_secrets_sign_until_the_end_of_the_overlap() -> None:

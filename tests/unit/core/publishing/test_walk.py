@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -188,15 +189,21 @@ def test_page_that_fails_is_walked_again(harness: PublishingHarness) -> None:
     assert queued(harness) == [chat]
 
 
-@pytest.mark.parametrize(
-    ("start", "change", "requests"), [("now", False, 0), ("beginning", False, 1), ("now", True, 1)]
-)
-def test_endpoint_that_can_have_missed_events_requests_a_walk(
-    harness: PublishingHarness, start: str, change: bool, requests: int
-) -> None:
-    endpoint = harness.add_endpoint(start=start)
-    if change:
-        assert harness.publishing.endpoints.save(endpoint._replace(types=frozenset({"message"})))
+def test_endpoint_is_saved_with_the_request_for_a_walk_or_without(harness: PublishingHarness) -> None:
+    endpoint, save = harness.add_endpoint(), harness.publishing.endpoints.save
+    assert save(endpoint._replace(description="x"))
+    assert progress(harness).walk().requested == 0
+    assert not save(endpoint, walks=True), "the version is an old one"
+    assert progress(harness).walk().requested == 0
+    assert save(harness.endpoint(), walks=True)
+    assert progress(harness).walk().requested == 1
+
+
+@pytest.mark.parametrize(("start", "requests"), [("now", 0), ("beginning", 1)])
+def test_endpoint_of_the_settings_that_begins_at_the_beginning_requests_a_walk(start: str, requests: int) -> None:
+    entry = {"url": "https://x.example/", "secret_parameter": "/chat/hook", "start": start}
+    harness = PublishingHarness({"CHAT_ENDPOINTS": json.dumps([entry])})
+    assert len(harness.publishing.endpoints.endpoints()) == 1
     assert progress(harness).walk().requested == requests
 
 
