@@ -85,6 +85,38 @@ def test_crash_at_any_call_of_a_job_loses_nothing(deployment: Deployment, is_fai
     assert points >= 20
 
 
+def test_crash_at_any_call_of_a_job_keeps_the_decision_whom_to_notify(deployment: Deployment) -> None:
+    """Bob reads everything after the crash: he is on the list exactly if he was when the range was stored."""
+
+    def begin() -> Harness:
+        deployment.renew(notify=True)
+        harness = conversation(deployment, "one")
+        deployment.process().wake_ups.wake([harness.conversation])
+        deployment.queue.sent.clear()
+        return harness
+
+    def job(harness: Harness, client: DynamoClient) -> None:
+        deployment.sink.answer = lambda delivery: FAILED
+        try:
+            deployment.process(client).publisher.run(deployment.endpoint_id, harness.conversation, 30.0)
+        finally:
+            deployment.sink.answer = type(deployment.sink)().answer
+
+    seen = set()
+    for point in crash_points(deployment.tables.engine, begin, job):
+        with point as harness:
+            (cursor,) = deployment.process().cursors.cursors(harness.conversation)
+            harness.process(skew=0.5).mark_read("bob", 2)
+            deployment.queue.send(deployment.endpoint_id, harness.conversation, 60.0)
+            deployment.drain([harness.conversation])
+            (listed,) = deployment.sink.attempts[-1].notify
+            names = {member.participant_id for member in listed.members}
+            assert (harness.participant_id("bob") in names) is (cursor.in_flight is not None)
+            assert harness.participant_id("carol") in names
+            seen.add(cursor.in_flight is not None)
+    assert seen == {True, False}
+
+
 def test_crash_at_any_call_of_a_wake_up_is_repaired_by_its_repeat(deployment: Deployment) -> None:
     def begin() -> Harness:
         return conversation(deployment, "one")
