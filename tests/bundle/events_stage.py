@@ -19,7 +19,7 @@ from local.settings import ROOT
 
 
 def stage_with_events(built: Path, directory: Path, endpoints: list[dict[str, Any]], aws_url: str) -> Path:
-    """Write a stage whose endpoints are in its settings, and whose EventBridge and Parameter Store are at a URL."""
+    """Write a stage whose endpoints are in its settings, with EventBridge and Parameter Store at a URL."""
     stage = read_stage(ROOT, "dev")
     stage = replace(
         stage,

@@ -266,6 +266,7 @@ def crashing(deployment: Deployment, chance: random.Random, skew: float, act: Ac
 
 
 def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Deployment) -> None:
+    deployment.renew(notify=True)
     harness = deployment.tables.harness(SETUP)
     bob_lives_briefly(harness)
     bob = harness.participant_id("bob")
@@ -275,6 +276,7 @@ def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Dep
     deployment.process().publisher.run(deployment.endpoint_id, harness.conversation, 30.0)
     (failed,) = deployment.sink.attempts
     assert SECRETS[0] in str(failed.events)
+    assert bob in str(failed.notify)
     erase(harness.process(skew=100.0, timing=AT_ONCE))
     deployment.sink.answer = answer
     deployment.process(skew=200.0).wake_ups.wake([harness.conversation])
@@ -283,7 +285,7 @@ def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Dep
     assert repeat.delivery_id == failed.delivery_id
     for secret in SECRETS[:2]:
         assert secret not in str([one.events for one in (repeat, *later)])
-    assert bob not in str(repeat.events)
+    assert bob not in str((repeat.events, repeat.notify))
     everything_is_received(deployment, harness)
 
 

@@ -122,7 +122,7 @@ class Notify:
         return {
             digest_of(member): Absence(
                 is_connected=member.participant_id in connected,
-                is_muted=member.notifications_muted or member.archived,
+                is_muted=receivers[member.participant_id].notifications_muted or member.archived,
                 read_up_to=member.read_up_to,
             )
             for member in unread

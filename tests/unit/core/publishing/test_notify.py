@@ -1,4 +1,4 @@
-"""Notify lists: who is on them, when they are decided, and what a repeat has."""
+"""Notify lists: the members on them, when they are decided, and what a repeat has."""
 
 from __future__ import annotations
 
