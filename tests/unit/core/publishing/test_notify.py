@@ -65,7 +65,8 @@ class Room:
     def keep_a_subscription_of(self, epoch: int) -> None:
         """Write the subscription of an earlier membership again, which its deletion may have missed."""
         self.connect("bob")
-        kept = Subscription(self.id, "bob=", "bob", epoch, 1, 1 << 40, 0)
+        now = int(self.harness.clock.now() * 1000)
+        kept = Subscription(self.id, "bob=", "bob", epoch, 1, 1 << 40, now)
         table = Table(Dynamo(self.harness.store, self.harness.clock), ENVIRONMENT["CHAT_CONNECTIONS_TABLE"])
         for item in subscription_to_items(kept):
             table.put(item)
@@ -373,9 +374,9 @@ def failed_once(room: Room) -> list[dict[str, Any]]:
     return first
 
 
-def repeated(room: Room) -> list[dict[str, Any]]:
+def repeated(room: Room, after: float = 60) -> list[dict[str, Any]]:
     """Return the lists of the second attempt."""
-    room.harness.clock.advance(3600)
+    room.harness.clock.advance(after)
     room.harness.run(room.id)
     first, second, *_ = room.harness.sink.attempts[-2:]
     assert first.delivery_id == second.delivery_id
@@ -400,6 +401,14 @@ def test_repeat_has_the_lists_of_the_first_attempt(change: Act) -> None:
     change(room)
     assert first[0]["members"] == [entry(), entry("carol", mentioned=True, **NOT_SUBSCRIBED)]
     assert repeated(room) == first
+
+
+def test_lists_of_a_repeat_do_not_become_stale() -> None:
+    room = Room()
+    room.send()
+    first = failed_once(room)
+    assert first
+    assert repeated(room, after=2 * 24 * 3600) == first
 
 
 @pytest.mark.parametrize(
