@@ -269,6 +269,7 @@ def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Dep
     deployment.renew(notify=True)
     harness = deployment.tables.harness(SETUP)
     bob_lives_briefly(harness)
+    says(harness, "for bob")
     bob = harness.participant_id("bob")
     deployment.process().wake_ups.wake([harness.conversation])
     answer = deployment.sink.answer
