@@ -20,6 +20,7 @@ from chalicelib.core.publishing.circuits import Circuits
 from chalicelib.core.publishing.configured import ConfiguredEndpoints, parse_endpoints
 from chalicelib.core.publishing.deployment_log import open_deployment_log
 from chalicelib.core.publishing.logs import Logs
+from chalicelib.core.publishing.notify import Notify
 from chalicelib.core.publishing.publisher import Publisher
 from chalicelib.core.publishing.purge_gate import DeferringPurgeGate
 from chalicelib.core.publishing.registry import Registry
@@ -113,6 +114,13 @@ def publishing_services(
                 circuits=circuits,
                 sink=create_sink(),
                 queue=ports.queue,
+                runtime=runtime,
+            ),
+            notify=Notify(
+                memberships=shared.stores.memberships,
+                subscriptions=shared.stores.subscriptions,
+                connections=shared.stores.connections,
+                revocations=shared.stores.revocations,
                 runtime=runtime,
             ),
             queue=ports.queue,

@@ -1,17 +1,19 @@
-"""An e-mail digest of the messages that a user has not read, from the product's copy of the chat.
+"""An e-mail digest of the messages that a user has missed while offline, from the product's copy of the chat.
 
-Run it from time to time, for example hourly by cron. Each message is in one digest of a user at most: `sent_up_to`
-is stored before the e-mail is sent, so that a crash loses a digest, and sends none twice.
+The chat lists with each message who is offline. Run `send` from time to time, for example hourly by cron. Each
+message is in one digest of a user at most: the notes are deleted before the e-mail is sent, so that a crash loses
+a digest, and sends none twice.
 """
 
 from __future__ import annotations
 
 import smtplib
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.message import EmailMessage
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from examples.product.mirror import Message, Mirror
 
@@ -31,7 +33,7 @@ def smtp_sender(host: str, port: int = 25) -> Send:
 
 
 class Digests:
-    """Sends digests, and stores up to where each user has received them."""
+    """Stores which messages users have missed, and sends digests of them."""
 
     def __init__(self, path: Path | str, mirror: Mirror, send: Send, sender: str) -> None:
         """`sender` is the address in `From`."""
@@ -42,13 +44,23 @@ class Digests:
         self._database = sqlite3.connect(path, check_same_thread=False)
         with self._lock, self._database:
             self._database.execute(
-                "CREATE TABLE IF NOT EXISTS digests (user_id TEXT, conversation_id TEXT,"
-                " sent_up_to INTEGER NOT NULL, PRIMARY KEY (user_id, conversation_id))"
+                "CREATE TABLE IF NOT EXISTS missed (user_id TEXT, conversation_id TEXT, sequence_id INTEGER,"
+                " PRIMARY KEY (user_id, conversation_id, sequence_id))"
             )
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def note(self, message: Mapping[str, Any], members: Iterable[Mapping[str, Any]]) -> None:
+        """Store who was offline at a message, by its notify list, and did not mute the conversation."""
+        missed = [
+            (member["participant_id"], message["conversation_id"], message["sequence_id"])
+            for member in members
+            if member["reason"] == "offline" and (member["mentioned"] or not member["muted"])
+        ]
+        with self._lock, self._database:
+            self._database.executemany("INSERT OR IGNORE INTO missed VALUES (?, ?, ?)", missed)
 
     def send(self, user_id: str, address: str, read_up_to: Mapping[str, int]) -> int:
         """Send a digest, unless there is nothing new; return how many messages are new.
@@ -62,17 +74,13 @@ class Digests:
         return len(new)
 
     def _new(self, user_id: str, conversation_id: str, read_up_to: int) -> list[Message]:
-        """Return the messages of others that were neither read nor in a digest, and note that they are in one."""
+        """Return the messages that were missed and are still unread, and delete the notes."""
         with self._lock, self._database:
-            key = (user_id, conversation_id)
-            query = "SELECT sent_up_to FROM digests WHERE user_id = ? AND conversation_id = ?"
-            row = self._database.execute(query, key).fetchone()
-            after = max(read_up_to, 0 if row is None else int(row[0]))
-            later = [found for found in self._mirror.messages(conversation_id) if found.sequence_id > after]
-            if later:
-                values = (*key, later[-1].sequence_id)
-                self._database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", values)
-        return [found for found in later if found.sender_id != user_id and found.content is not None]
+            query = "DELETE FROM missed WHERE user_id = ? AND conversation_id = ? RETURNING sequence_id"
+            missed = {row[0] for row in self._database.execute(query, (user_id, conversation_id))}
+        unread = {sequence_id for sequence_id in missed if sequence_id > read_up_to}
+        messages = self._mirror.messages(conversation_id) if unread else []
+        return [found for found in messages if found.sequence_id in unread and found.content is not None]
 
     def _mail(self, address: str, new: list[Message]) -> EmailMessage:
         mail = EmailMessage()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from examples.product import hooks
 from examples.product.chat import ChatBackend, ChatRefused
+from examples.product.digest import Digests, smtp_sender
 from examples.product.hooks import Hooks
 from examples.product.identity import Identity
 from examples.product.mirror import Mirror
@@ -50,19 +51,22 @@ def create_app(settings: Settings) -> FastAPI:
     mirror = Mirror(settings.database, chat.events_after)
     send = pywebpush_sender(settings.vapid_key, settings.product_url) if settings.vapid_key else None
     push = None if send is None else WebPush(settings.database, send)
+    mail = smtp_sender(settings.smtp_host) if settings.smtp_host else None
+    digests = None if mail is None else Digests(settings.database, mirror, mail, settings.mail_sender)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         chat.close()
         mirror.close()
-        if push is not None:
-            push.close()
+        for notifier in (push, digests):
+            if notifier is not None:
+                notifier.close()
         users.close()
 
     app = FastAPI(title="Marketplace", lifespan=lifespan)
     app.state.product = Product(settings, identity, users, chat)
-    app.state.hooks = Hooks(settings.webhook_secrets, mirror, push)
+    app.state.hooks = Hooks(settings.webhook_secrets, mirror, push, digests)
     app.include_router(router)
     app.include_router(hooks.router)
     app.add_exception_handler(ChatRefused, _on_refusal)

@@ -1,7 +1,6 @@
-"""Web Push to the members of a conversation when a message arrives by the webhook.
+"""Web Push to the members whom the chat lists with a message that arrives by the webhook.
 
-The page stores its subscription (`PushSubscription.toJSON()`) at the product. The service worker decides whether
-it shows a notification: it does not while a window with the conversation is visible. `pip install pywebpush` for
+The page stores its subscription (`PushSubscription.toJSON()`) at the product. `pip install pywebpush` for
 the real sender; a deployment without it sends nothing.
 """
 
@@ -10,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -62,18 +61,21 @@ class WebPush:
         with self._lock, self._database:
             self._database.execute("INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?)", row)
 
-    def notify(self, message: dict[str, Any], members: Iterable[str]) -> int:
-        """Notify all members but the sender; return how many browsers took it. Ended subscriptions are deleted."""
-        sender = message["sender"]
+    def notify(self, message: dict[str, Any], members: Iterable[Mapping[str, Any]]) -> int:
+        """Notify the members on the notify list of a message; return how many browsers took it.
+
+        Members who have muted the conversation are notified of mentions only. Ended subscriptions are deleted.
+        """
         shown = {
             "conversation_id": message["conversation_id"],
-            "title": sender.get("name", ""),
+            "title": message["sender"].get("name", ""),
             "body": message.get("content", "")[:PREVIEW_CHARACTERS],
         }
         taken = 0
         for member in members:
-            if member != sender["participant_id"]:
-                taken += sum(self._notify(found, json.dumps(shown)) for found in self._subscriptions(member))
+            if member["mentioned"] or not member["muted"]:
+                subscriptions = self._subscriptions(member["participant_id"])
+                taken += sum(self._notify(found, json.dumps(shown)) for found in subscriptions)
         return taken
 
     def _subscriptions(self, user_id: str) -> list[dict[str, Any]]:

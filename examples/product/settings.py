@@ -24,6 +24,9 @@ class Settings:
     """The secrets of the endpoint that the chat sends events to."""
     vapid_key: str = ""
     """The private key by which browsers accept push messages (`vapid --gen` of py-vapid); empty: no push."""
+    smtp_host: str = ""
+    """The server that sends digests; empty: none are sent, and nothing is noted for them."""
+    mail_sender: str = "chat@shop.example.com"
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -37,6 +40,8 @@ class Settings:
             database=found.get("PRODUCT_DATABASE", defaults.database),
             webhook_secrets=tuple(found.get("PRODUCT_WEBHOOK_SECRETS", "").split()),
             vapid_key=found.get("PRODUCT_VAPID_KEY", defaults.vapid_key),
+            smtp_host=found.get("PRODUCT_SMTP_HOST", defaults.smtp_host),
+            mail_sender=found.get("PRODUCT_MAIL_SENDER", defaults.mail_sender),
         )
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.model.events import Event
+from chalicelib.core.model.notify import NotifyReason
 from chalicelib.core.protocol.endpoint_objects import EndpointId
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
@@ -83,6 +84,28 @@ class DeploymentEvent(TypedDict):
     """The digest that names an erasure, which has finished."""
 
 
+class NotifiedMember(TypedDict):
+    """A member whom the product should notify."""
+
+    participant_id: Annotated[Text, example("carol")]
+    """The participant's id."""
+    mentioned: Annotated[bool, example(True)]
+    """Whether the message mentions them."""
+    muted: Annotated[bool, example(False)]
+    """Whether they have muted the notifications of the conversation, or archived it."""
+    reason: Annotated[NotifyReason, example("offline")]
+    """`offline`: without a connection. `not_subscribed`: with one that does not show the conversation."""
+
+
+class NotifyList(TypedDict):
+    """The members to notify of one message."""
+
+    sequence_id: EventSequenceId
+    """The message."""
+    members: list[NotifiedMember]
+    """The members who neither watch the conversation nor have read the message. Empty: there is none."""
+
+
 class DeliveredEvents(TypedDict):
     """Events of one conversation in their order."""
 
@@ -96,6 +119,8 @@ class DeliveredEvents(TypedDict):
     """The last `sequence_id` that the endpoint acknowledged before in this conversation; 0: none."""
     events: Annotated[list[Event | ThinEvent | LogResetEvent | DeploymentEvent], Field(min_length=1)]
     """The events, as in the log. Types that the endpoint does not receive are left out."""
+    notify: NotRequired[Annotated[list[NotifyList], Field(min_length=1)]]
+    """For endpoints with `notify`: a list for each recent message of a participant. A repeat has the same ones."""
 
 
 class EventsDelivery(TypedDict):

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from infra.build import BUNDLE, TEMPLATE, run_chalice
 from infra.environment import ENDPOINTS
@@ -17,8 +18,8 @@ from local.bundle.built_stage import host_architecture
 from local.settings import ROOT
 
 
-def stage_with_events(built: Path, directory: Path, endpoints: list[dict[str, str]], events_url: str) -> Path:
-    """Write a stage whose endpoints are in its settings, and whose EventBridge is at a URL."""
+def stage_with_events(built: Path, directory: Path, endpoints: list[dict[str, Any]], aws_url: str) -> Path:
+    """Write a stage whose endpoints are in its settings, with EventBridge and Parameter Store at a URL."""
     stage = read_stage(ROOT, "dev")
     stage = replace(
         stage,
@@ -30,7 +31,8 @@ def stage_with_events(built: Path, directory: Path, endpoints: list[dict[str, st
     runtime = runtime_for(stage.infra.runtime, stage.architecture)
     compose.post_process(template, stage, runtime, "1.2.3+events")
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
-    variables |= {ENDPOINTS: stage.environment[ENDPOINTS], "AWS_ENDPOINT_URL_EVENTS": events_url}
+    variables |= {ENDPOINTS: stage.environment[ENDPOINTS]}
+    variables |= {"AWS_ENDPOINT_URL_EVENTS": aws_url, "AWS_ENDPOINT_URL_SSM": aws_url}
     out = directory / "events"
     out.mkdir()
     shutil.copyfile(built / BUNDLE, out / BUNDLE)

@@ -30,24 +30,34 @@ USED_BY_LAMBDA_ONLY = {
         for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
     ),
 }
-NOT_GUARDED = {("PutEvents", "events:PutEvents")}
-"""The guard is not in front of EventBridge."""
+NOT_GUARDED = {("PutEvents", "events:PutEvents"), ("ReadEndpointSecrets", "ssm:GetParameter")}
+"""The guard is not in front of EventBridge and Parameter Store."""
+BUS = {"event_bus": "chat-events"}
+WEBHOOK = {
+    "url": "https://hooks.example.com/",
+    "secret_parameter": "/chat/hook",
+    "types": ["message"],
+    "notify": True,
+}
 
 
 class EventBus:
-    """EventBridge, which refuses the first call."""
+    """EventBridge, which refuses the first call, and Parameter Store, without parameters."""
 
     def __init__(self) -> None:
         self.received: dict[str, set[int]] = defaultdict(set)
         self.refusals = 1
+        self.parameters_read = 0
         self._lock = threading.Lock()
         bus = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                entries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Entries"]
-                answer = json.dumps(bus._put(entries)).encode()
-                self.send_response(200)
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                is_put = "Entries" in request
+                found = bus._put(request["Entries"]) if is_put else bus._read_parameter()
+                answer = json.dumps(found).encode()
+                self.send_response(200 if is_put else 400)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
@@ -64,6 +74,11 @@ class EventBus:
         """Stop."""
         self._server.shutdown()
         self._server.server_close()
+
+    def _read_parameter(self) -> Json:
+        with self._lock:
+            self.parameters_read += 1
+            return {"__type": "ParameterNotFound"}
 
     def _put(self, entries: list[Json]) -> Json:
         with self._lock:
@@ -103,7 +118,7 @@ def walk(instance: Instance) -> None:
 def test_events_reach_a_bus_with_the_permissions_of_the_roles(
     built_directory: Path, bus: EventBus, tmp_path: Path
 ) -> None:
-    bundle = stage_with_events(built_directory, tmp_path, [{"event_bus": "chat-events"}], bus.url)
+    bundle = stage_with_events(built_directory, tmp_path, [BUS, WEBHOOK], bus.url)
     record = tmp_path / "record.json"
     with running_bundle(bundle, record, {}) as run:
         alice, bob, *_ = run.people
@@ -111,6 +126,8 @@ def test_events_reach_a_bus_with_the_permissions_of_the_roles(
         last = [alice.post_message(chat, f"message {number}")["sequence_id"] for number in range(3)][-1]
         until(lambda: bus.received[chat] >= set(range(1, last + 1)))
         assert bus.refusals == 0
+        # Whom to notify is decided before the attempt, which fails: there is no secret.
+        until(lambda: bus.parameters_read)
         walk(run.instance)
     assert {name: unused(record, name) - USED_BY_LAMBDA_ONLY - NOT_GUARDED for name in ("Publish", "Deliver")} == {
         "Publish": set(),

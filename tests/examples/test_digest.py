@@ -24,7 +24,10 @@ class Product:
         self.digests = Digests(directory / "product.db", self.mirror, self.mails.append, "chat@shop.example.com")
         self._head = 0
 
-    def receive(self, sender: str, event_type: str = "message", **fields: Any) -> None:
+    def receive(
+        self, sender: str, event_type: str = "message", *, notified: dict[str, Any] | None = None, **fields: Any
+    ) -> None:
+        """`notified` changes the entry of Bob, who was offline."""
         self._head += 1
         event = {
             "conversation_id": CHAT,
@@ -35,6 +38,9 @@ class Product:
         }
         data = {"conversation_id": CHAT, "history_id": "0.t", "previous_sequence_id": self._head - 1}
         self.mirror.receive({**data, "events": [event]})
+        bob = {"participant_id": "bob", "mentioned": False, "muted": False, "reason": "offline"}
+        if event_type == "message" and sender != "bob":
+            self.digests.note(event, [{**bob, **(notified or {})}])
 
     def digest(self, read_up_to: int = 0) -> int:
         return self.digests.send("bob", "bob@example.com", {CHAT: read_up_to})
@@ -48,7 +54,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
     found.mirror.close()
 
 
-def test_digest_has_each_unread_message_of_others_once(product: Product) -> None:
+def test_digest_has_each_missed_message_once(product: Product) -> None:
     product.receive("alice", content="read")
     product.receive("alice", content="unread")
     product.receive("bob", content="his own")
@@ -61,6 +67,19 @@ def test_digest_has_each_unread_message_of_others_once(product: Product) -> None
     product.receive("alice", content="later")
     assert product.digest(1) == 1
     assert product.mails[1].get_content().strip() == "alice: later"
+
+
+@pytest.mark.parametrize(
+    ("notified", "count"),
+    [
+        ({"reason": "not_subscribed"}, 0),
+        ({"muted": True}, 0),
+        ({"muted": True, "mentioned": True}, 1),
+    ],
+)
+def test_digest_follows_the_notify_list(product: Product, notified: dict[str, Any], count: int) -> None:
+    product.receive("alice", content="hello", notified=notified)
+    assert product.digest() == count
 
 
 def test_long_digest_is_cut(product: Product) -> None:

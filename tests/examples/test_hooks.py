@@ -6,6 +6,7 @@ import socket
 import sys
 import types
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,15 +15,19 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from chalicelib.core.model.notify import NotifiedMember, NotifyList
 from chalicelib.core.model.publishing import Delivery, DeliveryResult, Endpoint, Outcome, Secret
 from chalicelib.core.model.webhook_secret import secret_text
 from chalicelib.webhooks.sink import Network, WebhookSink
-from examples.product.hooks import Hooks, router
+from examples.product.digest import Digests
+from examples.product.hooks import NOTIFY_WITHIN, Hooks, router
 from examples.product.mirror import Mirror
 from examples.product.push import WebPush, pywebpush_sender
 from tests.gateway.support import wait_until
 
 OLD, NEW, UNKNOWN = bytes(32), bytes(range(32)), bytes([7] * 32)
+SENT_AT = 1_772_355_600
+BOB = NotifiedMember("bob", mentioned=False, muted=False, reason="offline")
 SUBSCRIPTION = {"endpoint": "https://push.example.com/1", "keys": {"p256dh": "x", "auth": "y"}}
 
 
@@ -47,9 +52,15 @@ class Product:
         self.pushed = Pushed()
         self.mirror = Mirror(directory / "product.db", lambda conversation_id, after: [])
         self.push = WebPush(directory / "product.db", self.pushed)
+        self.mails: list[EmailMessage] = []
+        self.digests = Digests(directory / "product.db", self.mirror, self.mails.append, "chat@shop.example.com")
         self.url = ""
+        self.age = 1.0
+        """Seconds since the message was sent."""
 
-    def deliver(self, *keys: bytes, previous: int = 0, first: int = 1) -> DeliveryResult:
+    def deliver(
+        self, *keys: bytes, previous: int = 0, first: int = 1, members: tuple[NotifiedMember, ...] = (BOB,)
+    ) -> DeliveryResult:
         endpoint = Endpoint("ep_1", "webhook", self.url, 0, secrets=tuple(map(Secret, keys)))
         created = {"participants": [{"participant_id": name} for name in ("alice", "bob")]}
         fields = {
@@ -62,14 +73,16 @@ class Product:
             {**fields, "sequence_id": first + 1, "type": "message", "content": "Is it still there? " * 20},
         ]
         sink = WebhookSink(network=Network(is_local=True))
-        return sink.deliver(Delivery("dlv_1", endpoint, "conv_1", "0.t", previous, events, 1))
+        lists = [NotifyList(first + 1, members)]
+        return sink.deliver(Delivery("dlv_1", endpoint, "conv_1", "0.t", previous, events, 1, lists))
 
 
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[Product]:
     found = Product(tmp_path)
     app = FastAPI()
-    app.state.hooks = Hooks((secret_text(NEW), secret_text(OLD)), found.mirror, found.push)
+    now = lambda: SENT_AT + found.age  # noqa: E731 — changed by the tests
+    app.state.hooks = Hooks((secret_text(NEW), secret_text(OLD)), found.mirror, found.push, found.digests, now)
     app.include_router(router)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -82,15 +95,35 @@ def product(tmp_path: Path) -> Iterator[Product]:
         serving.join()
     found.mirror.close()
     found.push.close()
+    found.digests.close()
 
 
 def test_delivery_is_copied_and_notified_once(product: Product) -> None:
-    product.push.subscribe("alice", {**SUBSCRIPTION, "endpoint": "https://push.example.com/hers"})
+    product.push.subscribe("carol", {**SUBSCRIPTION, "endpoint": "https://push.example.com/hers"})
     product.push.subscribe("bob", SUBSCRIPTION)
     for _ in range(2):
         assert product.deliver(NEW) == DeliveryResult(Outcome.ACKNOWLEDGED, "status 204")
     assert [message.sequence_id for message in product.mirror.messages("conv_1")] == [2]
     assert [endpoint for endpoint, _ in product.pushed.sent] == ["https://push.example.com/1"]
+    assert product.digests.send("bob", "bob@example.com", {"conv_1": 0}) == 1
+
+
+@pytest.mark.parametrize(
+    ("member", "age", "is_pushed"),
+    [
+        (BOB._replace(reason="not_subscribed"), 1, True),
+        (BOB._replace(muted=True), 1, False),
+        (BOB._replace(muted=True, mentioned=True), 1, True),
+        (BOB, NOTIFY_WITHIN + 1, False),
+    ],
+)
+def test_push_follows_the_notify_list(
+    product: Product, member: NotifiedMember, age: float, is_pushed: bool
+) -> None:
+    product.push.subscribe("bob", SUBSCRIPTION)
+    product.age = age
+    product.deliver(NEW, members=(member,))
+    assert bool(product.pushed.sent) is is_pushed
 
 
 def test_either_secret_of_a_rotation_verifies_and_no_other(product: Product) -> None:

@@ -151,6 +151,59 @@ def test_product_copies_messages_from_its_webhook(product: FastAPI, product_url:
     assert httpx.delete(f"{endpoints}/{created['endpoint_id']}", headers=service).status_code == 204
 
 
+class Listed:
+    """In place of Web Push: records the notify lists."""
+
+    def __init__(self) -> None:
+        self.lists: list[tuple[str, list[dict[str, Any]]]] = []
+
+    def notify(self, message: dict[str, Any], members: list[dict[str, Any]]) -> int:
+        self.lists.append((message["content"], members))
+        return 0
+
+
+def test_webhook_lists_whom_to_notify(product: FastAPI, product_url: str, chat: ServerProcess) -> None:
+    """Bob watches the conversation, Carol is offline, and Dave has another page of the chat open."""
+    hooks, identity, listed = product.state.hooks, product.state.product.identity, Listed()
+
+    def call(method: str, path: str, user: str, body: dict[str, Any]) -> Any:
+        token = identity.user_token(user, user.title()) if user else identity.service_token()
+        headers, url = {"Authorization": f"Bearer {token}"}, f"{chat.endpoint.http_url}{path}"
+        answer = httpx.request(method, url, headers=headers, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    hook = {"url": f"{product_url}/hooks/chat", "types": ["message"], "notify": True}
+    created = call("POST", "/service/endpoints", "", hook)
+    product.state.hooks = hooks._replace(secrets=(created["secret"],), push=listed)
+    others = [{"participant_id": name, "name": name.title()} for name in ("bob", "carol", "dave")]
+    room = call("POST", "/conversations", "alice", {"title": "Garden", "participants": others})["conversation_id"]
+    tickets = [call("POST", "/tickets", name, {})["ticket"] for name in ("bob", "dave")]
+    bobs, daves = (connect(f"{chat.endpoint.ws_url}?ticket={ticket}") for ticket in tickets)
+    with bobs, daves:
+        bobs.send(json.dumps({"type": "hello", "subscribe": [{"conversation_id": room, "after": 0}]}))
+        daves.send(json.dumps({"type": "hello", "feed": True}))
+        for socket_ in (bobs, daves):
+            assert json.loads(socket_.recv(timeout=10))["type"] == "welcome"
+        while "subscribed" not in bobs.recv(timeout=10):
+            pass
+        message = {"content": "Who waters the plants?", "client_message_id": "1", "mentions": ["carol"]}
+        call("POST", f"/conversations/{room}/messages", "alice", message)
+        wait_until(lambda: listed.lists, "the notify list")
+    neither = {"mentioned": False, "muted": False}
+    assert listed.lists == [
+        (
+            "Who waters the plants?",
+            [
+                {"participant_id": "carol", **neither, "mentioned": True, "reason": "offline"},
+                {"participant_id": "dave", **neither, "reason": "not_subscribed"},
+            ],
+        )
+    ]
+    call("DELETE", f"/service/endpoints/{created['endpoint_id']}", "", {})
+    product.state.hooks = hooks
+
+
 def test_suspended_user_is_excluded_until_the_suspension_is_lifted(product_url: str, chat: ServerProcess) -> None:
     with signed_in(product_url, "mallory") as mallory, signed_in(product_url, "admin") as admin:
         token = mallory.found("POST", "/chat/token")["token"]

@@ -134,7 +134,12 @@ def test_functions_have_exactly_the_expected_statements(resources: Json, stage: 
     delivering = {"EnqueueDeliveries": "DeliveryQueue"} if stage.infra.events else {}
     of_events = {
         "publish": {"WakeCursors": conversations, "ReadStream": conversations, **delivering},
-        "deliver": {"PublishEvents": conversations, "ConsumeDeliveries": "DeliveryQueue", **delivering},
+        "deliver": {
+            "PublishEvents": conversations,
+            "ReadPresence": connections,
+            "ConsumeDeliveries": "DeliveryQueue",
+            **delivering,
+        },
     }
     assert found == (of_events if stage.infra.events else {}) | {
         "api": {
@@ -178,7 +183,10 @@ ACTIONS = {
         "ConnectionsTable": READS | REWRITES,
     },
     "publish": {"ConversationsTable": {"dynamodb:Query", "dynamodb:UpdateItem"}},
-    "deliver": {"ConversationsTable": USES - {"dynamodb:BatchWriteItem"}},
+    "deliver": {
+        "ConversationsTable": USES - {"dynamodb:BatchWriteItem"},
+        "ConnectionsTable": {"dynamodb:BatchGetItem", "dynamodb:Query"},
+    },
 }
 """The actions on each table. The end-to-end tests on the bundle find missing and unused ones, but take minutes."""
 

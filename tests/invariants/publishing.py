@@ -34,12 +34,13 @@ class Deployment:
         self.endpoint_id = "none"
         self.renew()
 
-    def renew(self) -> None:
+    def renew(self, *, notify: bool = False) -> None:
         """Replace the endpoint by a new one, without failures and with all slots free."""
         endpoints = self.process().endpoints
         endpoints.delete(self.endpoint_id)
         self.endpoint_id = f"end_{next(self._numbers)}"
-        assert endpoints.save(Endpoint(self.endpoint_id, "webhook", "https://x.example/", 1, "beginning"))
+        url = "https://x.example/"
+        assert endpoints.save(Endpoint(self.endpoint_id, "webhook", url, 1, "beginning", notify=notify))
 
     def app(self, client: DynamoClient | None = None, *, skew: float = 0.0) -> Application:
         """Return one invocation of a function."""

@@ -85,6 +85,38 @@ def test_crash_at_any_call_of_a_job_loses_nothing(deployment: Deployment, is_fai
     assert points >= 20
 
 
+def test_crash_at_any_call_of_a_job_keeps_the_decision_whom_to_notify(deployment: Deployment) -> None:
+    """Bob reads everything after the crash: he is on the list exactly if he was when the range was stored."""
+
+    def begin() -> Harness:
+        deployment.renew(notify=True)
+        harness = conversation(deployment, "one")
+        deployment.process().wake_ups.wake([harness.conversation])
+        deployment.queue.sent.clear()
+        return harness
+
+    def job(harness: Harness, client: DynamoClient) -> None:
+        deployment.sink.answer = lambda delivery: FAILED
+        try:
+            deployment.process(client).publisher.run(deployment.endpoint_id, harness.conversation, 30.0)
+        finally:
+            deployment.sink.answer = type(deployment.sink)().answer
+
+    seen = set()
+    for point in crash_points(deployment.tables.engine, begin, job):
+        with point as harness:
+            (cursor,) = deployment.process().cursors.cursors(harness.conversation)
+            harness.process(skew=0.5).mark_read("bob", 2)
+            deployment.queue.send(deployment.endpoint_id, harness.conversation, 60.0)
+            deployment.drain([harness.conversation])
+            (listed,) = deployment.sink.attempts[-1].notify
+            names = {member.participant_id for member in listed.members}
+            assert (harness.participant_id("bob") in names) is (cursor.in_flight is not None)
+            assert harness.participant_id("carol") in names
+            seen.add(cursor.in_flight is not None)
+    assert seen == {True, False}
+
+
 def test_crash_at_any_call_of_a_wake_up_is_repaired_by_its_repeat(deployment: Deployment) -> None:
     def begin() -> Harness:
         return conversation(deployment, "one")
@@ -234,8 +266,10 @@ def crashing(deployment: Deployment, chance: random.Random, skew: float, act: Ac
 
 
 def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Deployment) -> None:
+    deployment.renew(notify=True)
     harness = deployment.tables.harness(SETUP)
     bob_lives_briefly(harness)
+    says(harness, "for bob")
     bob = harness.participant_id("bob")
     deployment.process().wake_ups.wake([harness.conversation])
     answer = deployment.sink.answer
@@ -243,6 +277,7 @@ def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Dep
     deployment.process().publisher.run(deployment.endpoint_id, harness.conversation, 30.0)
     (failed,) = deployment.sink.attempts
     assert SECRETS[0] in str(failed.events)
+    assert bob in str(failed.notify)
     erase(harness.process(skew=100.0, timing=AT_ONCE))
     deployment.sink.answer = answer
     deployment.process(skew=200.0).wake_ups.wake([harness.conversation])
@@ -251,7 +286,7 @@ def test_repeat_of_a_range_has_nothing_that_was_erased_meanwhile(deployment: Dep
     assert repeat.delivery_id == failed.delivery_id
     for secret in SECRETS[:2]:
         assert secret not in str([one.events for one in (repeat, *later)])
-    assert bob not in str(repeat.events)
+    assert bob not in str((repeat.events, repeat.notify))
     everything_is_received(deployment, harness)
 
 

@@ -29,13 +29,20 @@ def problems(name: str, content: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("thin", [False, True])
 def test_delivered_events_have_the_documented_form(thin: bool) -> None:
     harness = PublishingHarness()
-    harness.add_endpoint(start="beginning", is_thin=thin)
+    harness.add_endpoint(start="beginning", is_thin=thin, notify=True)
     chat = harness.create_conversation("alice", "bob")
     harness.send_message("alice", chat)
     harness.publish(chat)
     assert harness.sink.attempts
     for delivery in harness.sink.attempts:
         assert problems("chat.events", content_of(delivery)) == []
+    (listed,) = content_of(harness.sink.attempts[-1])["data"]["notify"]
+    assert problems("chat.events", _with_lists(harness.sink.attempts[-1], [listed, {**listed, "members": [{}]}]))
+
+
+def _with_lists(delivery: Delivery, lists: list[dict[str, Any]]) -> dict[str, Any]:
+    content = content_of(delivery)
+    return {**content, "data": {**content["data"], "notify": lists}}
 
 
 def test_other_deliveries_have_the_documented_form() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from chalicelib.bootstrap.publishing import PublishingServices
 from chalicelib.bootstrap.services import PublishingPorts
 from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.model.notify import NotifiedMember
 from chalicelib.core.model.publishing import Cursor, Delivery, DeliveryResult, Endpoint, Outcome
 from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness
@@ -28,7 +29,7 @@ class Range(NamedTuple):
 
 
 class FakeSink:
-    """An `EventSink` whose answers a test chooses. A repeat must have the id and range of the first attempt."""
+    """An `EventSink` whose answers a test chooses. A repeat is the same, without what was removed."""
 
     def __init__(self, answer: Callable[[Delivery], DeliveryResult] = lambda delivery: ACKNOWLEDGED) -> None:
         self.answer = answer
@@ -36,6 +37,7 @@ class FakeSink:
         self.acknowledged: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
         """The deliveries by endpoint and conversation."""
         self._ranges: dict[str, Range] = {}
+        self._notified: dict[str, set[tuple[int, NotifiedMember]]] = {}
 
     def deliver(self, delivery: Delivery) -> DeliveryResult:
         """Record an attempt."""
@@ -44,6 +46,8 @@ class FakeSink:
         made = Range(delivery.delivery_id, delivery.previous_sequence_id, ids)
         name = f"{delivery.endpoint.endpoint_id} {delivery.delivery_id}"
         assert self._ranges.setdefault(name, made) == made, "a repeat has the same range"
+        notified = {(found.sequence_id, member) for found in delivery.notify for member in found.members}
+        assert notified <= self._notified.setdefault(name, notified), "a repeat notifies nobody else"
         self.attempts.append(delivery)
         result = self.answer(delivery)
         if result.outcome is Outcome.ACKNOWLEDGED:

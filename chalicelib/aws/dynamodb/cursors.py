@@ -9,6 +9,8 @@ from chalicelib.aws.dynamodb.errors import ConditionFailed
 from chalicelib.aws.dynamodb.publishing_keys import CURSOR_PREFIX, cursor_key, cursor_pk
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.model.notify import Absence, NotifyDecision
 from chalicelib.core.model.publishing import Cursor, InFlight
 
 _FAILURE = "#failures, #own_failures, #retry_at, #failing_since, #parked_at"
@@ -78,7 +80,7 @@ class DynamoCursors:
 
     def note_in_flight(self, cursor: Cursor, in_flight: InFlight) -> bool:
         """Store the range."""
-        return self._update(cursor, "SET #in_flight = :in_flight", in_flight=in_flight._asdict())
+        return self._update(cursor, "SET #in_flight = :in_flight", in_flight=_in_flight_to_item(in_flight))
 
     def advance(self, cursor: Cursor, position: int, sent: int) -> bool:
         """Move on from the position that was read."""
@@ -143,6 +145,27 @@ def cursor_from_item(item: Item) -> Cursor:
     return Cursor(
         conversation_id=item["pk"].removeprefix(CURSOR_PREFIX),
         endpoint_id=item["sk"],
-        in_flight=InFlight(**item["in_flight"]) if "in_flight" in item else None,
+        in_flight=_in_flight_from_item(item["in_flight"]) if "in_flight" in item else None,
         **same,
     )
+
+
+def _in_flight_to_item(in_flight: InFlight) -> Item:
+    """Return a range. The decision is a text, as compact as possible: each write of the cursor pays for it."""
+    item = {"first": in_flight.first, "last": in_flight.last, "previous": in_flight.previous}
+    if in_flight.notify is None:
+        return item
+    at, absent = in_flight.notify
+    states = [
+        [digest, 2 * state.is_connected + state.is_muted, state.read_up_to] for digest, state in absent.items()
+    ]
+    return {**item, "notify": json_codec.dumps([at, *states])}
+
+
+def _in_flight_from_item(item: Item) -> InFlight:
+    notify = None
+    if "notify" in item:
+        at, *states = json_codec.parse(item["notify"].encode())
+        absent = {digest: Absence(bool(flags & 2), bool(flags & 1), read) for digest, flags, read in states}
+        notify = NotifyDecision(at, absent)
+    return InFlight(item["first"], item["last"], item["previous"], notify)

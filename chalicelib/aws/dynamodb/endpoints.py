@@ -153,6 +153,7 @@ def endpoint_to_item(endpoint: Endpoint) -> Item:
         "start": endpoint.start,
         "types": " ".join(sorted(endpoint.types)) or None,
         "is_thin": endpoint.is_thin or None,
+        "notify": endpoint.notify or None,
         "secrets": json_codec.dumps(secrets) if secrets else None,
         "secret_parameter": endpoint.secret_parameter,
         "description": endpoint.description or None,

@@ -34,6 +34,10 @@ class Connection:
     has_feed: bool = False
     """Whether it receives the activity of all conversations of the participant, while it is not stale."""
 
+    def is_online(self, now: int, ping_interval: int) -> bool:
+        """Return whether it is not stale, and has sent a frame in two ping intervals before `now` (ms)."""
+        return not self.is_stale and self.last_seen >= now - 2_000 * ping_interval
+
     @property
     def principal(self) -> Principal:
         """The participant as the caller of a command."""

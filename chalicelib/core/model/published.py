@@ -36,15 +36,16 @@ def content_of(delivery: Delivery) -> dict[str, Any]:
         test = {"delivery_id": delivery.delivery_id, "endpoint_id": delivery.endpoint.endpoint_id}
         return {"type": TEST, "timestamp": newest["created_at"], "data": test}
     is_thin = delivery.endpoint.is_thin
-    events = [thin(event) if is_thin else event for event in delivery.events]
-    return {
-        "type": EVENTS,
-        "timestamp": newest["created_at"],
-        "data": {
-            "delivery_id": delivery.delivery_id,
-            "history_id": delivery.history_id,
-            "conversation_id": delivery.conversation_id,
-            "previous_sequence_id": delivery.previous_sequence_id,
-            "events": events,
-        },
+    data = {
+        "delivery_id": delivery.delivery_id,
+        "history_id": delivery.history_id,
+        "conversation_id": delivery.conversation_id,
+        "previous_sequence_id": delivery.previous_sequence_id,
+        "events": [thin(event) if is_thin else event for event in delivery.events],
     }
+    if delivery.notify:
+        data["notify"] = [
+            {"sequence_id": found.sequence_id, "members": [member._asdict() for member in found.members]}
+            for found in delivery.notify
+        ]
+    return {"type": EVENTS, "timestamp": newest["created_at"], "data": data}

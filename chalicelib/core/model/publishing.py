@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Literal, NamedTuple
 
 from chalicelib.core.model.events import Event
+from chalicelib.core.model.notify import NotifyDecision, NotifyList
 
 DEPLOYMENT_LOG = "deployment"
 """The id under which the deployment log is published; no conversation id looks like it."""
@@ -40,6 +41,8 @@ class Endpoint(NamedTuple):
     """The types of events that it receives; empty is all."""
     is_thin: bool = False
     """Whether it receives ids without contents."""
+    notify: bool = False
+    """Whether its deliveries have notify lists; webhooks only."""
     secrets: tuple[Secret, ...] = ()
     secret_parameter: str | None = None
     """Of an endpoint from the settings: the SSM parameter with the secret."""
@@ -76,6 +79,8 @@ class InFlight(NamedTuple):
     last: int
     previous: int
     """The last sequence id that the endpoint acknowledged before; 0: none."""
+    notify: NotifyDecision | None = None
+    """For the notify lists; None: the delivery has none."""
 
 
 class Cursor(NamedTuple):
@@ -140,6 +145,7 @@ class Delivery(NamedTuple):
     events: Sequence[Event]
     attempt: int
     """Counts from 1."""
+    notify: Sequence[NotifyList] = ()
 
 
 class Outcome(Enum):

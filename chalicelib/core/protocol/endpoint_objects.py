@@ -28,6 +28,8 @@ class Endpoint(TypedDict):
     """The types of events that it receives. Empty: all."""
     thin: Annotated[bool, example(False)]
     """Whether it receives ids and types without contents."""
+    notify: Annotated[bool, example(False)]
+    """Whether deliveries list whom to notify of a message."""
     start: Annotated[EndpointStart, example("now")]
     """Where it started."""
     description: Annotated[str, example("Search index")]

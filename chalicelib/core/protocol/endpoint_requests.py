@@ -30,6 +30,8 @@ class CreateEndpoint(Request):
     """The types of events that it receives. Empty: all."""
     thin: bool = False
     """Whether it receives ids and types without contents."""
+    notify: bool = False
+    """Whether deliveries list whom to notify of a message."""
     start: EndpointStart = "now"
     """`now`: it receives new events. `beginning`: also all earlier ones of all conversations."""
     description: Description = ""
@@ -45,6 +47,8 @@ class UpdateEndpoint(Request):
     """The types of events that it receives. Empty: all."""
     thin: Annotated[bool | None, BeforeValidator(not_null)] = None
     """Whether it receives ids and types without contents."""
+    notify: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether deliveries list whom to notify of a message."""
     description: Annotated[Description | None, BeforeValidator(not_null)] = None
     """A note for operators."""
     enabled: Annotated[bool | None, BeforeValidator(not_null)] = None
@@ -53,7 +57,7 @@ class UpdateEndpoint(Request):
     @model_validator(mode="after")
     def _has_a_field(self) -> UpdateEndpoint:
         if not self.model_fields_set:
-            raise PydanticCustomError("nothing", "must have types, thin, description or enabled")
+            raise PydanticCustomError("nothing", "must have types, thin, notify, description or enabled")
         return self
 
 

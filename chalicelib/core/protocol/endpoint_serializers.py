@@ -19,6 +19,7 @@ def endpoint(found: publishing.Endpoint) -> Endpoint:
         "url": found.url,
         "types": sorted(found.types),
         "thin": found.is_thin,
+        "notify": found.notify,
         "start": found.start,
         "description": found.description,
         "configured": found.is_configured,

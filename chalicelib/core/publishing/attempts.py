@@ -11,6 +11,7 @@ from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.events import Event
+from chalicelib.core.model.notify import NotifyList
 from chalicelib.core.model.publishing import (
     ATTEMPT_TIMEOUT,
     Cursor,
@@ -55,7 +56,14 @@ class Attempts:
         until = now + int(schedule.LEASE * 1000)
         return self._cursors.acquire(conversation_id, endpoint_id, holder, now, until)
 
-    def make(self, endpoint: Endpoint, cursor: Cursor, in_flight: InFlight, events: Sequence[Event]) -> bool:
+    def make(
+        self,
+        endpoint: Endpoint,
+        cursor: Cursor,
+        in_flight: InFlight,
+        events: Sequence[Event],
+        notify: Sequence[NotifyList] = (),
+    ) -> bool:
         """Make an attempt; return whether it was acknowledged. If not, the lease is released."""
         needed = int((ATTEMPT_TIMEOUT + schedule.LEASE_MARGIN) * 1000)
         if cursor.lease_until - milliseconds(self._clock) < needed and not self._extend(cursor):
@@ -70,6 +78,7 @@ class Attempts:
                 previous_sequence_id=in_flight.previous,
                 events=events,
                 attempt=cursor.failures + 1,
+                notify=notify,
             )
         )
         # An endpoint that begins at the beginning lags since its creation, however old the events are.

@@ -17,8 +17,8 @@ from chalicelib.core.model.publishing import Endpoint
 from chalicelib.core.model.webhook_url import parse_webhook_url
 from chalicelib.core.ports.publishing import EndpointStore
 
-_FIELDS = {"url", "event_bus", "secret_parameter", "types", "thin", "start", "description"}
-_DEFINITION = ("kind", "url", "start", "types", "is_thin", "secret_parameter", "description")
+_FIELDS = {"url", "event_bus", "secret_parameter", "types", "thin", "notify", "start", "description"}
+_DEFINITION = ("kind", "url", "start", "types", "is_thin", "notify", "secret_parameter", "description")
 """The fields that the settings decide."""
 
 
@@ -44,14 +44,17 @@ def parse_endpoints(text: str, *, local: bool = False) -> list[Endpoint]:
 def _parse(entry: Any, *, local: bool) -> Endpoint:
     if not isinstance(entry, dict) or not entry.keys() <= _FIELDS:
         raise ValueError(f"must be an object with fields of {', '.join(sorted(_FIELDS))}")
-    types, thin, start = entry.get("types", []), entry.get("thin", False), entry.get("start", "now")
+    types, start = entry.get("types", []), entry.get("start", "now")
+    thin, notify = entry.get("thin", False), entry.get("notify", False)
     if not isinstance(types, list) or not all(isinstance(kind, str) for kind in types):
         raise ValueError("has types that are not a list of texts")
-    if not isinstance(thin, bool) or start not in ("now", "beginning"):
-        raise ValueError("must have true or false in thin, and now or beginning in start")
+    if not isinstance(thin, bool) or not isinstance(notify, bool) or start not in ("now", "beginning"):
+        raise ValueError("must have true or false in thin and notify, and now or beginning in start")
     url, bus, parameter = (str(entry.get(name, "")) for name in ("url", "event_bus", "secret_parameter"))
     if bool(url) == bool(bus) or bool(url) != bool(parameter):
         raise ValueError("must have url and secret_parameter, or event_bus")
+    if bus and notify:
+        raise ValueError("must have a url for notify: an event bus can repeat and reorder what it sends")
     if url:
         try:
             parse_webhook_url(url, local=local)
@@ -65,6 +68,7 @@ def _parse(entry: Any, *, local: bool) -> Endpoint:
         start=start,
         types=frozenset(types),
         is_thin=thin,
+        notify=notify,
         secret_parameter=parameter or None,
         description=str(entry.get("description", "")),
     )

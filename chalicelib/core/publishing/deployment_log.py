@@ -19,6 +19,7 @@ class OpenDeploymentLog:
 
     def __init__(self, store: DeploymentLogStore, head: int) -> None:
         self.head = head
+        self.conversation = None
         self._store = store
 
     def after(self, position: int, limit: int) -> Chunk:

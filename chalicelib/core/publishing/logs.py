@@ -38,6 +38,11 @@ class PublishedLog(Protocol):
 
     head: int
 
+    @property
+    def conversation(self) -> Head | None:
+        """The head of the conversation; None: it is the deployment log."""
+        ...
+
     def after(self, position: int, limit: int) -> Chunk:
         """Return events after `position`; none if the next one is not readable yet."""
         ...
@@ -52,18 +57,18 @@ class ConversationLog:
 
     def __init__(self, head: Head, log_reader: LogReader, event_log: EventLogStore) -> None:
         self.head = head.sequence_id
-        self._head = head
+        self.conversation = head
         self._log_reader = log_reader
         self._event_log = event_log
 
     def after(self, position: int, limit: int) -> Chunk:
         """Return events after `position`, as the log has them now."""
-        page = self._log_reader.events_after(self._head, position, self._readable(position, limit))
+        page = self._log_reader.events_after(self.conversation, position, self._readable(position, limit))
         return Chunk(page.events, page.position)
 
     def _readable(self, position: int, limit: int) -> int:
         """Return how many events to read: more than a delivery has would be read again for the next one."""
-        sizes, room = EventSizes(self._head.event_sizes), READ_BYTES
+        sizes, room = EventSizes(self.conversation.event_sizes), READ_BYTES
         for number in range(limit):
             size = sizes.of(position + 1 + number)
             room -= size.bytes if size.is_plain else 0
@@ -73,7 +78,7 @@ class ConversationLog:
 
     def event(self, sequence_id: int) -> Event | None:
         """Return an event."""
-        stored = self._event_log.event(self._head.conversation_id, sequence_id)
+        stored = self._event_log.event(self.conversation.conversation_id, sequence_id)
         return None if stored is None else stored.event
 
 

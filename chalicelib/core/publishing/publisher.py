@@ -35,6 +35,7 @@ from chalicelib.core.publishing.logs import (
     received,
     start_of,
 )
+from chalicelib.core.publishing.notify import Notify
 
 GAP_DELAY = 1.0
 """Seconds until a log is read again whose next event is not readable yet."""
@@ -58,6 +59,7 @@ class Publisher:
         circuits: Circuits,
         logs: Logs,
         attempts: Attempts,
+        notify: Notify,
         queue: DeliveryQueue,
         runtime: Runtime,
     ) -> None:
@@ -67,6 +69,7 @@ class Publisher:
         self._circuits = circuits
         self._logs = logs
         self._attempts = attempts
+        self._notify = notify
         self._queue = queue
         self._clock = runtime.clock
         self._history_id = runtime.history_id
@@ -139,15 +142,18 @@ class Publisher:
         in_flight = range_after(events, endpoint, cursor.sent)
         if in_flight is None:
             return self._advance(cursor, log, position, cursor.sent)
+        wanted = received(events, endpoint)
+        in_flight = self._notify.decide(endpoint, log, in_flight, wanted)
         if not self._cursors.note_in_flight(cursor, in_flight):
             return _Next.DONE
-        wanted = [event for event in received(events, endpoint) if event["sequence_id"] <= in_flight.last]
+        wanted = [event for event in wanted if event["sequence_id"] <= in_flight.last]
         return self._deliver(endpoint, cursor, log, in_flight, wanted)
 
     def _deliver(
         self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog, in_flight: InFlight, events: Sequence[Event]
     ) -> _Next:
-        if not self._attempts.make(endpoint, cursor, in_flight, events):
+        notify = self._notify.lists(endpoint, log, in_flight, events)
+        if not self._attempts.make(endpoint, cursor, in_flight, events, notify):
             return _Next.DONE
         following = self._advance(cursor, log, in_flight.last, in_flight.last)
         self._circuits.note_success(endpoint)

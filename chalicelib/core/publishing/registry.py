@@ -114,6 +114,7 @@ class Registry:
             start=request.start,
             types=frozenset(request.types),
             is_thin=request.thin,
+            notify=request.notify,
             secrets=(Secret(key),),
             description=request.description,
         )
@@ -135,6 +136,8 @@ class Registry:
                 endpoint = endpoint._replace(types=frozenset(request.types))
             if request.thin is not None:
                 endpoint = endpoint._replace(is_thin=request.thin)
+            if request.notify is not None:
+                endpoint = endpoint._replace(notify=request.notify)
             if request.description is not None:
                 endpoint = endpoint._replace(description=request.description)
             return endpoint if request.enabled is None else self._switched(endpoint, is_on=request.enabled)

@@ -83,13 +83,12 @@ class Presence:
         if not subscriptions:
             return set()
         connections = self._connections.get_many([subscription.connection_id for subscription in subscriptions])
-        since = milliseconds(self._clock) - 2_000 * self._timing.ping_interval
+        now = milliseconds(self._clock)
         return {
             subscription.participant_id
             for subscription in subscriptions
             if (connection := connections.get(subscription.connection_id))
-            and not connection.is_stale
-            and connection.last_seen >= since
+            and connection.is_online(now, self._timing.ping_interval)
         }
 
     # ---- changes ---------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ def test_entries_become_endpoints() -> None:
     hook, bus = parse(HOOK, BUS)
     assert (hook.kind, hook.url, hook.secret_parameter) == ("webhook", HOOK["url"], "/chat/hook")
     assert (hook.types, hook.is_thin, hook.start) == (frozenset({"message"}), True, "now")
+    assert (hook.notify, parse({**HOOK, "notify": True})[0].notify) == (False, True)
     assert (bus.kind, bus.url, bus.secret_parameter, bus.start) == ("eventbridge", "product", None, "beginning")
     assert parse_endpoints("") == []
     assert [endpoint.endpoint_id for endpoint in parse(HOOK, BUS)] == [hook.endpoint_id, bus.endpoint_id]
@@ -42,6 +43,8 @@ def test_entries_become_endpoints() -> None:
         (json.dumps([{**BUS, "types": "message"}]), "types"),
         (json.dumps([{**BUS, "types": [1]}]), "types"),
         (json.dumps([{**BUS, "thin": 1}]), "thin"),
+        (json.dumps([{**HOOK, "notify": 1}]), "notify"),
+        (json.dumps([{**BUS, "notify": True}]), "must have a url for notify"),
         (json.dumps([{**BUS, "start": "yesterday"}]), "start"),
         (json.dumps([{**HOOK, "url": "http://127.0.0.1/"}]), "has a url that must begin with https://"),
         (json.dumps([BUS, BUS]), "twice"),
@@ -70,9 +73,9 @@ def test_settings_decide_the_definition_and_the_row_the_state() -> None:
     memory = Memory()
     (found,) = ConfiguredEndpoints(memory, parse(HOOK), FakeClock()).endpoints()
     assert memory.save(found._replace(disabled_at=5, disabled_reason="410"))
-    changed = ConfiguredEndpoints(memory, parse({**HOOK, "types": [], "secret_parameter": "/new"}), FakeClock())
-    (now,) = changed.endpoints()
-    assert (now.types, now.secret_parameter) == (frozenset(), "/new")
+    definition = {**HOOK, "types": [], "notify": True, "secret_parameter": "/new"}
+    (now,) = ConfiguredEndpoints(memory, parse(definition), FakeClock()).endpoints()
+    assert (now.types, now.notify, now.secret_parameter) == (frozenset(), True, "/new")
     assert (now.disabled_at, now.disabled_reason, now.created_at) == (5, "410", found.created_at)
 
 

@@ -109,14 +109,14 @@ class Rig:
 
 def test_secret_is_shown_once() -> None:
     rig = Rig()
-    created = rig.create(types=["message"], thin=True, start="beginning", description="Index")
+    created = rig.create(types=["message"], thin=True, notify=True, start="beginning", description="Index")
     key = parse_secret(created.pop("secret"))
     endpoint_id = created["endpoint_id"]
     assert rig.secrets(endpoint_id) == [Secret(key)]
     assert created == {
         "endpoint_id": endpoint_id, "kind": "webhook", "url": URL, "types": ["message"], "thin": True,
-        "start": "beginning", "description": "Index", "configured": False, "enabled": True, "failures": 0,
-        "created_at": "2027-01-15T08:00:00.000Z",
+        "notify": True, "start": "beginning", "description": "Index", "configured": False, "enabled": True,
+        "failures": 0, "created_at": "2027-01-15T08:00:00.000Z",
     }  # fmt: skip
     assert rig.registry.list() == {"endpoints": [created]}
     assert rig.registry.state(endpoint_id) == {**created, "lagging": [], "lagging_more": False}
@@ -161,6 +161,10 @@ def test_change_keeps_other_fields_and_is_made_on_the_present_version() -> None:
     changed = rig.registry.update(endpoint_id, UpdateEndpoint(thin=True))
     assert (changed["thin"], changed["types"], changed["description"]) == (True, ["message"], "Theirs")
     assert rig.registry.update(endpoint_id, UpdateEndpoint(types=[]))["types"] == []
+    assert [rig.registry.update(endpoint_id, UpdateEndpoint(notify=on))["notify"] for on in (True, False)] == [
+        True,
+        False,
+    ]
 
 
 def test_change_that_always_conflicts_ends() -> None:

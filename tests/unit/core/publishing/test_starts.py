@@ -37,6 +37,7 @@ def test_now_starts_a_minute_before_the_endpoint(harness: PublishingHarness, old
 def test_start_is_found_with_few_reads(harness: PublishingHarness) -> None:
     class LongLog:
         head = 1_000_000
+        conversation = None
         reads = 0
 
         def event(self, sequence_id: int) -> dict[str, Any]:
