@@ -8,6 +8,7 @@ from .bot import Bot
 from .chat import Chat
 from .conversations import ConversationList
 from .core.message import Message, Reaction
+from .core.outputs import Ticket
 from .core.rows import Row
 from .errors import (
     ChatClosedError,
@@ -43,5 +44,6 @@ __all__ = [
     "SqliteStorage",
     "Storage",
     "StorageInUseError",
+    "Ticket",
     "UnavailableError",
 ]

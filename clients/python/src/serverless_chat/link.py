@@ -12,12 +12,13 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from .api import Api, Token, fetch_token
+from .api import Api, Token, fetch_token, handshake
 from .changes import log
 from .core.client import Client
 from .core.frames import encode
 from .core.outputs import (
     CloseSocket,
+    Credential,
     Forget,
     JsonObject,
     OpenSocket,
@@ -194,11 +195,11 @@ class Link:
         self.core.batch_posted(post.request_id, body, self.now)
         self.pump()
 
-    async def _connect(self, socket: int, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
+    async def _connect(self, socket: int, token: Credential) -> None:
+        url, headers = handshake(self._ws_url, token)
         try:
             connection = await self._open_socket(
-                self._ws_url,
+                url,
                 additional_headers=headers,
                 open_timeout=OPEN_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 from .frames import FrameSender
-from .outputs import CloseSocket, JsonObject, OpenSocket, Outputs, RequestToken, StatusChanged
+from .outputs import CloseSocket, Credential, JsonObject, OpenSocket, Outputs, RequestToken, StatusChanged, Ticket
 from .retries import ANSWER_TIMEOUT, Backoff, Random
 
 MAX_LISTED = 100
@@ -76,8 +76,11 @@ class Connection:
             self._close()
             self._connect(now)
 
-    def token_received(self, token: str, now: float) -> None:
-        """Use a token for the handshake, or to renew that of the open connection."""
+    def token_received(self, token: Credential, now: float) -> None:
+        """Use a token for the handshake, or to renew that of the open connection. A ticket opens another one."""
+        if self._is_renewing and isinstance(token, Ticket):
+            self._close()
+            self._enter(State.TOKEN, None)
         if self.state is State.TOKEN:
             self._socket += 1
             self._enter(State.CONNECTING, now + ANSWER_TIMEOUT)

@@ -11,7 +11,7 @@ from .feed import Feed
 from .frames import FrameSender, is_newer
 from .keystrokes import Keystrokes
 from .outbox import Outbox
-from .outputs import HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
+from .outputs import Credential, HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
 from .queue import item_values
 from .reads import ReadMarks
 from .retries import Random
@@ -95,9 +95,10 @@ class Inputs:
         self._connection.stop()
         self._after_connection_change()
 
-    def token_received(self, token: str, now: float) -> None:
+    def token_received(self, token: Credential, now: float) -> None:
         """Continue with the result of the token callback."""
         self._connection.token_received(token, self._clock.at(now))
+        self._after_connection_change()
 
     def token_failed(self, now: float) -> None:
         """Call the token callback again after the backoff."""

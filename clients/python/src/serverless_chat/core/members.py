@@ -87,8 +87,7 @@ class Members:
             entry = self._participants.get(sender)
             if entry is not None and entry.get("read_up_to") == number - 1:
                 self._read(sender, number)
-            if number > self._counted:
-                self._counted = number
+            self._counted = max(self._counted, number)
         if is_counted:
             self._changed()
 
