@@ -37,8 +37,7 @@ MAX_SLEEP = 15.0
 FIRST_START = "first_start"
 REPEAT_DELAY = 1.0
 """After how many seconds what the storage has refused is repeated."""
-OPEN_TIMEOUT = 10.0
-CLOSE_TIMEOUT = 2.0
+SOCKET_OPTIONS = {"open_timeout": 10.0, "close_timeout": 2.0, "ping_interval": None, "max_size": None}
 Clock = Callable[[], float]
 Connect = Callable[..., Awaitable[Any]]
 """Opens a WebSocket as `websockets.connect` does."""
@@ -198,14 +197,7 @@ class Link:
     async def _connect(self, socket: int, token: Credential) -> None:
         url, headers = handshake(self._ws_url, token)
         try:
-            connection = await self._open_socket(
-                url,
-                additional_headers=headers,
-                open_timeout=OPEN_TIMEOUT,
-                close_timeout=CLOSE_TIMEOUT,
-                ping_interval=None,
-                max_size=None,
-            )
+            connection = await self._open_socket(url, additional_headers=headers, **SOCKET_OPTIONS)
         except InvalidStatus as error:
             self._fail(f"the server refused the connection with status {error.response.status_code}")
         except (OSError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
