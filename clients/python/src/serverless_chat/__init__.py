@@ -4,6 +4,7 @@
 mentions. `Service` is for the backend of a product, which acts for its users.
 """
 
+from .acting import Acting
 from .bot import Bot
 from .chat import Chat
 from .conversations import ConversationList
@@ -20,7 +21,7 @@ from .errors import (
 )
 from .history import HistoryPage
 from .room import Room
-from .service import Acting, Service
+from .service import Service
 from .storage import MemoryStorage, SqliteStorage, Storage
 from .waiting import Sent
 
