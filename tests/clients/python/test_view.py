@@ -117,6 +117,14 @@ def test_view_is_the_same_however_pages_divide_the_events() -> None:
         assert view.newest() == (events[-1], expected[-1])
 
 
+def test_messages_of_a_sender_share_it_until_it_changes() -> None:
+    names = ("Bob", "Bob", "Robert", "Robert")
+    sent = [event(number, sender={"participant_id": "bob", "name": name}) for number, name in enumerate(names, 1)]
+    senders = [message.sender for message in folded(*sent)]
+    assert [(sender or {})["name"] for sender in senders] == list(names)
+    assert [senders[0] is senders[1], senders[1] is senders[2], senders[2] is senders[3]] == [True, False, True]
+
+
 def test_removed_events_leave_the_others_as_they_are() -> None:
     events = [event(1), event(2), event(3, "reaction_added", target=1, emoji="🎉"), event(4)]
     view = View()

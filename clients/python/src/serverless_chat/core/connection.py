@@ -34,6 +34,9 @@ class State(Enum):
     OPEN = "open"
 
 
+_HAS_SOCKET = (State.OPEN, State.GREETING, State.CONNECTING)
+
+
 class Connection:
     """One WebSocket at a time, each with a new token from the callback."""
 
@@ -55,8 +58,7 @@ class Connection:
 
     def is_current(self, socket: int) -> bool:
         """Return whether an input is about the socket in use."""
-        connected = {State.CONNECTING, State.GREETING, State.OPEN}
-        return socket == self._socket and self.state in connected
+        return socket == self._socket and self.state in _HAS_SOCKET
 
     def start(self, now: float) -> None:
         """Connect, if it is stopped."""
@@ -214,7 +216,7 @@ class Connection:
         self._enter(State.WAITING, now + self._backoff.next_delay(retry_after))
 
     def _close(self) -> None:
-        if self.state in {State.CONNECTING, State.GREETING, State.OPEN}:
+        if self.state in _HAS_SOCKET:
             self._outputs.append(CloseSocket(self._socket))
 
     def _enter(self, state: State, due: float | None) -> None:

@@ -148,6 +148,8 @@ class Inputs:
 
     def _accept_history(self, frame: JsonObject, time: float) -> bool:
         """Adopt a newer history; return whether the frame is of the present one."""
+        if "results" not in frame and frame.get("history_id") == self._sender.history_id:
+            return True  # most frames
         named = [part["history_id"] for part in (frame, *(frame.get("results") or ())) if part.get("history_id")]
         newest = max(named, key=lambda history_id: int(history_id.partition(".")[0]), default=None)
         if newest is None or newest == self._sender.history_id:

@@ -70,13 +70,13 @@ class Members:
 
     def apply(self, events: Iterable[JsonObject], now: float) -> None:
         """Apply events that follow the position."""
-        is_counted = False
+        is_counted, typists, participants = False, self._typists, self._participants
         for event in events:
             if event["type"] != "message":
                 self._apply(event)
                 continue
             number, sender = event["sequence_id"], event["sender"]["participant_id"]
-            if sender in self._typists:
+            if sender in typists:
                 self._end_typing(sender, event["created_at"])
             if sender == self.participant_id:
                 if self.read_up_to == number - 1:  # an own message directly after the pointer moves it
@@ -84,7 +84,7 @@ class Members:
             elif number > self._counted and number > self.read_up_to:
                 self.unread_count += 1
                 is_counted = True
-            entry = self._participants.get(sender)
+            entry = participants.get(sender)
             if entry is not None and entry.get("read_up_to") == number - 1:
                 self._read(sender, number)
             self._counted = max(self._counted, number)

@@ -18,6 +18,8 @@ class View:
 
     def __init__(self) -> None:
         self._messages: dict[int, JsonObject] = {}
+        self._senders: dict[str, JsonObject] = {}
+        """By participant. Messages share them: that is a quarter of the memory."""
         self._updates: dict[int, dict[int, JsonObject]] = {}
         self._erasures: dict[int, Erasure] = {}
         self._expired_up_to = 0
@@ -27,17 +29,21 @@ class View:
     def clear(self) -> None:
         """Discard everything."""
         self._messages, self._updates, self._erasures, self._expired_up_to = {}, {}, {}, 0
-        self._folded = []
+        self._senders, self._folded = {}, []
 
     def add(self, events: Iterable[JsonObject]) -> None:
         """Take in events of the timeline, newer or older than the others."""
-        messages, newer, last = self._messages, [], self._last_folded()
+        messages, senders, newer, last = self._messages, self._senders, [], self._last_folded()
         for event in events:
             if event["type"] != "message":
                 self._add_update(event)
                 continue
-            number = event["sequence_id"]
+            number, sender = event["sequence_id"], event["sender"]
             messages[number] = event
+            if sender == (known := senders.get(sender["participant_id"])):
+                event["sender"] = known
+            else:
+                senders[sender["participant_id"]] = sender
             if number > last:
                 last = number
                 newer.append(event)
