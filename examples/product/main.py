@@ -31,7 +31,7 @@ class Product(NamedTuple):
     chat: Service
 
     def acting_for(self, user: User) -> Acting:
-        """Return the chat as a user: what the backend does there, it does in their name."""
+        """Return the requests to the chat in the name of a user."""
         return self.chat.acting_for(user.user_id, user.name)
 
 
