@@ -29,9 +29,9 @@ WELCOME: JsonObject = {
 
 
 def measure() -> dict[str, float]:
-    """Return seconds, bytes and numbers of frames by their names."""
+    """Return seconds of processor time, bytes and numbers of frames by their names."""
     texts = [_frame(first, PAGE) for first in range(1, EVENTS + 1, PAGE)]
-    # By turns, as other processes take a part of the time.
+    # By turns, as other processes slow the processor's caches down at times.
     rounds = [(_timed(lambda: _parse(texts)), _timed(lambda: _apply(texts))) for _ in range(ROUNDS)]
     parsing, applying = (min(times) for times in zip(*rounds, strict=True))
     few, many = _memory()
@@ -131,9 +131,9 @@ def _reconnect() -> tuple[list[str], float]:
 
 
 def _timed(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     run()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 if __name__ == "__main__":

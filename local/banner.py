@@ -14,11 +14,6 @@ from local.tokens import DAY, mint_for
 
 DEMO_USERS = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
 
-_CREATE_BODY = {
-    "title": "Hello",
-    "participants": [{"participant_id": user, "name": DEMO_USERS[user]} for user in ("bob", "carol")],
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -47,11 +42,11 @@ def banner(ready: Ready, settings: Mapping[str, str], persistence: str, bundle: 
     """Return the text for people: URLs, tokens for three users, and lines to paste into a shell.
 
     `persistence` describes how conversations are kept; `bundle` is the directory of the packaged stage, if one
-    runs. The lines need only a POSIX shell and curl.
+    runs. The lines need a POSIX shell, in the directory of the checkout.
     """
     bundle_option = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
     tokens = {user: mint_for(user, name, DAY, settings) for user, name in DEMO_USERS.items()}
-    alice, *others = (f"{user.upper()}={token}" for user, token in tokens.items())
+    variables = (f"{user.upper()}={token}" for user, token in tokens.items())
     token_command = f".venv/bin/python -m local token dave --name Dave{bundle_option}"
     return f"""
 The chat is running{"" if bundle is None else f", from the bundle in {bundle}"}.{_web(ready)}
@@ -60,17 +55,17 @@ The chat is running{"" if bundle is None else f", from the bundle in {bundle}"}.
   WebSocket   {ready.ws_url}
   Store       {ready.store_url}  ({persistence})
 
-Without a browser, paste these three lines: Alice creates a conversation with Bob and Carol and sends a message.
+Without a browser, paste these lines: Alice creates a conversation with Bob and Carol and sends a message.
 
-{_indent(alice, _create(ready), _send(ready))}
+{_indent(*_chat(ready, tokens["alice"]))}
 
 In another terminal, print every event that Bob receives:
 
 {_indent(_listen(ready) + bundle_option)}
 
-Tokens for the others, valid for a day like Alice's (for another user: {token_command}):
+Tokens, valid for a day (for another user: {token_command}):
 
-{_indent(*others)}
+{_indent(*variables)}
 
 Press Ctrl-C to stop.
 """
@@ -92,21 +87,14 @@ def _indent(*lines: str) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _create(ready: Ready) -> str:
-    # sed extracts the id: jq is not installed everywhere.
-    return (
-        f'ID=$(curl -s {ready.http_url}/conversations -H "Authorization: Bearer $ALICE"'
-        f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_CREATE_BODY))}"
-        r" | sed 's/.*\(conv_[A-Za-z0-9_-]*\).*/\1/'); echo $ID"
-    )
-
-
-def _send(ready: Ready) -> str:
-    body = shlex.quote(json.dumps({"content": "Hello, Bob and Carol!"}))
-    return (
-        f'curl -s {ready.http_url}/conversations/$ID/messages -H "Authorization: Bearer $ALICE"'
-        f" -H 'Content-Type: application/json' -d {body}; echo"
-    )
+def _chat(ready: Ready, token: str) -> list[str]:
+    """Return the lines with the command of the Python client."""
+    others = (f"{user}={DEMO_USERS[user]}" for user in ("bob", "carol"))
+    return [
+        f"export CHAT_HTTP_URL={ready.http_url} CHAT_WS_URL={ready.ws_url} CHAT_TOKEN={token}",
+        f".venv/bin/chat create Hello {' '.join(others)}",
+        ".venv/bin/chat send Hello 'Hello, Bob and Carol!'",
+    ]
 
 
 def _listen(ready: Ready) -> str:

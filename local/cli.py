@@ -86,9 +86,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add_bundle_option(token, "for the packaged stage in this directory")
 
-    listen = add("listen", _listen, "print the frames that a participant's connection receives")
+    listen = add("listen", _listen, "print a participant's messages, and each event as it comes")
     listen.add_argument(
-        "conversations", nargs="*", default=[], metavar="CONVERSATION", help="default: all of the participant's"
+        "conversation", nargs="?", default=None, metavar="CONVERSATION", help="default: all of the participant's"
     )
     listen.add_argument("--as", dest="participant", required=True, metavar="PARTICIPANT")
     add_port_options(listen)
@@ -192,18 +192,18 @@ def _stage(bundle: Path | None) -> str:
 
 
 def _listen(options: argparse.Namespace, out: TextIO) -> None:
-    from local.listen import ListenOptions, run  # noqa: PLC0415
+    del out  # the client writes to stdout itself
+    from local.listen import listen  # noqa: PLC0415
 
     ports = Ports.from_base(options.port, options.ws_port)
-    run(
-        ListenOptions(
-            http_url=f"http://127.0.0.1:{ports.http}",
-            ws_url=f"ws://127.0.0.1:{ports.websocket}/{_stage(options.bundle)}",
-            token=mint_for(options.participant, None, DAY, _token_settings(options.bundle)),
-            conversations=options.conversations,
-        ),
-        out,
+    status = listen(
+        f"http://127.0.0.1:{ports.http}",
+        f"ws://127.0.0.1:{ports.websocket}/{_stage(options.bundle)}",
+        mint_for(options.participant, None, DAY, _token_settings(options.bundle)),
+        [] if options.conversation is None else [options.conversation],
     )
+    if status:
+        raise SystemExit(status)
 
 
 def _store(options: argparse.Namespace, out: TextIO) -> None:

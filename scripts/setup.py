@@ -2,8 +2,8 @@
 
     python -m scripts.setup run|test [--same-python]
 
-- `.venv` holds the application and its tools: for `make run` the packages of `requirements/run.txt`, for all other
-  targets those of `requirements/test.txt`
+- `.venv` holds the application, the Python client with its command `chat`, and their tools: for `make run` the
+  packages of `requirements/run.txt`, for all other targets those of `requirements/test.txt`
 - `.venv-lint` holds the checks of the CloudFormation template, which pin another pydantic
 - `.venv-lambda` holds the packages that the Lambda runtime provides, and nothing else, for running the bundle
 - `.venv-ministack` holds MiniStack, which pins an exact botocore, with what it needs to emulate a deployed stage
@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import browser, node, web
+from scripts import browser, client_command, node, web
 from scripts.uv import LOGS, SetupError, Uv, bundled_pip
 
 STAMP = "setup-stamp.json"
@@ -47,6 +47,7 @@ class Environment:
 
     path: Path
     locks: tuple[Path, ...]
+    has_client: bool = False
 
     @property
     def python(self) -> Path:
@@ -64,7 +65,7 @@ def environments(root: Path, level: str) -> list[Environment]:
     names = [] if level == "run" else ["lint", "lambda", "ministack"]
     locks = ["run", "test"] if level == "run" else ["test"]
     return [
-        Environment(root / ".venv", tuple(root / "requirements" / f"{name}.txt" for name in locks)),
+        Environment(root / ".venv", tuple(root / "requirements" / f"{name}.txt" for name in locks), True),
         *(Environment(root / f".venv-{name}", (root / "requirements" / f"{name}.txt",)) for name in names),
     ]
 
@@ -118,6 +119,7 @@ def is_ready(environment: Environment, *, same_python: bool) -> bool:
     return (
         stamp.get("lock") in {digest(lock) for lock in environment.locks}
         and stamp.get("installed") == installed(environment)
+        and (not environment.has_client or client_command.is_added(environment.path))
         and is_usable(environment, same_python=same_python)
     )
 
@@ -128,6 +130,8 @@ def prepare(environment: Environment, uv: Uv, *, same_python: bool) -> None:
     lock = environment.locks[0]
     environment.stamp.unlink(missing_ok=True)
     uv.sync(environment.path, lock, new=new)
+    if environment.has_client:
+        client_command.add(uv.root, environment.path)
     stamp = {"lock": digest(lock), "path": str(environment.path), "installed": installed(environment)}
     partial = environment.stamp.with_suffix(".partial")
     partial.write_text(json.dumps(stamp, indent=1), encoding="utf-8")

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Cookie, Depends, FastAPI, HTTPException, Request,
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
+from serverless_chat import RefusedError, UnavailableError
+from serverless_chat.blocking import Acting, Service
 
 from examples.product import hooks
-from examples.product.chat import ChatBackend, ChatRefused
 from examples.product.digest import Digests, smtp_sender
 from examples.product.hooks import Hooks
 from examples.product.identity import Identity
@@ -28,7 +29,11 @@ class Product(NamedTuple):
     settings: Settings
     identity: Identity
     users: Users
-    chat: ChatBackend
+    chat: Service
+
+    def acting_for(self, user: User) -> Acting:
+        """Return the requests to the chat in the name of a user."""
+        return self.chat.acting_for(user.user_id, user.name)
 
 
 class Credentials(BaseModel):
@@ -47,8 +52,8 @@ class NewUser(Credentials):
 def create_app(settings: Settings) -> FastAPI:
     """Return the application."""
     identity = Identity(settings.product_url)
-    chat, users = ChatBackend(settings.chat_url, identity.service_token), Users(settings.database)
-    mirror = Mirror(settings.database, chat.events_after)
+    chat, users = Service(settings.chat_url, identity.service_token), Users(settings.database)
+    mirror = Mirror(settings.database, chat.events)
     send = pywebpush_sender(settings.vapid_key, settings.product_url) if settings.vapid_key else None
     push = None if send is None else WebPush(settings.database, send)
     mail = smtp_sender(settings.smtp_host) if settings.smtp_host else None
@@ -69,7 +74,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.hooks = Hooks(settings.webhook_secrets, mirror, push, digests)
     app.include_router(router)
     app.include_router(hooks.router)
-    app.add_exception_handler(ChatRefused, _on_refusal)
+    app.add_exception_handler(RefusedError, _on_refusal)
+    app.add_exception_handler(UnavailableError, _on_silence)
     app.mount("/page", StaticFiles(directory=PAGE))
     return app
 
@@ -81,8 +87,13 @@ def from_environment() -> FastAPI:
 
 def _on_refusal(_: Request, error: Exception) -> JSONResponse:
     """Pass on a refusal of the chat that concerns the user, such as BLOCKED."""
-    assert isinstance(error, ChatRefused)  # noqa: S101 — registered for this class
+    assert isinstance(error, RefusedError)  # noqa: S101 — registered for this class
     return JSONResponse({"code": error.code}, status_code=error.status if error.status in (403, 404, 409) else 502)
+
+
+def _on_silence(_: Request, __: Exception) -> JSONResponse:
+    """Report that the chat did not answer, after several attempts of its client. A repeat does nothing twice."""
+    return JSONResponse({"code": "UNAVAILABLE"}, status_code=503)
 
 
 def _product(request: Request) -> Product:
@@ -155,9 +166,9 @@ def create_token(product: Parts, user: SignedIn) -> dict[str, str]:
 
 
 @router.post("/chat/ticket")
-def create_ticket(product: Parts, user: SignedIn) -> dict[str, Any]:
+def create_ticket(product: Parts, user: SignedIn) -> dict[str, str]:
     """Return a ticket that opens one WebSocket as the user, without a token in the browser."""
-    return product.chat.ticket(user)
+    return {"ticket": product.acting_for(user).ticket()}
 
 
 @router.post("/push/subscription", status_code=204)
@@ -172,7 +183,7 @@ def subscribe_to_push(request: Request, user: SignedIn, subscription: dict[str, 
 @router.get("/chat/conversations")
 def list_conversations(product: Parts, user: SignedIn) -> dict[str, Any]:
     """List the user's conversations, for example for a badge in a page that this backend renders."""
-    return product.chat.conversations_of(user)
+    return product.acting_for(user).conversations()
 
 
 @router.post("/items/{item_id}/contact")
@@ -181,9 +192,9 @@ def contact_seller(product: Parts, item_id: int, seller_id: str, user: SignedIn)
     seller = product.users.get(seller_id)
     if seller is None or seller == user:
         raise HTTPException(404, "There is no such seller.")
-    conversation_id = product.chat.direct(user, seller)
+    conversation_id = product.acting_for(user).direct(seller.user_id, seller.name)["conversation_id"]
     notice, key = f"{user.name} asks about item {item_id}.", f"item-{item_id}-{user.user_id}"
-    product.chat.post_system_message(conversation_id, notice, key)
+    product.chat.send_system_message(conversation_id, notice, client_message_id=key)
     return {"conversation_id": conversation_id}
 
 
@@ -197,5 +208,5 @@ def suspend(product: Parts, user_id: str) -> None:
 @router.delete("/users/{user_id}/suspension", status_code=204, dependencies=[Depends(_administrator)])
 def lift_suspension(product: Parts, user_id: str) -> None:
     """Let a user in again."""
-    product.chat.lift_suspension(user_id)
+    product.chat.suspend(user_id, suspended=False)
     product.users.lift_suspension(user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,8 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from websockets.sync.client import connect
+from serverless_chat import Ticket
+from serverless_chat.blocking import Chat
 
 from examples.product.identity import AUDIENCE, SERVICE_CLIENT, SERVICE_SCOPE
 from examples.product.main import create_app
@@ -108,26 +109,20 @@ def test_buyer_and_seller_talk(product_url: str, chat: ServerProcess) -> None:
             entry["conversation_id"] for entry in alice.found("GET", "/chat/conversations")["conversations"]
         ] == [room]
 
-        ticket = bob.found("POST", "/chat/ticket")["ticket"]
-        with connect(f"{chat.endpoint.ws_url}?ticket={ticket}") as bobs:
-            bobs.send(json.dumps({"type": "hello", "subscribe": [{"conversation_id": room, "after": 0}]}))
-            token = alice.found("POST", "/chat/token")["token"]
-            sent = httpx.post(
-                f"{chat.endpoint.http_url}/conversations/{room}/messages",
-                headers={"Authorization": f"Bearer {token}"},
-                json={"content": "Is it still there?", "client_message_id": "1"},
-            )
-            assert sent.status_code == 201
-            assert "via" not in sent.json()["sender"], "alice wrote it herself"
-            while "Is it still there?" not in bobs.recv(timeout=10):
-                pass
-        listed = httpx.get(
-            f"{chat.endpoint.http_url}/conversations/{room}/messages", headers={"Authorization": f"Bearer {token}"}
-        ).json()["messages"]
-        assert [(message["sender"]["name"], message["content"]) for message in listed] == [
+        urls = chat.endpoint.http_url, chat.endpoint.ws_url
+        with (
+            Chat(*urls, lambda: str(alice.found("POST", "/chat/token")["token"])) as alices,
+            Chat(*urls, lambda: Ticket(bob.found("POST", "/chat/ticket")["ticket"])) as bobs,
+        ):
+            events = bobs.open(room, timeout=10).events(timeout=10)
+            alices.open(room, timeout=10).send("Is it still there?", timeout=10)
+            messages = (event for event in events if event["type"] == "message")
+            received = [(message["sender"], message["content"]) for message in itertools.islice(messages, 2)]
+        assert [(sender["name"], content) for sender, content in received] == [
             ("System", "Alice asks about item 17."),
             ("Alice", "Is it still there?"),
         ]
+        assert "via" not in received[1][0], "alice wrote it herself"
 
 
 def test_product_copies_messages_from_its_webhook(product: FastAPI, product_url: str, chat: ServerProcess) -> None:
@@ -220,6 +215,15 @@ def test_suspended_user_is_excluded_until_the_suspension_is_lifted(product_url: 
         admin.found("DELETE", "/users/mallory/suspension")
         with signed_in(product_url, "mallory") as again:
             assert again.found("GET", "/chat/conversations")["conversations"] == []
+
+
+def test_refusal_of_the_chat_concerns_the_user(product_url: str, chat: ServerProcess) -> None:
+    with signed_in(product_url, "grace") as grace, signed_in(product_url, "heidi"):
+        token = grace.found("POST", "/chat/token")["token"]
+        blocks = f"{chat.endpoint.http_url}/me/blocks?participant_id=heidi"
+        httpx.put(blocks, headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+        answer = grace.post("/items/17/contact?seller_id=heidi")
+        assert (answer.status_code, answer.json()) == (409, {"code": "BLOCKED"})
 
 
 def test_user_who_has_not_signed_in_receives_no_token(product_url: str) -> None:

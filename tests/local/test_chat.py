@@ -1,8 +1,10 @@
-"""The whole chat on one machine: the lines to paste, `listen`, and conversations in a data directory."""
+"""The whole chat on one machine: lines to paste, `listen`, and conversations in a data directory."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from local.banner import Ready, banner
 from local.settings import chat_settings, stage_environment
@@ -21,67 +21,85 @@ from tests.local.instance import ROOT, TIMEOUT, Instance, Instances, call, get
 SECRET = stage_environment()["CHAT_JWT_SECRET"]
 ALICE = mint("alice", "Alice", secret=SECRET)
 BOB = mint("bob", "Bob", secret=SECRET)
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+BIN = f"{Path(sys.executable).parent}/"
+"""Where the environment of these tests has `python` and `chat`, in place of `.venv/bin/` in lines to paste."""
 
 
 def pasted(instance: Instance) -> tuple[str, str]:
-    """Return the lines to paste from the banner: the curl lines, and the `listen` line."""
+    """Return the lines to paste from the banner: those of Alice, and the `listen` line."""
     text = banner(Ready(**instance.ready), chat_settings({}), "somewhere")
     lines = [line.strip() for line in text.splitlines()]
-    curl = [line for line in lines if line.startswith(("ALICE=", "ID=", "curl "))]
+    alice = [line for line in lines if line.startswith(("export CHAT_", ".venv/bin/chat"))]
     [listen] = [line for line in lines if "local listen" in line]
-    return "\n".join(curl), listen
+    return "\n".join(alice), listen
+
+
+def readme(instance: Instance) -> str:
+    """Return the lines of README.md that use the chat, but that which follows it without an end."""
+    [block] = [text for text in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "bin/chat" in text]
+    lines = [line for line in block.splitlines() if "local listen" not in line]
+    text = "\n".join(lines).replace("http://127.0.0.1:8000", instance.ready["http_url"])
+    return text.replace("ws://127.0.0.1:8001/local", instance.ready["ws_url"])
+
+
+def paste(lines: str) -> list[str]:
+    """Run lines in a shell, and return what they print."""
+    command = ["sh", "-ec", lines.replace(".venv/bin/", BIN)]
+    environment = {**os.environ, "ALICE": ALICE}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
 
 
 @contextmanager
 def listening(line: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the `listen` line with this interpreter for the context."""
-    words = [sys.executable, *line.split()[1:]]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as listener:
+    """Run the `listen` line for the context."""
+    words = line.replace(".venv/bin/", BIN).split()
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listener:
         try:
             yield listener
         finally:
             listener.kill()
 
 
-def frame_of(listener: subprocess.Popen[str], kind: str) -> dict[str, Any]:
-    """Return the next printed frame of a type."""
+def printed(listener: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return the next line that the listener prints."""
     assert listener.stdout is not None
-    for line in listener.stdout:
-        frame: dict[str, Any] = json.loads(line)
-        if frame["type"] == kind:
-            return frame
-    pytest.fail(f"received no {kind}")
+    line: dict[str, Any] = json.loads(listener.stdout.readline())
+    return line
 
 
-def test_pasted_lines_send_a_message_that_the_listener_prints(instances: Instances) -> None:
+def test_pasted_lines_send_messages_that_the_listener_prints(instances: Instances) -> None:
     instance = instances.start()
-    curl, listen = pasted(instance)
+    alice, listen = pasted(instance)
     assert listen.startswith(".venv/bin/python -m local listen")
     with listening(listen) as listener:
-        frame_of(listener, "welcome")
-        done = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True, timeout=TIMEOUT)
-        conversation_id, event = done.stdout.splitlines()
-        sent = json.loads(event)
-        assert (sent["conversation_id"], sent["content"]) == (conversation_id, "Hello, Bob and Carol!")
-
-        # Bob is added while listening: the snapshot contains the events that are not pushed live.
-        assert frame_of(listener, "conversation_added")["conversation"]["conversation_id"] == conversation_id
-        assert frame_of(listener, "subscribed")["conversation_id"] == conversation_id
-        body = {"content": "Bob?"}
-        messages = f"{instance.ready['http_url']}/conversations/{conversation_id}/messages"
-        assert call("POST", messages, ALICE, body)[0] == 201
-        while frame_of(listener, "events")["events"][-1].get("content") != "Bob?":
+        [conversation_id] = paste(alice)
+        url = f"{instance.ready['http_url']}/conversations/{conversation_id}"
+        joined = {entry["participant_id"]: entry["name"] for entry in get(url, ALICE)[1]["participants"]}
+        assert joined == {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
+        # Bob may be added before the listener looks for his conversations, or while it listens.
+        first = printed(listener)
+        assert (first["conversation_id"], first["content"]) == (conversation_id, "Hello, Bob and Carol!")
+        lines = paste(readme(instance))
+        assert printed(listener)["conversation_id"] == lines[0] != conversation_id
+        assert call("POST", f"{url}/messages", ALICE, {"content": "Bob?"})[0] == 201
+        while printed(listener).get("content") != "Bob?":
             pass
-        instance.stop()
-        rest, _ = listener.communicate(timeout=TIMEOUT)
-        assert listener.returncode == 0
-    assert rest.splitlines()[-1] == "The server closed the connection (code 1001)."
+        listener.send_signal(signal.SIGINT)
+        assert listener.wait(TIMEOUT) == 130
 
 
 def test_listen_without_an_instance_fails_with_one_sentence(instances: Instances) -> None:
     code, errors = instances.failure("listen", "--as", "bob", "--port", "1", "--ws-port", "1")
     assert (code, errors.count("\n")) == (1, 1)
-    assert errors.startswith("No instance answers at http://127.0.0.1:1")
+    assert "http://127.0.0.1:1/health got no response" in errors
+    assert "make run" in errors
 
 
 def test_data_directory_survives_a_restart_and_a_killed_launcher(instances: Instances, tmp_path: Path) -> None:

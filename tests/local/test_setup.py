@@ -54,7 +54,7 @@ class FakeInstaller:
             raise self.failure
         self.installed.append(lock_file.name)
         site_packages = environment / "lib" / "python3" / "site-packages"
-        for package in site_packages.iterdir():
+        for package in site_packages.glob("*.dist-info"):
             package.rmdir()
         (site_packages / f"{lock_file.read_text(encoding='utf-8').strip()}.dist-info").mkdir()
 
@@ -143,6 +143,20 @@ def test_incomplete_installation_is_made_anew(
     prepare(checkout, installer)
     assert ready(checkout) == [True]
     assert installer.created == [".venv-uv", *RUN, ".venv"]
+
+
+def test_missing_command_of_the_client_is_noticed_and_added_again(
+    checkout: Path, installer: FakeInstaller
+) -> None:
+    prepare(checkout, installer)
+    command = checkout / ".venv" / "bin" / "chat"
+    assert subprocess.check_output([command, "--version"], text=True).strip() == installer.python
+    [added] = (checkout / ".venv").glob("lib/python3/site-packages/*.pth")
+    assert added.read_text("utf-8") == f"{checkout / 'clients' / 'python' / 'src'}\n"
+    command.unlink()
+    assert ready(checkout) == [False]
+    prepare(checkout, installer)
+    assert ready(checkout) == [True]
 
 
 def test_missing_package_is_noticed(checkout: Path, installer: FakeInstaller) -> None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from serverless_chat.core.outputs import CloseSocket, OpenSocket, RequestToken, StatusChanged
+from serverless_chat.core.outputs import (
+    CloseSocket,
+    OpenSocket,
+    RequestToken,
+    SendFrame,
+    StatusChanged,
+    Ticket,
+)
 
 from tests.clients.python.drive import NOW, SOCKET, WELCOME, connect, connected, error, frames, new_client, take
 
@@ -94,6 +101,24 @@ def test_token_is_renewed_before_it_expires() -> None:
     assert len(take(client, RequestToken)) == 1
     client.token_received("new", NOW + 3_541)
     assert [frame["token"] for frame in frames(client, "auth")] == ["new"]
+
+
+def test_ticket_opens_another_connection_instead_of_a_renewal() -> None:
+    client = connected(ping_interval=100_000)
+    client.advance(NOW + 3_540)
+    client.send("conv_a", "k", {"content": "unanswered"}, NOW + 3_540)
+    list(client.outputs())
+    client.token_received(Ticket("once"), NOW + 3_540)
+    outputs = list(client.outputs())
+    assert outputs.index(CloseSocket(SOCKET)) < outputs.index(OpenSocket(SOCKET + 1, Ticket("once")))
+    assert [output for output in outputs if isinstance(output, SendFrame)] == []
+    client.socket_opened(SOCKET + 1, NOW + 3_540)
+    client.receive(SOCKET + 1, {**WELCOME, "expires_at": "2027-01-15T10:00:00.000Z"}, NOW + 3_540)
+    assert len(frames(client, "message")) == 1, "the former connection's answer is not awaited"
+
+
+def test_ticket_is_in_no_text() -> None:
+    assert "secret" not in f"{Ticket('secret')!r} {OpenSocket(1, Ticket('secret'))}"
 
 
 def test_unanswered_renewal_is_repeated_with_another_token() -> None:

@@ -112,8 +112,10 @@ def test_typing_push_that_was_overtaken_has_no_effect() -> None:
 
 def test_messages_of_others_count_as_unread_until_they_are_read() -> None:
     client = opened()
+    list(client.outputs())
     push(client, event(4), event(5, sender={"participant_id": "alice"}))
     assert client.read_state("conv_a") == (2, 2)
+    assert take(client, MembersChanged) == [MembersChanged("conv_a")]
     client.read("conv_a", NOW)
     assert client.read_state("conv_a") == (5, 0)
 

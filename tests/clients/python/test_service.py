@@ -44,6 +44,20 @@ def test_participant_and_name_are_percent_encoded() -> None:
     assert {request.headers["Authorization"] for request in (alice, bob, none)} == {"Bearer a token"}
 
 
+def test_events_are_read_page_by_page_from_a_position() -> None:
+    pages = {
+        "7": {"events": [{"sequence_id": 8}, {"sequence_id": 9}], "has_more": True, "next_after": 9},
+        "9": {"events": [{"sequence_id": 10}], "has_more": False, "next_after": 10},
+    }
+
+    async def steps(service: Service) -> list[int]:
+        return [event["sequence_id"] async for event in service.events("conv_a", after=7)]
+
+    events, requests = run(lambda request: httpx.Response(200, json=pages[request.url.params["after"]]), steps)
+    assert events == [8, 9, 10]
+    assert {request.url.path for request in requests} == {"/service/conversations/conv_a/events"}
+
+
 def test_message_is_repeated_with_the_same_key_until_it_is_answered() -> None:
     answers = iter([httpx.Response(503), httpx.Response(200, json={"sequence_id": 2})])
 

@@ -100,6 +100,31 @@ def test_view_folds_only_the_messages_that_an_event_changes() -> None:
     assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True]
 
 
+def test_view_is_the_same_however_pages_divide_the_events() -> None:
+    erased = event(9, "participant_erased", participant_id="erased_1", sender={"participant_id": "carol"})
+    events = [
+        *(event(1), event(2), event(3, "reaction_added", target=2, emoji="🎉"), event(4)),
+        *(event(5, "message_edited", target=4, content="new"), event(6, "content_expired", up_to=1), event(7)),
+        *(event(8, sender={"participant_id": "carol"}), erased, event(10)),
+    ]
+    expected = folded(*events)
+    assert [message.sequence_id for message in expected] == [1, 2, 4, 7, 8, 10]
+    for first, second in itertools.combinations(range(len(events)), 2):
+        view = View()
+        for begin, end in ((0, first), (first, second), (second, len(events))):
+            view.add(events[begin:end])
+            assert view.messages() == folded(*events[:end]), (begin, end)
+        assert view.newest() == (events[-1], expected[-1])
+
+
+def test_messages_of_a_sender_share_it_until_it_changes() -> None:
+    names = ("Bob", "Bob", "Robert", "Robert")
+    sent = [event(number, sender={"participant_id": "bob", "name": name}) for number, name in enumerate(names, 1)]
+    senders = [message.sender for message in folded(*sent)]
+    assert [(sender or {})["name"] for sender in senders] == list(names)
+    assert [senders[0] is senders[1], senders[1] is senders[2], senders[2] is senders[3]] == [True, False, True]
+
+
 def test_removed_events_leave_the_others_as_they_are() -> None:
     events = [event(1), event(2), event(3, "reaction_added", target=1, emoji="🎉"), event(4)]
     view = View()

@@ -4,10 +4,12 @@
 mentions. `Service` is for the backend of a product, which acts for its users.
 """
 
+from .acting import Acting
 from .bot import Bot
 from .chat import Chat
 from .conversations import ConversationList
 from .core.message import Message, Reaction
+from .core.outputs import Ticket
 from .core.rows import Row
 from .errors import (
     ChatClosedError,
@@ -19,7 +21,7 @@ from .errors import (
 )
 from .history import HistoryPage
 from .room import Room
-from .service import Acting, Service
+from .service import Service
 from .storage import MemoryStorage, SqliteStorage, Storage
 from .waiting import Sent
 
@@ -43,5 +45,6 @@ __all__ = [
     "SqliteStorage",
     "Storage",
     "StorageInUseError",
+    "Ticket",
     "UnavailableError",
 ]

@@ -10,10 +10,11 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-from .core.outputs import JsonObject
+from .core.outputs import Credential, JsonObject, Ticket
 from .core.retries import Backoff
 from .errors import RefusedError, UnavailableError
 
@@ -27,14 +28,21 @@ TOO_LARGE: JsonObject = {
     "message": "The message is too large.",
     "retryable": False,
 }
-Token = Callable[[], "str | Awaitable[str]"]
+Token = Callable[[], "Credential | Awaitable[Credential]"]
 """Returns a valid token, or an awaitable of one. It is called for each handshake, renewal and request."""
 
 
-async def fetch_token(token: Token) -> str:
+async def fetch_token(token: Token) -> Credential:
     """Call the token callback."""
     result = token()
     return await result if inspect.isawaitable(result) else result
+
+
+def handshake(ws_url: str, credential: Credential) -> tuple[str, dict[str, str]]:
+    """Return the URL and the headers with which a token or a ticket opens a WebSocket."""
+    if isinstance(credential, Ticket):
+        return f"{ws_url}?ticket={quote(credential.value, safe='')}", {}
+    return ws_url, {"Authorization": f"Bearer {credential}"}
 
 
 class Api:
@@ -44,6 +52,7 @@ class Api:
         self._token = token
         self._http = httpx.AsyncClient(base_url=http_url.rstrip("/"), timeout=TIMEOUT, transport=transport)
         self._headers: dict[str, str] = {}
+        self._has_tickets = False
 
     def with_headers(self, headers: Mapping[str, str]) -> Api:
         """Return the same API, whose requests have further headers; they share the connections."""
@@ -142,12 +151,18 @@ class Api:
     async def _attempt(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: JsonObject | None
     ) -> httpx.Response | None:
-        headers = {**self._headers, "Authorization": f"Bearer {await fetch_token(self._token)}"}
+        headers = {**self._headers, **await self._authorization()}
         parameters = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             return await self._http.request(method, path, params=parameters, json=body, headers=headers)
         except httpx.HTTPError:
             return None
+
+    async def _authorization(self) -> dict[str, str]:
+        """Return the header of a token, or nothing with tickets: they open connections only."""
+        credential = None if self._has_tickets else await fetch_token(self._token)
+        self._has_tickets = not isinstance(credential, str)
+        return {} if self._has_tickets else {"Authorization": f"Bearer {credential}"}
 
     def _body(self, response: httpx.Response) -> JsonObject:
         body = _json(response)

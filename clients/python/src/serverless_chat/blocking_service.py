@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from . import acting as asynchronous_acting
 from . import service as asynchronous
 from .api import Token
 from .core.outputs import JsonObject
@@ -57,6 +58,10 @@ class Service:
         """Return all conversations, or those of one participant, in the order of their creation."""
         return self._loop.run(_collected(self._service.conversations(participant_id)))
 
+    def events(self, conversation_id: str, after: int = 0) -> list[JsonObject]:
+        """Return the events of any conversation after a sequence id, up to its present end."""
+        return self._loop.run(_collected(self._service.events(conversation_id, after)))
+
     def reports(self, conversation_id: str, status: str = "open") -> list[JsonObject]:
         """Return the `open` or `closed` reports of messages of any conversation."""
         return self._loop.run(_collected(self._service.reports(conversation_id, status)))
@@ -103,7 +108,7 @@ async def _collected(entries: AsyncIterator[JsonObject]) -> list[JsonObject]:
 class Acting:
     """The requests of a service for one participant; see `serverless_chat.Acting`."""
 
-    def __init__(self, loop: LoopThread, acting: asynchronous.Acting) -> None:
+    def __init__(self, loop: LoopThread, acting: asynchronous_acting.Acting) -> None:
         self._loop, self._acting = loop, acting
 
     def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> JsonObject:

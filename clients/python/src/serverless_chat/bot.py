@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
@@ -11,9 +10,9 @@ from .changes import log
 from .chat import Chat
 from .core.outputs import JsonObject
 from .errors import RefusedError
+from .everywhere import Everywhere
 from .room import Room
 
-PAGE = 100
 ANSWER = "answer-"
 """How the client_message_ids of answers begin."""
 Answer = Callable[[JsonObject, Room], Awaitable["str | None"]]
@@ -38,40 +37,15 @@ class Bot:
         self._chat, self._answer = chat, answer
         self._since = ""
         chat.on_error(self._refused)
-        self._rooms: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Answer until the task is cancelled."""
         async with self._chat as chat:
             self._since = chat.link.first_start(datetime.now(timezone.utc).isoformat())
-            chat.conversations.added.append(self._follow)
-            try:
-                await chat.connected()
-                async for _ in chat.changes:  # after each reconnect: memberships can have begun meanwhile
-                    if chat.status == "open":
-                        await self._follow_all()
-            finally:
-                for task in self._rooms.values():
-                    task.cancel()
-                await asyncio.gather(*self._rooms.values(), return_exceptions=True)
+            await Everywhere(chat, self._serve).run()
 
-    async def _follow_all(self) -> None:
-        cursor = None
-        while True:
-            query = {"order": "created", "limit": PAGE, "cursor": cursor}
-            page = await self._chat.api.get("/conversations", query)
-            for entry in page["conversations"]:
-                self._follow(entry["conversation_id"])
-            if (cursor := page.get("next_cursor")) is None:
-                return
-
-    def _follow(self, conversation_id: str) -> None:
-        task = self._rooms.get(conversation_id)
-        if task is None or task.done():
-            room = self._chat.room(conversation_id, resume=True, saves_position=False, max_catch_up=None)
-            self._rooms[conversation_id] = asyncio.get_running_loop().create_task(self._serve(room))
-
-    async def _serve(self, room: Room) -> None:
+    async def _serve(self, conversation_id: str) -> None:
+        room = self._chat.room(conversation_id, resume=True, saves_position=False, max_catch_up=None)
         for message in room.messages:  # of a former run
             if message.status == "failed":
                 self._discard(room, message.client_message_id)

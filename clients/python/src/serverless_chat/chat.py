@@ -33,7 +33,8 @@ class Chat:
     Args:
         http_url: The base URL of the HTTP API.
         ws_url: The URL of the WebSocket API.
-        token: A function that returns a valid token, or an awaitable of one.
+        token: A function that returns a valid token, or an awaitable of one. Of a product without an identity
+            provider, it returns a `Ticket` of `Acting.ticket`; requests then need a `transport` that adds a token.
         storage: Where the outbox is kept; by default in memory, so that it ends with the process.
         window: How many events each view keeps; None keeps all.
         clock: Returns the wall-clock time in seconds.

@@ -12,12 +12,13 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from .api import Api, Token, fetch_token
+from .api import Api, Token, fetch_token, handshake
 from .changes import log
 from .core.client import Client
 from .core.frames import encode
 from .core.outputs import (
     CloseSocket,
+    Credential,
     Forget,
     JsonObject,
     OpenSocket,
@@ -36,8 +37,7 @@ MAX_SLEEP = 15.0
 FIRST_START = "first_start"
 REPEAT_DELAY = 1.0
 """After how many seconds what the storage has refused is repeated."""
-OPEN_TIMEOUT = 10.0
-CLOSE_TIMEOUT = 2.0
+SOCKET_OPTIONS = {"open_timeout": 10.0, "close_timeout": 2.0, "ping_interval": None, "max_size": None}
 Clock = Callable[[], float]
 Connect = Callable[..., Awaitable[Any]]
 """Opens a WebSocket as `websockets.connect` does."""
@@ -194,17 +194,10 @@ class Link:
         self.core.batch_posted(post.request_id, body, self.now)
         self.pump()
 
-    async def _connect(self, socket: int, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
+    async def _connect(self, socket: int, token: Credential) -> None:
+        url, headers = handshake(self._ws_url, token)
         try:
-            connection = await self._open_socket(
-                self._ws_url,
-                additional_headers=headers,
-                open_timeout=OPEN_TIMEOUT,
-                close_timeout=CLOSE_TIMEOUT,
-                ping_interval=None,
-                max_size=None,
-            )
+            connection = await self._open_socket(url, additional_headers=headers, **SOCKET_OPTIONS)
         except InvalidStatus as error:
             self._fail(f"the server refused the connection with status {error.response.status_code}")
         except (OSError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:

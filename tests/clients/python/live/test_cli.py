@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -16,6 +17,7 @@ import termios
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +174,33 @@ def test_tail_follows_and_ends_quietly_with_its_reader(cli: Cli) -> None:
     process.stderr.close()
     assert process.stdin is not None
     process.stdin.close()
+
+
+def test_tail_without_a_conversation_shows_all_and_those_that_begin_later(cli: Cli) -> None:
+    cli.login(text=token("alice"))
+    urls: dict[str, Any] = {"CHAT_HTTP_URL": cli.server.http_url, "CHAT_WS_URL": cli.server.ws_url}
+    environment = {**urls, "CHAT_TOKEN": token("frank")}
+    conversation_id = cli.run("create", "First", "bob=Bob", "id==", **environment).strip()
+    url = f"{cli.server.http_url}/conversations"
+    names = {entry["name"] for entry in call("GET", f"{url}/{conversation_id}", token("bob"))[1]["participants"]}
+    assert names == {"Frank", "Bob", "id=="}
+    assert call("POST", f"{url}/{conversation_id}/messages", token("bob"), {"content": "one"})[0] == 201
+    assert re.fullmatch("==> First <==\n.* #2 Bob: one\n", cli.run("tail", **environment))
+    process = cli.start("tail", "-f", "-n", "1", **environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "==> First <==\n"
+    assert process.stdout.readline().endswith("#2 Bob: one\n")
+    body = {"title": "Later", "participants": [{"participant_id": "frank", "name": "Frank"}]}
+    later = call("POST", url, token("bob"), body)[1]["conversation_id"]
+    shown = []
+    for place, content in ((later, "two"), (conversation_id, "three")):
+        call("POST", f"{url}/{place}/messages", token("bob"), {"content": content})
+        shown += [process.stdout.readline().rpartition("Bob: ")[2] for _ in range(2)]
+    assert shown == ["==> Later <==\n", "two\n", "==> First <==\n", "three\n"]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(TIMEOUT) == 130
+    process.communicate()
+    assert "CHAT_TOKEN" in cli.run("tail", status=3, **urls), "the token of a profile is for its own server"
 
 
 def test_open_shows_marks_as_read_and_sends_lines(cli: Cli) -> None:

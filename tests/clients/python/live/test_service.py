@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
-from serverless_chat import RefusedError, Service, blocking
-from websockets.asyncio.client import connect
+from serverless_chat import Chat, RefusedError, Service, Ticket, blocking
 
 from local.tokens import mint_for_service
 from tests.clients.python.live.server import SECRET, LiveServer
@@ -40,11 +38,15 @@ def test_service_acts_for_its_users_and_lets_their_browsers_connect(server: Live
                 "type": "human",
                 "via": "service",
             }
-            ticket = await service.acting_for("bob").ticket()
-            async with connect(f"{server.ws_url}?ticket={ticket}", proxy=None) as browser:
-                await browser.send(json.dumps({"type": "hello"}))
-                welcome = json.loads(await asyncio.wait_for(browser.recv(), 15))
-            assert (welcome["type"], welcome["participant"]["participant_id"]) == ("welcome", "bob")
+
+            async def ticket() -> Ticket:
+                return Ticket(await service.acting_for("bob").ticket())
+
+            async with Chat(server.http_url, server.ws_url, ticket) as browser:
+                room = await asyncio.wait_for(browser.open(conversation_id), 15)
+                assert [message.content for message in room.messages] == ["Shipped"]
+                assert (await room.send("Thanks")).sequence_id == 3
+                assert (browser.participant or {})["participant_id"] == "bob"
             with pytest.raises(RefusedError, match="NOT_FOUND"):
                 await service.acting_for("eve").send(conversation_id, "hi")
 

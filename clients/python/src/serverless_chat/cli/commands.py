@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import getpass
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from ..chat import Chat, path
-from ..core.message import Message
 from ..core.outputs import JsonObject
-from ..core.rows import Row
 from ..room import Room
 from . import profiles
-from .errors import NOT_FOUND, UNAVAILABLE, USAGE, CommandError
+from .errors import UNAVAILABLE, USAGE, CommandError
+from .following import print_messages, print_until_the_end, tail
 from .pieces import pieces
 from .printing import Printer
 from .reading import lines
+from .session import connected, limited, load_all, open_room, resolve
 
-T = TypeVar("T")
 EXPORT_PAGE = 100
-
-
-@contextlib.asynccontextmanager
-async def connected(options: argparse.Namespace) -> AsyncIterator[Chat]:
-    """Yield the chat of the profile."""
-    profile = profiles.load(options.config, options.profile)
-    async with Chat(profile.http_url, profile.ws_url, profile.fetch_token) as chat:
-        yield chat
-
-
-async def limited(work: Awaitable[T], options: argparse.Namespace) -> T:
-    """Wait for an answer of the server as long as the user wants. Raises TimeoutError."""
-    return await asyncio.wait_for(work, options.timeout)
 
 
 async def login(options: argparse.Namespace, printer: Printer) -> None:
@@ -65,20 +50,37 @@ async def _connected_within(chat: Chat, options: argparse.Namespace) -> None:
 async def conversations(options: argparse.Namespace, printer: Printer) -> None:
     """List the conversations."""
     async with connected(options) as chat:
-        await limited(chat.conversations.load(), options)
-        while options.all and await limited(chat.conversations.load_more(), options):
-            pass
-        for row in chat.conversations.rows:
+        rows = await (load_all(chat, options) if options.all else limited(chat.conversations.load(), options))
+        for row in rows:
             printer.row(row)
+
+
+async def create(options: argparse.Namespace, printer: Printer) -> None:
+    """Create a conversation, and print its id."""
+    participants = [_participant(text) for text in options.participants]
+    async with connected(options) as chat:
+        room = await limited(chat.create(options.title, participants), options)
+        if options.json:
+            printer.json({"conversation_id": room.id})
+        else:
+            printer.text(room.id)
+
+
+def _participant(text: str) -> JsonObject:
+    """Return the participant of `ID=NAME`, or of an id, which is shown as the name then."""
+    participant_id, _, name = text.rpartition("=")
+    if not participant_id or not name:  # an id can end with =
+        participant_id = name = text
+    return {"participant_id": participant_id, "name": name}
 
 
 async def open_(options: argparse.Namespace, printer: Printer) -> None:
     """Show a conversation, and send each line of standard input."""
     async with connected(options) as chat:
-        room = await _room(chat, options)
-        shown = _print_messages(room, printer, None)
+        room = await open_room(chat, options)
+        shown = print_messages(room, printer, None)
         room.read()
-        printing = asyncio.ensure_future(_print_until_the_end(room, printer, shown))
+        printing = asyncio.ensure_future(print_until_the_end(room, printer, shown))
         sending = asyncio.ensure_future(_send_lines(room, options))
         try:
             done, _ = await asyncio.wait({printing, sending}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +105,7 @@ async def send(options: argparse.Namespace, printer: Printer) -> None:
         raise CommandError("--lines needs - in place of the text.", USAGE)
     extra = {"reply_to": options.reply_to, "mentions": options.mention}
     async with connected(options) as chat:
-        conversation_id = await _resolve(chat, options)
+        conversation_id = await resolve(chat, options)
         room = chat.room(conversation_id)
         key = options.id or uuid.uuid4().hex
         number = 0
@@ -117,17 +119,6 @@ async def send(options: argparse.Namespace, printer: Printer) -> None:
             raise CommandError("There is no text on standard input.", USAGE)
 
 
-async def tail(options: argparse.Namespace, printer: Printer) -> None:
-    """Print the newest messages, and follow."""
-    async with connected(options) as chat:
-        room = await _room(chat, options)
-        while len(room.messages) < options.count and await limited(room.older(), options):
-            pass
-        shown = _print_messages(room, printer, options.count)
-        if options.follow:
-            await _print_until_the_end(room, printer, shown)
-
-
 async def tui(options: argparse.Namespace, _: Printer) -> None:
     """Run the terminal interface."""
     try:
@@ -136,7 +127,7 @@ async def tui(options: argparse.Namespace, _: Printer) -> None:
         raise CommandError("Install the extra for it: pip install 'serverless-chat-client[tui]'.", USAGE) from None
     logging.getLogger("serverless_chat").addHandler(logging.NullHandler())  # not across the screen
     async with connected(options) as chat:
-        conversation_id = None if options.conversation is None else await _resolve(chat, options)
+        conversation_id = None if options.conversation is None else await resolve(chat, options)
         await limited(chat.conversations.load(), options)
         await ChatApp(chat, conversation_id).run_async()
 
@@ -144,7 +135,7 @@ async def tui(options: argparse.Namespace, _: Printer) -> None:
 async def history(options: argparse.Namespace, printer: Printer) -> None:
     """Print all messages."""
     async with connected(options) as chat:
-        conversation_id, after = await _resolve(chat, options), options.after
+        conversation_id, after = await resolve(chat, options), options.after
         while after is not None:
             page = await limited(chat.history(conversation_id, after=after, limit=EXPORT_PAGE), options)
             for message in page.messages:
@@ -162,7 +153,7 @@ async def export(options: argparse.Namespace, printer: Printer) -> None:
                     for value in values if isinstance(values, list) else [values]:
                         printer.json({"kind": kind.rstrip("s"), **value})
             return
-        conversation_id = await _resolve(chat, options)
+        conversation_id = await resolve(chat, options)
         after: int | None = 0
         while after is not None:
             query = {"after": after, "limit": EXPORT_PAGE}
@@ -179,44 +170,6 @@ async def _pages(chat: Chat, options: argparse.Namespace) -> AsyncIterator[JsonO
         yield page
         if (cursor := page.get("next_cursor")) is None:
             return
-
-
-async def _room(chat: Chat, options: argparse.Namespace) -> Room:
-    return await limited(chat.open(await _resolve(chat, options)), options)
-
-
-async def _resolve(chat: Chat, options: argparse.Namespace) -> str:
-    """Return the id of the conversation that the user names by its id or name. Raises CommandError."""
-    name: str = options.conversation
-    if name.startswith("conv_"):
-        await limited(chat.history(name, limit=1), options)  # an error by HTTP has a reason
-        return name
-    rows: list[Row] = await limited(chat.conversations.load(), options)
-    while chat.conversations.has_more and not any(row.name == name for row in rows):
-        await limited(chat.conversations.load_more(), options)
-        rows = chat.conversations.rows
-    found = [row.conversation_id for row in rows if row.name == name]
-    if not found:
-        raise CommandError(f"You are in no conversation with the title or participant {name!r}.", NOT_FOUND)
-    if len(found) > 1:
-        raise CommandError(f"{len(found)} conversations have the name {name!r}: use an id.", USAGE)
-    return found[0]
-
-
-def _print_messages(room: Room, printer: Printer, count: int | None) -> int:
-    """Print the last messages of the view; return its position."""
-    position = room.position
-    messages: list[Message] = [message for message in room.messages if message.status == "sent"]
-    for message in messages if count is None else messages[max(0, len(messages) - count) :]:
-        printer.message(message)
-    return position
-
-
-async def _print_until_the_end(room: Room, printer: Printer, after: int) -> None:
-    async for event in room.events():
-        if event["sequence_id"] > after:
-            printer.event(event)
-    raise CommandError(f"The conversation has ended for you ({room.ended}).", NOT_FOUND)
 
 
 async def _texts(options: argparse.Namespace, is_piped: bool) -> AsyncIterator[str]:
@@ -236,6 +189,7 @@ Command = Callable[[argparse.Namespace, Printer], Coroutine[Any, Any, None]]
 COMMANDS: dict[str, Command] = {
     "login": login,
     "conversations": conversations,
+    "create": create,
     "open": open_,
     "send": send,
     "tail": tail,

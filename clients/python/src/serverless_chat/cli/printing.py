@@ -29,6 +29,7 @@ class Printer:
         self._out, self._is_json = out, is_json
         is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self._has_color = out.isatty() and not is_plain and not is_json
+        self._heading = ""
 
     def json(self, value: Mapping[str, Any]) -> None:
         """Print one line of JSON."""
@@ -37,6 +38,12 @@ class Printer:
     def text(self, text: str) -> None:
         """Print text of the command itself."""
         self._line(text)
+
+    def heading(self, name: str) -> None:
+        """Print the name of the conversation of the next lines, unless it is that of the last ones."""
+        if name != self._heading and not self._is_json:
+            self._line(self._styled(_BOLD, f"==> {_one_line(name)} <=="))
+            self._heading = name
 
     def row(self, row: Row) -> None:
         """Print a conversation of the list."""
@@ -48,11 +55,11 @@ class Printer:
         title = self._styled(_BOLD if row.unread_count else "", _one_line(row.name))
         self._line(f"{_one_line(row.conversation_id)}  {unread}  {title}")
 
-    def message(self, message: Message) -> None:
+    def message(self, conversation_id: str, message: Message) -> None:
         """Print a message of a view."""
         sender = message.sender or {}
         if self._is_json:
-            self.json(_as_json(message))
+            self.json({"conversation_id": conversation_id, **_as_json(message)})
             return
         content = message.content
         if content is None:

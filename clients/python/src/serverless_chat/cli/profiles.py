@@ -13,6 +13,8 @@ from pathlib import Path
 from .errors import UNAUTHORIZED, USAGE, CommandError
 
 TOKEN_VARIABLE = "CHAT_TOKEN"  # noqa: S105 -- the name of a variable
+URL_VARIABLES = ("CHAT_HTTP_URL", "CHAT_WS_URL")
+"""The server in place of a profile; its token is that of the environment, never a stored one of another server."""
 DEFAULT_PROFILE = "default"
 
 
@@ -33,7 +35,7 @@ class Profile:
             return await _printed_token(self.token_command)
         if self.token:
             return self.token
-        raise CommandError("The profile has no token: run `chat login`.", UNAUTHORIZED)
+        raise CommandError(f"There is no token: run `chat login`, or set {TOKEN_VARIABLE}.", UNAUTHORIZED)
 
 
 async def _printed_token(command: str) -> str:
@@ -58,7 +60,13 @@ def default_path() -> Path:
 
 
 def load(path: Path, name: str) -> Profile:
-    """Return a profile. Raises CommandError if it does not exist, or if others can read the file."""
+    """Return a profile, or the server that the environment names.
+
+    Raises CommandError if the profile does not exist, or if others can read the file.
+    """
+    urls = [os.environ.get(variable) for variable in URL_VARIABLES]
+    if urls[0] and urls[1]:
+        return Profile(urls[0], urls[1])
     values = _stored(path)
     if os.name == "posix" and values and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CommandError(f"Others can read {path}: run `chmod 600 {path}`, and replace the tokens in it.")

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 from .frames import FrameSender
-from .outputs import CloseSocket, JsonObject, OpenSocket, Outputs, RequestToken, StatusChanged
+from .outputs import CloseSocket, Credential, JsonObject, OpenSocket, Outputs, RequestToken, StatusChanged, Ticket
 from .retries import ANSWER_TIMEOUT, Backoff, Random
 
 MAX_LISTED = 100
@@ -34,6 +34,9 @@ class State(Enum):
     OPEN = "open"
 
 
+_HAS_SOCKET = (State.OPEN, State.GREETING, State.CONNECTING)
+
+
 class Connection:
     """One WebSocket at a time, each with a new token from the callback."""
 
@@ -55,8 +58,7 @@ class Connection:
 
     def is_current(self, socket: int) -> bool:
         """Return whether an input is about the socket in use."""
-        connected = {State.CONNECTING, State.GREETING, State.OPEN}
-        return socket == self._socket and self.state in connected
+        return socket == self._socket and self.state in _HAS_SOCKET
 
     def start(self, now: float) -> None:
         """Connect, if it is stopped."""
@@ -76,8 +78,11 @@ class Connection:
             self._close()
             self._connect(now)
 
-    def token_received(self, token: str, now: float) -> None:
-        """Use a token for the handshake, or to renew that of the open connection."""
+    def token_received(self, token: Credential, now: float) -> None:
+        """Use a token for the handshake, or to renew that of the open connection. A ticket opens another one."""
+        if self._is_renewing and isinstance(token, Ticket):
+            self._close()
+            self._enter(State.TOKEN, None)
         if self.state is State.TOKEN:
             self._socket += 1
             self._enter(State.CONNECTING, now + ANSWER_TIMEOUT)
@@ -211,7 +216,7 @@ class Connection:
         self._enter(State.WAITING, now + self._backoff.next_delay(retry_after))
 
     def _close(self) -> None:
-        if self.state in {State.CONNECTING, State.GREETING, State.OPEN}:
+        if self.state in _HAS_SOCKET:
             self._outputs.append(CloseSocket(self._socket))
 
     def _enter(self, state: State, due: float | None) -> None:

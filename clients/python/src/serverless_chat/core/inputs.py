@@ -11,7 +11,7 @@ from .feed import Feed
 from .frames import FrameSender, is_newer
 from .keystrokes import Keystrokes
 from .outbox import Outbox
-from .outputs import HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
+from .outputs import Credential, HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
 from .queue import item_values
 from .reads import ReadMarks
 from .retries import Random
@@ -95,9 +95,10 @@ class Inputs:
         self._connection.stop()
         self._after_connection_change()
 
-    def token_received(self, token: str, now: float) -> None:
+    def token_received(self, token: Credential, now: float) -> None:
         """Continue with the result of the token callback."""
         self._connection.token_received(token, self._clock.at(now))
+        self._after_connection_change()
 
     def token_failed(self, now: float) -> None:
         """Call the token callback again after the backoff."""
@@ -147,6 +148,8 @@ class Inputs:
 
     def _accept_history(self, frame: JsonObject, time: float) -> bool:
         """Adopt a newer history; return whether the frame is of the present one."""
+        if "results" not in frame and frame.get("history_id") == self._sender.history_id:
+            return True  # most frames
         named = [part["history_id"] for part in (frame, *(frame.get("results") or ())) if part.get("history_id")]
         newest = max(named, key=lambda history_id: int(history_id.partition(".")[0]), default=None)
         if newest is None or newest == self._sender.history_id:

@@ -70,11 +70,26 @@ class Members:
 
     def apply(self, events: Iterable[JsonObject], now: float) -> None:
         """Apply events that follow the position."""
+        is_counted, typists, participants = False, self._typists, self._participants
         for event in events:
-            if event["type"] == "message":
-                self._count(event, event["sender"]["participant_id"])
-            else:
+            if event["type"] != "message":
                 self._apply(event)
+                continue
+            number, sender = event["sequence_id"], event["sender"]["participant_id"]
+            if sender in typists:
+                self._end_typing(sender, event["created_at"])
+            if sender == self.participant_id:
+                if self.read_up_to == number - 1:  # an own message directly after the pointer moves it
+                    self.mark_read(number, 0)
+            elif number > self._counted and number > self.read_up_to:
+                self.unread_count += 1
+                is_counted = True
+            entry = participants.get(sender)
+            if entry is not None and entry.get("read_up_to") == number - 1:
+                self._read(sender, number)
+            self._counted = max(self._counted, number)
+        if is_counted:
+            self._changed()
 
     def _apply(self, event: JsonObject) -> None:
         match event["type"]:
@@ -90,22 +105,6 @@ class Members:
                 self._changed()
             case _:
                 pass
-
-    def _count(self, event: JsonObject, sender: str) -> None:
-        """Count a message of others; one that directly follows its sender's pointer moves it."""
-        number = event["sequence_id"]
-        if sender in self._typists:
-            self._end_typing(sender, event["created_at"])
-        if sender == self.participant_id:
-            if self.read_up_to == number - 1:
-                self.mark_read(number, 0)
-        elif number > self._counted and number > self.read_up_to:
-            self.unread_count += 1
-            self._changed()
-        entry = self._participants.get(sender)
-        if entry is not None and entry.get("read_up_to") == number - 1:
-            self._read(sender, number)
-        self._counted = max(self._counted, number)
 
     def _update(self, participant: JsonObject) -> None:
         participant_id = participant["participant_id"]

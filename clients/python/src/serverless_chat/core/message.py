@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from .outputs import JsonObject
 
 ERASED_NAME = "Erased"
+_new_tuple = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,13 @@ def fold(
 
 
 def as_sent(event: JsonObject) -> Message:
-    """Return the message of an event without updates. Arguments by position: each event comes here."""
+    """Return the message of an event without updates; each event comes here.
+
+    A tuple of all fields by position: the constructor of the class would take half as long again.
+    """
     read = event.get
     mentions = read("mentions")
-    return Message(
+    values = (
         "sent",
         event["sequence_id"],
         read("message_id"),
@@ -84,7 +88,10 @@ def as_sent(event: JsonObject) -> Message:
         None,
         read("deleted_at") is not None,
         read("expired", False),
+        (),
+        None,
     )
+    return _new_tuple(Message, values)
 
 
 def _updated(message: Message, update: JsonObject) -> Message:

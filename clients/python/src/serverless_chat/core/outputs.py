@@ -7,10 +7,20 @@ continues: an attempt to send is recorded before its frame is sent, also if the 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Opens one connection, in place of a token: a backend gets it by `POST /tickets` for its user."""
+
+    value: str = field(repr=False)
+
+
+Credential = str | Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +30,10 @@ class RequestToken:
 
 @dataclass(frozen=True, slots=True)
 class OpenSocket:
-    """Open a WebSocket with this token. `socket` identifies it in the inputs about it."""
+    """Open a WebSocket with this token or ticket. `socket` identifies it in the inputs about it."""
 
     socket: int
-    token: str
+    token: Credential
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,15 +61,20 @@ class Timeline:
     def apply(self, events: Iterable[JsonObject]) -> list[JsonObject]:
         """Add events in any order, and return those that now follow the position."""
         released: list[JsonObject] = []
+        known, held, position, is_loaded = self.events, self._held, self.position, self.is_loaded
         for event in events:
             number = event["sequence_id"]
-            if number == self.position + 1 and self.start is not None and number not in self._held:
-                self.position, self.events[number] = number, event
+            if number == position + 1 and is_loaded and number not in held:
+                position = number
+                known[number] = event
                 released.append(event)
-            elif number > self.position and (number == self.position + 1 or len(self._held) < MAX_HELD):
-                self._held.setdefault(number, event)
-            self.head = max(self.head, number)
-        return self._release(released) if self.is_loaded and self._held else released
+                continue
+            if number > position and (number == position + 1 or len(held) < MAX_HELD):
+                held.setdefault(number, event)
+            self.note_head(number)
+        self.position = position
+        self.note_head(position)
+        return self._release(released) if is_loaded and held else released
 
     def _release(self, released: list[JsonObject]) -> list[JsonObject]:
         """Add the held events that now follow the position to those that do."""

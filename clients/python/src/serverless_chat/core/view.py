@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from operator import attrgetter
 
 from .message import Erasure, Message, as_sent, fold
 from .outputs import JsonObject
 
 UPDATES = {"message_edited", "message_deleted", "reaction_added", "reaction_removed"}
+_SEQUENCE_ID = attrgetter("sequence_id")
 
 
 class View:
@@ -16,25 +18,42 @@ class View:
 
     def __init__(self) -> None:
         self._messages: dict[int, JsonObject] = {}
+        self._senders: dict[str, JsonObject] = {}
+        """By participant. Messages share them: that is a quarter of the memory."""
         self._updates: dict[int, dict[int, JsonObject]] = {}
         self._erasures: dict[int, Erasure] = {}
         self._expired_up_to = 0
-        self._order: list[int] = []
         self._folded: list[Message] | None = []
-        """In the order of `_order`; None until the next reading."""
+        """In the order of the log; None until the next reading."""
 
     def clear(self) -> None:
         """Discard everything."""
         self._messages, self._updates, self._erasures, self._expired_up_to = {}, {}, {}, 0
-        self._order, self._folded = [], []
+        self._senders, self._folded = {}, []
 
     def add(self, events: Iterable[JsonObject]) -> None:
         """Take in events of the timeline, newer or older than the others."""
+        messages, senders, newer, last = self._messages, self._senders, [], self._last_folded()
         for event in events:
-            if event["type"] == "message":
-                self._add_message(event)
-            else:
+            if event["type"] != "message":
                 self._add_update(event)
+                continue
+            number, sender = event["sequence_id"], event["sender"]
+            messages[number] = event
+            if sender == (known := senders.get(sender["participant_id"])):
+                event["sender"] = known
+            else:
+                senders[sender["participant_id"]] = sender
+            if number > last:
+                last = number
+                newer.append(event)
+            else:
+                self._folded = None
+        if self._folded is not None:
+            self._folded += self._fold_all(newer)
+
+    def _last_folded(self) -> int:
+        return (self._folded[-1].sequence_id or 0) if self._folded else 0
 
     def _add_update(self, event: JsonObject) -> None:
         number = event["sequence_id"]
@@ -65,13 +84,12 @@ class View:
                 if not self._updates[event["target"]]:
                     del self._updates[event["target"]]
         if self._folded is not None:
-            del self._order[:count], self._folded[:count]
+            del self._folded[:count]
 
     def messages(self) -> list[Message]:
         """Return the messages in the order of the log."""
         if self._folded is None:
-            self._order = sorted(self._messages)
-            self._folded = [self._fold(number) for number in self._order]
+            self._folded = [self._fold(number) for number in sorted(self._messages)]
         return self._folded.copy()
 
     def newest(self) -> tuple[JsonObject, Message] | None:
@@ -80,26 +98,21 @@ class View:
             self.messages()
         if not self._folded:
             return None
-        return self._messages[self._order[-1]], self._folded[-1]
+        return self._messages[self._last_folded()], self._folded[-1]
 
-    def _add_message(self, event: JsonObject) -> None:
-        number = event["sequence_id"]
-        self._messages[number] = event
-        if self._folded is None or (self._order and number < self._order[-1]):
-            self._folded = None
-        else:
-            self._order.append(number)
-            self._folded.append(as_sent(event) if self._is_as_sent(number) else self._fold(number))
-
-    def _is_as_sent(self, number: int) -> bool:
-        """Return whether nothing changes a message; most of them."""
-        return not self._erasures and number not in self._updates and number > self._expired_up_to
+    def _fold_all(self, events: list[JsonObject]) -> Iterable[Message]:
+        """Return messages that are newer than the folded ones; nothing changes most of them."""
+        if not self._updates and not self._erasures and not self._expired_up_to:
+            return map(as_sent, events)
+        return [self._fold(event["sequence_id"]) for event in events]
 
     def _fold_again(self, number: int) -> None:
-        if self._folded is not None and number in self._messages:
-            self._folded[bisect_left(self._order, number)] = self._fold(number)
+        if self._folded is not None and number in self._messages and number <= self._last_folded():
+            self._folded[bisect_left(self._folded, number, key=_SEQUENCE_ID)] = self._fold(number)
 
     def _fold(self, number: int) -> Message:
+        if not self._erasures and number not in self._updates and number > self._expired_up_to:
+            return as_sent(self._messages[number])  # most of them
         updates = sorted(self._updates.get(number, {}).items())
         erasures = sorted(self._erasures.items())
         return fold(
