@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { Pending } from "../state/server.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 
 /** The conversations to which others have added the participant, who must accept. */
@@ -23,7 +24,7 @@ export function Invitations() {
 function Invitation({ invitation }: { invitation: Pending }) {
   const app = useApp();
   const t = texts.value;
-  const { server } = app.session;
+  const server = useRequests();
   const [isBusy, setBusy] = useState(false);
   const id = invitation.conversation_id;
   const answer = async (request: () => Promise<unknown>) => {
