@@ -21,6 +21,8 @@ export default defineConfig({
   },
   build: {
     target: "es2022",
+    // The first that know `light-dark()`: for older ones, `:dir()` would become a list of languages.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     outDir: "dist",
     emptyOutDir: true,
     // A data: URL in place of a file would need an exception in the Content-Security-Policy.

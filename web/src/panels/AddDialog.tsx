@@ -35,7 +35,7 @@ export function AddDialog({ conversation }: { conversation: OpenConversation }) 
         </label>
         <label class="field">
           <span>{t.displayName}</span>
-          <input dir="auto" maxLength={100} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+          <input maxLength={100} value={name} onInput={(event) => setName(event.currentTarget.value)} />
         </label>
         {isOwner && (
           <label class="field">

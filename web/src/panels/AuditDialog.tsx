@@ -29,9 +29,9 @@ export function AuditDialog({ conversation }: { conversation: OpenConversation }
       <ol class="rows">
         {entries?.map((entry, index) => (
           <li key={index} class="row">
-            <span dir="auto">
-              <b>{nameOf(entry.actor_id)}</b> {t.auditActions[entry.action] ?? entry.action} <b>{nameOf(entry.participant_id)}</b>
-              {entry.role && ` → ${t.roles[entry.role] ?? entry.role}`}
+            <span>
+              <b dir="auto">{nameOf(entry.actor_id)}</b> {t.auditActions[entry.action] ?? entry.action} <b dir="auto">{nameOf(entry.participant_id)}</b>
+              {entry.role && `: ${t.roles[entry.role] ?? entry.role}`}
             </span>
             <time class="faint" dateTime={entry.created_at}>
               {momentText(entry.created_at)}

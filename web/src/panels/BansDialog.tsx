@@ -23,8 +23,8 @@ export function BansDialog({ conversation }: { conversation: OpenConversation })
       <ul class="rows">
         {items?.map(({ participant_id: id, name, banned_at }) => (
           <li key={id} class="row">
-            <span dir="auto">
-              {name || id} <span class="faint">{t.sinceDate(momentText(banned_at))}</span>
+            <span>
+              <bdi>{name || id}</bdi> <span class="faint">{t.sinceDate(momentText(banned_at))}</span>
             </span>
             <button type="button" class="button small" onClick={() => void lift(id)}>
               {t.liftBan}

@@ -103,7 +103,6 @@ function TitleForm({ conversation }: { conversation: OpenConversation }) {
       <div class="inline-form">
         <input
           id="title-field"
-          dir="auto"
           maxLength={200}
           value={text ?? title}
           onInput={(event) => setText(event.currentTarget.value)}

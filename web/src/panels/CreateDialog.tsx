@@ -38,7 +38,6 @@ export function CreateDialog() {
           <span>{t.groupTitle}</span>
           <input
             autofocus
-            dir="auto"
             maxLength={200}
             value={title}
             placeholder={t.groupTitlePlaceholder}

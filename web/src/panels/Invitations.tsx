@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Pending } from "../state/server.ts";
-import { texts } from "../text/texts.ts";
+import { isolated, texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
@@ -42,7 +42,7 @@ function Invitation({ invitation }: { invitation: Pending }) {
       <div class="invitation-title" dir="auto">
         {invitation.title || t.directConversation}
       </div>
-      <div class="faint">{t.invitedBy(invitation.added_by.name || invitation.added_by.participant_id)}</div>
+      <div class="faint">{t.invitedBy(isolated(invitation.added_by.name || invitation.added_by.participant_id))}</div>
       <div class="buttons">
         <button type="button" class="button primary small" disabled={isBusy} onClick={accept}>
           {t.accept}

@@ -34,7 +34,7 @@ export function ProfileDialog() {
       <form class="form" onSubmit={save}>
         <label class="field">
           <span>{t.displayName}</span>
-          <input autofocus required dir="auto" maxLength={MAX_NAME} value={shownName} onInput={(event) => setName(event.currentTarget.value)} />
+          <input autofocus required maxLength={MAX_NAME} value={shownName} onInput={(event) => setName(event.currentTarget.value)} />
         </label>
         {app.imageOrigins.value.length > 0 && (
           <label class="field">

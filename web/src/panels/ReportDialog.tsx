@@ -35,7 +35,6 @@ export function ReportDialog({ conversation, message }: { conversation: OpenConv
           <span>{t.reportReason}</span>
           <textarea
             autofocus
-            dir="auto"
             rows={3}
             required
             maxLength={MAX_REASON}

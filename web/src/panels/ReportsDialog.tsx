@@ -1,6 +1,6 @@
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { isolated, texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { type Report, useRequests } from "./requests.ts";
@@ -29,9 +29,9 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
       <ul class="rows">
         {items?.map((report) => (
           <li key={report.report_id} class="row">
-            <span dir="auto">
-              <b>{nameOf(report.author_id)}</b>: {report.reason}
-              <span class="faint report-source">{t.reportedBy(nameOf(report.reported_by), momentText(report.created_at))}</span>
+            <span>
+              <b dir="auto">{nameOf(report.author_id)}</b>: <bdi>{report.reason}</bdi>
+              <span class="faint report-source">{t.reportedBy(isolated(nameOf(report.reported_by)), momentText(report.created_at))}</span>
             </span>
             <button type="button" class="button small" onClick={() => show(report)}>
               {t.showMessage}

@@ -9,6 +9,7 @@ const listed = (names: readonly string[]): string =>
 
 export const de: Texts = {
   language: "de",
+  direction: undefined,
 
   today: "Heute",
   yesterday: "Gestern",

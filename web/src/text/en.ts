@@ -8,6 +8,8 @@ const listed = (names: readonly string[]): string =>
 
 export const en = {
   language: "en",
+  /** Of the whole interface; without it, that of the page around it. */
+  direction: undefined as "ltr" | "rtl" | undefined,
 
   // Dates
   today: "Today",

@@ -1,6 +1,5 @@
 import type { Conversation, PersonalState } from "serverless-chat";
 import { shortText } from "../text/dates.ts";
-import type { Session } from "../state/session.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Avatar } from "./Avatar.tsx";
@@ -33,9 +32,7 @@ export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpe
             <time class="conversation-time">{shortText(lastMessage?.createdAt ?? row.createdAt)}</time>
           </span>
           <span class="conversation-line">
-            <bdi class="conversation-preview">
-              {draft ? <><em class="draft">{t.draft}:</em> {draft}</> : preview(row, app.session)}
-            </bdi>
+            {draft ? <Preview by={t.draft} names="preview-by draft" text={draft} /> : <LastMessage row={row} />}
             {unreadCount > 0 && (
               <span class={me?.notificationsMuted ? "badge quiet" : "badge"}>
                 {unreadCount > 99 ? "99+" : unreadCount}
@@ -84,10 +81,23 @@ function RowMenu({ id, title, state }: { id: string; title: string; state: Perso
   );
 }
 
-function preview({ conversationId, lastMessage }: Conversation, session: Session): string {
+function LastMessage({ row: { conversationId, lastMessage } }: { row: Conversation }) {
+  const { session } = useApp();
   const t = texts.value;
-  if (!lastMessage) return t.noMessagesYet;
+  if (!lastMessage) return <bdi class="conversation-preview">{t.noMessagesYet}</bdi>;
   const { sender } = lastMessage;
-  const name = sender?.participantId === session.participantId ? t.you : sender?.name || sender?.participantId;
-  return `${name}: ${shownText(session, conversationId, lastMessage, t.deletedPreview)}`;
+  const name = sender?.participantId === session.participantId ? t.you : sender?.name || sender?.participantId || "";
+  return <Preview by={name} names="preview-by" text={shownText(session, conversationId, lastMessage, t.deletedPreview)} />;
+}
+
+/** A text that is cut at its own end: it can be written in another direction than the name before it. */
+function Preview({ by, names, text }: { by: string; names: string; text: string }) {
+  return (
+    <>
+      <span class={names}>
+        <bdi>{by}</bdi>:{" "}
+      </span>
+      <bdi class="conversation-preview">{text}</bdi>
+    </>
+  );
 }
