@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.hook import CHANGED, REASON, REFUSED, REPLACEMENT
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -129,6 +130,27 @@ def test_refused_message_is_shown_as_failed_and_can_be_discarded(
     expect(bob.get_by_text("You are muted until")).to_be_visible()
     failed.get_by_role("button", name="Discard").click()
     expect(failed).to_have_count(0)
+
+
+def test_hook_of_the_product_refuses_with_its_reason_and_changes_a_text(
+    people: People, open_page: OpenPage
+) -> None:
+    rules = people("alice-m5").create_conversation("Rules", [people("bob-m5")])
+    alice, bob = open_page("alice-m5", f"/c/{rules}"), open_page("bob-m5", f"/c/{rules}")
+    expect(bob.get_by_text("2 online")).to_be_visible()
+    send(alice, f"a {REFUSED} word")
+    failed = message(alice, f"a {REFUSED} word")
+    expect(failed.get_by_role("alert")).to_contain_text(f"Not sent: {REASON}")
+    send(alice, f"a {CHANGED} word")
+    expect(message(alice, f"a {CHANGED} word").locator(".pending")).to_be_visible()
+    expect(message(bob, "word")).to_have_count(0)
+
+    failed.get_by_role("button", name="Discard").click()
+    expect(alice.get_by_role("textbox", name="Message Rules")).to_have_value(f"a {REFUSED} word")
+    for page in (alice, bob):
+        expect(message(page, f"a {REPLACEMENT} word")).to_be_visible()
+        expect(message(page, f"a {CHANGED} word")).to_have_count(0)
+        expect(message(page, REFUSED)).to_have_count(0)
 
 
 def test_new_messages_are_announced_once_and_history_is_not(people: People, open_page: OpenPage) -> None:

@@ -43,7 +43,8 @@ function blocksOf(text: string): Block[] {
 }
 
 /** Return the element of a block. One inside another has no direction of its own: the outer one has that of its first letter. */
-function element(block: Block, mentioned: readonly Mentioned[], dir: "auto" | undefined = "auto"): ComponentChild {
+function element(block: Block, mentioned: readonly Mentioned[], isInside = false): ComponentChild {
+  const dir = isInside ? undefined : "auto";
   const inline = (children: Inline[]) => children.map((child) => span(child, mentioned));
   switch (block.type) {
     case "paragraph":
@@ -57,7 +58,7 @@ function element(block: Block, mentioned: readonly Mentioned[], dir: "auto" | un
     case "code":
       return <CodeBlock text={block.text} language={block.language} />;
     case "quote":
-      return <blockquote dir={dir}>{block.blocks.map((inner) => element(inner, mentioned, undefined))}</blockquote>;
+      return <blockquote dir={dir}>{block.blocks.map((inner) => element(inner, mentioned, true))}</blockquote>;
     case "list": {
       const items = block.items.map((item) => listItem(item, mentioned));
       return block.isOrdered ? <ol dir={dir} start={block.start}>{items}</ol> : <ul dir={dir}>{items}</ul>;
@@ -88,8 +89,8 @@ function listItem({ checked, blocks }: ListItem, mentioned: readonly Mentioned[]
   return (
     <li class={checked === null ? undefined : "task"}>
       {checked !== null && <input type="checkbox" checked={checked} disabled aria-label={blocks.map(plainBlock).join(" ")} />}
-      {isPlain ? first.children.map((child) => span(child, mentioned)) : first && element(first, mentioned, undefined)}
-      {others.map((block) => element(block, mentioned, undefined))}
+      {isPlain ? first.children.map((child) => span(child, mentioned)) : first && element(first, mentioned, true)}
+      {others.map((block) => element(block, mentioned, true))}
     </li>
   );
 }
