@@ -32,7 +32,7 @@ PICTURE = base64.b64decode(
 
 @contextlib.contextmanager
 def pictures(directory: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve a picture by HTTPS, and nothing at `/absent.png`. Yield the origin, and the paths that were requested."""
+    """Serve a picture by HTTPS, and nothing at `/absent.png`. Yield the origin and the requested paths."""
     requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -50,8 +50,8 @@ def pictures(directory: Path) -> Iterator[tuple[str, list[str]]]:
             """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = make(directory, authority="Pictures").server_context().wrap_socket(
-            server.socket, server_side=True
+        server.socket = (
+            make(directory, authority="Pictures").server_context().wrap_socket(server.socket, server_side=True)
         )
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -92,10 +92,14 @@ def test_pictures_are_shown_from_the_permitted_origins_only(
     alice, bob, carol, dan = (people(f"{name}-a1") for name in ("alice", "bob", "carol", "dan"))
     team = alice.create_conversation("Team", [bob, carol, dan])
     with pictures(tmp_path / "one") as (permitted, requested), pictures(tmp_path / "two") as (other, unwanted):
-        for person, url in ((bob, f"{permitted}/bob.png"), (carol, f"{other}/c.png"), (dan, f"{permitted}/absent.png")):
+        urls = {bob: f"{permitted}/bob.png", carol: f"{other}/c.png", dan: f"{permitted}/absent.png"}
+        for person, url in urls.items():
             person.put("/me/profile", {"name": person.name, "avatar_url": url}).expect(200)
             person.post_message(team, f"from {person.name}")
+        bob.put(f"/direct?participant_id={alice.id}", {}).expect(201)
         with page_with_pictures(browser, web_chat, alice.id, permitted) as page:
+            direct = page.get_by_role("button", name="Bob").first
+            expect(direct.locator("img")).to_have_js_property("naturalWidth", 1)
             page.get_by_role("button", name="Team").click()
             expect(page.get_by_role("article").last).to_contain_text("from Dan")
 
@@ -125,4 +129,3 @@ def test_pictures_are_shown_from_the_permitted_origins_only(
         expect(page.locator(".avatar img")).to_have_count(0)
         expect(page.locator(".member .avatar").first).to_have_text("A")
         assert (requested, unwanted) == ([], [])
-

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
 from tests.browser.hebrew import speak_hebrew
+from tests.browser.selection import is_whole
 from tests.browser.test_component import addresses, open_product
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -67,7 +68,8 @@ def test_language_from_right_to_left_turns_the_whole_page(people: People, open_p
     settings.click()
     menu = page.get_by_role("menu")
     assert abs(sides(menu)[0] - sides(settings)[0]) < 1, "the menu is on the wrong side of its button"
-    found["menu"] = violations(page)
+    if is_whole():
+        found["menu"] = violations(page)
     page.keyboard.press("Escape")
 
     page.get_by_role("button", name="אמוג׳י", exact=True).click()
@@ -99,7 +101,8 @@ def test_language_from_right_to_left_turns_the_whole_page(people: People, open_p
     dialog = page.get_by_role("dialog")
     close = sides(dialog.get_by_role("button", name="סגירה"))
     assert close[1] < text_sides(dialog.get_by_role("heading"))[0]
-    found["dialog"] = violations(page)
+    if is_whole():
+        found["dialog"] = violations(page)
     page.keyboard.press("Escape")
 
     page.set_viewport_size({"width": 360, "height": 740})
@@ -107,7 +110,8 @@ def test_language_from_right_to_left_turns_the_whole_page(people: People, open_p
     assert is_mirrored(back.locator(".icon"))
     assert sides(back)[0] > text_sides(head.locator("h1"))[1]
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    found["phone"] = violations(page)
+    if is_whole():
+        found["phone"] = violations(page)
     assert not any(found.values()), found
 
 

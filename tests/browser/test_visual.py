@@ -14,7 +14,16 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from scripts.browser import PACKAGES, has_fonts
-from tests.browser.screenshots import CONDITIONS, NAMES, PICTURES, Picture, font_digests, major_version, take, write
+from tests.browser.screenshots import (
+    CONDITIONS,
+    NAMES,
+    PICTURES,
+    Picture,
+    font_digests,
+    major_version,
+    take,
+    write,
+)
 from tests.browser.selection import selected
 from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
@@ -46,13 +55,14 @@ _DIFFERENCE = """async (pictures) => {
 def release(browser: Browser, web_chat: WebChat, chat_http: HttpClient) -> str:
     """Return the conversation of the pictures. Skips the tests where the pictures do not hold."""
     made_with = json.loads(CONDITIONS.read_text("utf-8"))
-    again = "python -m tests.browser.screenshots makes them again"
+    again = "`python -m tests.browser.screenshots` makes them again"
+    loud = "THE LOOK OF THE PAGE IS NOT TESTED"
     if (major := major_version(browser)) != made_with["chromium"]:
-        pytest.skip(f"THE LOOK IS NOT TESTED: its pictures are of Chromium {made_with['chromium']}, not {major}; {again}")
+        pytest.skip(f"{loud}: the pictures are of Chromium {made_with['chromium']}, not {major}; {again}")
     if not has_fonts():
-        pytest.skip(f"THE LOOK IS NOT TESTED: fonts are missing: apt install {' '.join(PACKAGES)}")
+        pytest.skip(f"{loud}: fonts are missing: apt install {' '.join(PACKAGES)}")
     if font_digests() != made_with["fonts"]:
-        pytest.skip(f"THE LOOK IS NOT TESTED: its pictures were made with other versions of the fonts; {again}")
+        pytest.skip(f"{loud}: the pictures were made with other versions of the fonts; {again}")
     return write({name: TestClient(web_chat.endpoint, chat_http, name, NAMES[name]) for name in NAMES})
 
 

@@ -25,6 +25,7 @@ export const de: Texts = {
   untitled: "Unterhaltung ohne Titel",
   draft: "Entwurf",
   you: "Du",
+  mentioned: "Du wirst erwähnt",
   unread: (number) => count(number, "ungelesene Nachricht", "ungelesene Nachrichten"),
   deletedPreview: "Nachricht gelöscht",
 

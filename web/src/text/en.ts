@@ -27,6 +27,7 @@ export const en = {
   untitled: "Untitled conversation",
   draft: "Draft",
   you: "You",
+  mentioned: "You are mentioned",
   unread: (number: number) => count(number, "unread message", "unread messages"),
   deletedPreview: "Message deleted",
 

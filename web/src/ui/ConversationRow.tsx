@@ -8,11 +8,17 @@ import { memo } from "./memo.ts";
 import { MenuOpener } from "./Menu.tsx";
 import { shownText } from "./message_text.ts";
 
+interface ConversationRowProps {
+  row: Conversation;
+  isOpen: boolean;
+  isMentioned: boolean;
+}
+
 /** A conversation in the list: its title, newest message, time and number of unread messages. */
-export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpen: boolean }) => {
+export const ConversationRow = memo(({ row, isOpen, isMentioned }: ConversationRowProps) => {
   const app = useApp();
   const t = texts.value;
-  const { conversationId, unreadCount, lastMessage, me } = row;
+  const { conversationId, unreadCount, lastMessage, me, other } = row;
   const title = app.session.title(conversationId);
   const draft = isOpen ? "" : app.session.drafts.get(conversationId);
   return (
@@ -23,7 +29,7 @@ export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpe
         aria-current={isOpen ? "page" : undefined}
         onClick={() => app.select(conversationId)}
       >
-        <Avatar id={conversationId} name={title} size="large" />
+        <Avatar id={other?.participantId ?? conversationId} name={title} url={other?.avatarUrl} size="large" />
         <span class="conversation-lines">
           <span class="conversation-line">
             <bdi class="conversation-title">{title || t.untitled}</bdi>
@@ -33,6 +39,11 @@ export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpe
           </span>
           <span class="conversation-line">
             {draft ? <Preview by={t.draft} names="preview-by draft" text={draft} /> : <LastMessage row={row} />}
+            {isMentioned && (
+              <span class="badge" title={t.mentioned}>
+                @<span class="visually-hidden"> {t.mentioned}</span>
+              </span>
+            )}
             {unreadCount > 0 && (
               <span class={me?.notificationsMuted ? "badge quiet" : "badge"}>
                 {unreadCount > 99 ? "99+" : unreadCount}
