@@ -116,6 +116,7 @@ def test_quote_leads_to_the_original_far_above(people: People, open_page: OpenPa
     first = alice.post_message(log, "the original")["sequence_id"]
     fill(log, [f"line {number}" for number in range(150)], alice, bob)
     bob.post_message(log, "an answer", reply_to=first)
+    alice.put(f"/conversations/{log}/read", {"sequence_id": alice.get_head(log)}).expect(200)
     page = open_page("alice-s4", f"/c/{log}")
     expect(page.get_by_role("article").last).to_contain_text("an answer")
     page.get_by_title("Jump to the original message").click()
@@ -131,6 +132,7 @@ def test_opening_the_page_shifts_nothing(people: People, open_page: OpenPage) ->
     for title in ("One", "Two"):
         log = alice.create_conversation(title, [bob])
         fill(log, mixed(48), alice, bob)
+        alice.put(f"/conversations/{log}/read", {"sequence_id": alice.get_head(log)}).expect(200)
     page = open_page("alice-s5", f"/c/{log}", script=_SHIFTS)
     expect(page.get_by_role("article").last).to_contain_text("c 47")
     bob.post_message(log, "a message that arrives")
