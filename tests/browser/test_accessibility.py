@@ -153,6 +153,20 @@ def test_axe_finds_no_violation_in_any_state(people: People, open_page: OpenPage
     assert not any(found.values()), found
 
 
+def test_motion_and_contrast_are_those_that_the_user_wants(people: People, open_page: OpenPage) -> None:
+    created = conversation(people, "wishes")
+    page = open_page("alice-wishes", f"/c/{created}")
+    box, faint = page.locator(".composer-box"), page.locator(".conversation-members")
+    expect(box).not_to_have_css("transition-duration", "0s")
+    usual = faint.evaluate("element => getComputedStyle(element).color")
+    page.emulate_media(reduced_motion="reduce", contrast="more")
+    expect(box).to_have_css("transition-duration", "0s")
+    expect(faint).not_to_have_css("color", usual)
+    page.emulate_media(forced_colors="active")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    assert violations(page) == []
+
+
 def test_phone_shows_the_list_or_the_conversation_without_violations(people: People, open_page: OpenPage) -> None:
     created = conversation(people, "xphone")
     page = open_page("alice-xphone", f"/c/{created}", viewport={"width": 360, "height": 740}, has_touch=True)
