@@ -20,6 +20,7 @@ from . import (
     fan_out,
     javascript_client,
     local,
+    make_run,
     message,
     overload,
     python_client,
@@ -127,6 +128,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
             QUICK_WEB_PAGE if options.quick else web_page.Scale(), _print_result, targets
         ),
     ),
+    "make-run": ("`make run` in a new checkout", lambda _, targets: make_run.report(_print_result, targets)),
     "local": ("The local cloud, all people sending", _measure_local),
     "overload": (
         "The local cloud under ten times its load",

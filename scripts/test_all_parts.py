@@ -113,6 +113,12 @@ PARTS = (
         ("-m", "scripts.previous_release"),
     ),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
+    Part(
+        "browser",
+        "Every state of the web page, light and dark, and every picture of it",
+        (*PYTEST, "tests/browser"),
+        {"CHAT_BROWSER_WHOLE": "1"},
+    ),
     Part("bench", "Every test of the benchmarks", (*PYTEST, "tests/bench"), {"CHAT_BENCH_WHOLE": "1"}),
     _e2e("e2e-development", "development", "Every end-to-end test in development"),
     _e2e("e2e-bundle", "bundle", "Every end-to-end test on the bundle"),

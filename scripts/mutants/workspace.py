@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.mutants.patches import ROOT, InvalidMutant, Mutant
-from scripts.node import CLIENT, node_program
+from scripts.node import CLIENT, WEB, node_program
 
 TIMEOUT = 600.0
 """Seconds that the tests of one mutant may take."""
 _PYTHON = str(ROOT / ".venv/bin/python")
-_ENVIRONMENTS = (".venv", ".venv-lint", ".venv-lambda", ".venv-ministack", "clients/js/node_modules")
+_ENVIRONMENTS = (
+    *(".venv", ".venv-lint", ".venv-lambda", ".venv-ministack"),
+    *("clients/js/node_modules", "web/node_modules"),
+)
+_BROWSER = "tests/browser/"
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", re.MULTILINE)
 _UNKNOWN_NAME = re.compile(r"error: .*\[(?:name-defined|attr-defined|call-arg|import-not-found)\]$")
 _IDENTITY = {
@@ -71,8 +75,10 @@ class Workspace:
         """Parse the changed files, and look for names that do not exist. Raises InvalidMutant."""
         for path in changed:
             _require_readable(path)
-        if any(path.suffix == ".ts" for path in changed):
-            self._require_types()
+        for project in (CLIENT, WEB):
+            sources = self._path / project
+            if any(path.suffix in (".ts", ".tsx") and path.is_relative_to(sources) for path in changed):
+                self._require_types(project)
         packages = {path.relative_to(self._path).parts[0] for path in changed if path.suffix == ".py"}
         if not packages:
             return
@@ -83,14 +89,14 @@ class Workspace:
         if unknown := [line for line in done.stdout.splitlines() if _UNKNOWN_NAME.search(line)]:
             raise InvalidMutant(f"refers to a name that does not exist: {unknown[0]}")
 
-    def _require_types(self) -> None:
-        """Raise InvalidMutant if the JavaScript client does not compile."""
-        node = node_program(self._path)
+    def _require_types(self, project: Path) -> None:
+        """Raise InvalidMutant if the JavaScript client or the web page does not compile."""
+        node = node_program(self._path, project)
         if node is None:
             raise InvalidMutant("there is no Node.js: see `make setup`")
-        compiler = self._path / CLIENT / "node_modules" / "typescript" / "bin" / "tsc"
+        compiler = self._path / project / "node_modules" / "typescript" / "bin" / "tsc"
         options = ["--noEmit", "--noUnusedLocals", "false", "--noUnusedParameters", "false"]
-        command = [str(node), str(compiler), *options, "-p", str(self._path / CLIENT)]
+        command = [str(node), str(compiler), *options, "-p", str(self._path / project)]
         done = subprocess.run(command, cwd=self._path, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise InvalidMutant(f"does not compile: {done.stdout.splitlines()[0]}")
@@ -101,6 +107,8 @@ class Workspace:
 
     def run_tests(self, *arguments: str) -> PytestRun:
         """Run pytest; of the end-to-end tests only those that run in development, and no random histories."""
+        if any(argument.startswith(_BROWSER) for argument in arguments):
+            self._build_page()
         started = time.monotonic()
         with subprocess.Popen(  # noqa: S603
             [_PYTHON, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "-m", "not laws", *arguments],
@@ -121,6 +129,13 @@ class Workspace:
         failed = tuple(_FAILED.findall(output))
         crashed = process.returncode not in (0, 1) or (process.returncode == 1 and not failed)
         return PytestRun(failed, output[-2000:] if crashed else "", time.monotonic() - started)
+
+    def _build_page(self) -> None:
+        """Build the page as it is now. Raises InvalidMutant."""
+        command = [_PYTHON, "-m", "scripts.web"]
+        done = subprocess.run(command, cwd=self._path, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise InvalidMutant(f"does not compile: {done.stderr.strip()}")
 
     def _touch(self, paths: Sequence[Path]) -> None:
         # A .pyc file counts as current if size and modification time (in seconds) of its source are unchanged.

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.browser import MISSING, chromium
 from scripts.web import DIST
+from tests.browser.screenshots import RENDERING
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
@@ -34,7 +35,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=program,
-            args=["--disable-background-networking", "--disable-component-update", "--font-render-hinting=none"],
+            args=["--disable-background-networking", "--disable-component-update", *RENDERING],
             chromium_sandbox=os.geteuid() != 0,  # Chromium refuses its sandbox to root
         )
         yield launched

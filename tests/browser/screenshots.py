@@ -1,18 +1,24 @@
 """Make the pictures of the documentation: the page at three widths, light and dark, with 200 messages.
 
-.venv/bin/python -m tests.browser.screenshots          # writes docs/images/*.webp
+.venv/bin/python -m tests.browser.screenshots          # writes docs/images/web*
+
+Pictures depend on the version of Chromium and on the fonts. `web.json` beside them has those that made them.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.browser import MISSING, chromium
+from scripts.browser import FONTS, MISSING, chromium
+from tests.browser.hebrew import speak_hebrew
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 from tests.support.http_client import HttpClient
@@ -21,6 +27,9 @@ from tests.support.server import ROOT
 IMAGES = ROOT / "docs" / "images"
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
 QUALITY = 82
+CONDITIONS = IMAGES / "web.json"
+RENDERING = ["--font-render-hinting=none", "--disable-lcd-text"]
+"""Options of Chromium, so that the settings of a machine do not change its letters."""
 NAMES = {
     "alice": "Alice Lindqvist",
     "bob": "Bob Okafor",
@@ -101,21 +110,20 @@ def write(people: Mapping[str, TestClient]) -> str:
     return release
 
 
-def take(
-    browser: Browser, chat: WebChat, address: str, width: int, scheme: str, act: Callable[[Page], None]
-) -> bytes:
-    """Return the picture of the page at a width, after an action on it."""
-    viewport = {"width": width, "height": WIDTHS[width]}
-    context = browser.new_context(viewport=viewport, color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]
+def take(browser: Browser, chat: WebChat, release: str, picture: Picture, act: Act = lambda page: None) -> bytes:
+    """Return a picture of the page, after an action on it."""
+    viewport = {"width": picture.width, "height": WIDTHS[picture.width]}
+    context = browser.new_context(viewport=viewport, color_scheme=picture.scheme, locale="en-GB")  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto(f"{chat.web_url}#as=alice{address}")
+    page.goto(f"{chat.web_url}#as=alice{f'&/c/{release}' if picture.is_open else ''}")
     page.get_by_text("1 online").or_(page.get_by_role("button", name="Release 4.2")).first.wait_for()
+    picture.act(page)
     act(page)
     page.wait_for_timeout(500)  # for the colours of transitions
     session = context.new_cdp_session(page)
-    picture = session.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
+    taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
     context.close()
-    return base64.b64decode(picture["data"])
+    return base64.b64decode(taken["data"])
 
 
 def open_details(page: Page) -> None:
@@ -124,8 +132,50 @@ def open_details(page: Page) -> None:
     page.get_by_role("heading", name="Details").wait_for()
 
 
+Act = Callable[[Page], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a picture shows: the page at a width, in a theme, after an action."""
+
+    name: str
+    width: int
+    scheme: str
+    act: Act = lambda page: None
+    is_open: bool = True
+    """Whether it shows a conversation, and not the list alone."""
+
+    @property
+    def file(self) -> Path:
+        """Where the picture is."""
+        return IMAGES / f"web-{self.name}.webp"
+
+
+PICTURES = (
+    Picture("360-light", 360, "light"),
+    Picture("360-dark", 360, "dark"),
+    Picture("768-light", 768, "light"),
+    Picture("768-dark", 768, "dark"),
+    Picture("1440-light", 1440, "light", open_details),
+    Picture("1440-dark", 1440, "dark", open_details),
+    Picture("360-list", 360, "light", is_open=False),
+    Picture("768-hebrew", 768, "light", speak_hebrew),
+)
+
+
+def major_version(browser: Browser) -> int:
+    """Return the major version of a browser."""
+    return int(browser.version.partition(".")[0])
+
+
+def font_digests() -> dict[str, str]:
+    """Return the digests of the fonts that set-up installs, by the names of their files. Raises OSError."""
+    return {font.name: hashlib.sha256(font.read_bytes()).hexdigest() for font in FONTS}
+
+
 def main() -> None:
-    """Write all pictures."""
+    """Write all pictures, and what they hold for."""
     program = chromium()
     if program is None:
         raise SystemExit(MISSING)
@@ -133,14 +183,11 @@ def main() -> None:
         chat = WebChat(Path(directory) / "chat.log")
         http = HttpClient(chat.endpoint.http_url)
         release = write({name: TestClient(chat.endpoint, http, name, NAMES[name]) for name in NAMES})
-        browser = playwright.chromium.launch(executable_path=program, chromium_sandbox=False)
-        for scheme in ("light", "dark"):
-            for width in WIDTHS:
-                act = open_details if width == 1440 else lambda page: None
-                picture = take(browser, chat, f"&/c/{release}", width, scheme, act)
-                (IMAGES / f"web-{width}-{scheme}.webp").write_bytes(picture)
-        list_picture = take(browser, chat, "", 360, "light", lambda page: None)
-        (IMAGES / "web-360-list.webp").write_bytes(list_picture)
+        browser = playwright.chromium.launch(executable_path=program, args=RENDERING, chromium_sandbox=False)
+        for picture in PICTURES:
+            picture.file.write_bytes(take(browser, chat, release, picture))
+        conditions = {"chromium": major_version(browser), "fonts": font_digests()}
+        CONDITIONS.write_text(json.dumps(conditions, indent=2) + "\n", encoding="utf-8")
         browser.close()
         http.close()
         chat.stop()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
+from typing import Literal
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
+from tests.browser.hook import REFUSED
+from tests.browser.selection import is_whole
 from tests.browser.watching import Watch
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MARKDOWN = """# Plan
 1. first `code`
 2. [a link](https://example.com) and **bold** text
@@ -49,7 +53,7 @@ def conversation(people: People, suffix: str) -> str:
 
 
 def states(page: Page) -> Iterator[str]:
-    """Bring the page into one state after another, and yield the name of each."""
+    """Bring the page into ten states, one after another, and yield the name of each."""
     yield "conversation"
     page.get_by_role("article").last.focus()
     yield "message with its actions"
@@ -64,14 +68,11 @@ def states(page: Page) -> Iterator[str]:
     expect(page.get_by_role("listbox")).to_be_visible()
     yield "mentions"
     page.keyboard.press("Escape")
+    page.get_by_role("textbox", name="Message Everything").fill("")
     page.get_by_role("button", name="Members", exact=True).click()
     page.get_by_role("heading", name="Details").wait_for()
     yield "panel"
-    for name in ("Invite links", "Banned", "Audit log"):
-        page.get_by_role("button", name=name).click()
-        page.get_by_role("dialog", name=name).wait_for()
-        yield name
-        page.keyboard.press("Escape")
+    yield from dialogs(page, "Invite links")
     page.get_by_role("button", name="Leave").click()
     yield "question"
     page.keyboard.press("Escape")
@@ -83,15 +84,87 @@ def states(page: Page) -> Iterator[str]:
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
     yield "shortcuts"
+    page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation_in_any_state(people: People, open_page: OpenPage, scheme: str) -> None:
-    created = conversation(people, f"x{scheme}")
-    page = open_page(f"alice-x{scheme}", f"/c/{created}", color_scheme=scheme)
+def further_states(page: Page) -> Iterator[str]:
+    """Bring the page into its other states."""
+    yield from dialogs(page, "Banned", "Audit log", "Reports", "Add")
+    page.get_by_role("button", name="Actions for Bob").click()
+    yield "menu of a member"
+    page.keyboard.press("Escape")
+    for item in ("Profile", "Blocked participants"):
+        page.get_by_role("button", name="Settings").click()
+        yield f"settings, before {item}"
+        page.get_by_role("menuitem", name=item).click()
+        page.get_by_role("dialog", name=item).wait_for()
+        yield item
+        page.keyboard.press("Escape")
+    reported = page.get_by_role("article").filter(has_text="see above")
+    reported.hover()
+    reported.get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Report").click()
+    page.get_by_role("dialog").wait_for()
+    yield "report"
+    page.keyboard.press("Escape")
+    reported.hover()
+    reported.get_by_role("button", name="Reply", exact=True).click()
+    yield "reply"
+    page.get_by_role("textbox", name="Message Everything").fill(f"a {REFUSED} word")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    yield "failed message"
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("textbox", name="Message Everything").fill("x" * 10_001)
+    page.get_by_text("characters too long").wait_for()
+    yield "text that is too long"
+    page.get_by_role("searchbox", name="Search conversations").fill("nothing like it")
+    page.get_by_text("No conversation matches").wait_for()
+    yield "search without a result"
+    page.get_by_role("searchbox", name="Search conversations").fill("")
+    page.get_by_role("button", name="Everything").first.hover()
+    page.get_by_role("button", name="Actions for Everything").click()
+    page.get_by_role("menuitem", name="Archive").click()
+    page.get_by_role("button", name="Archived (1)").click()
+    yield "archive"
+
+
+def dialogs(page: Page, *names: str) -> Iterator[str]:
+    """Open dialogs from the panel, one after another."""
+    for name in names:
+        page.get_by_role("complementary").get_by_role("button", name=name).click()
+        page.get_by_role("dialog", name=name).wait_for()
+        yield name
+        page.keyboard.press("Escape")
+
+
+def test_axe_finds_no_violation_in_any_state(people: People, open_page: OpenPage) -> None:
+    created = conversation(people, "x")
+    page = open_page("alice-x", f"/c/{created}", reduced_motion="reduce")
     expect(page.get_by_role("article").last).to_contain_text("שלום עולם")
-    found = {state: violations(page) for state in states(page)}
+    found: dict[str, list[str]] = {}
+    visited = itertools.chain(states(page), further_states(page) if is_whole() else ())
+    for number, state in enumerate(visited):
+        # In a sample, the states are light and dark by turns.
+        for theme in THEMES if is_whole() else THEMES[number % 2 :][:1]:
+            page.emulate_media(color_scheme=theme)
+            found[f"{state}, {theme}"] = violations(page)
+    assert len(found) >= 10
     assert not any(found.values()), found
+
+
+def test_motion_and_contrast_are_those_that_the_user_wants(people: People, open_page: OpenPage) -> None:
+    created = conversation(people, "wishes")
+    page = open_page("alice-wishes", f"/c/{created}")
+    box, faint = page.locator(".composer-box"), page.locator(".conversation-members")
+    expect(box).not_to_have_css("transition-duration", "0s")
+    usual = faint.evaluate("element => getComputedStyle(element).color")
+    page.emulate_media(reduced_motion="reduce", contrast="more")
+    expect(box).to_have_css("transition-duration", "0s")
+    expect(faint).not_to_have_css("color", usual)
+    page.emulate_media(forced_colors="active")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    assert violations(page) == []
 
 
 def test_phone_shows_the_list_or_the_conversation_without_violations(people: People, open_page: OpenPage) -> None:

@@ -66,7 +66,15 @@ def test_component_shows_both_views_and_emits_events(browser: Browser, web_chat:
     alice, bob = people("alice-c1"), people("bob-c1")
     shop = alice.create_conversation("Shop", [bob])
     alice.post_message(shop, "welcome")
-    page = open_product(browser, web_chat, bob, f"<serverless-chat {addresses(web_chat)}></serverless-chat>")
+    style = """<style>
+      serverless-chat { --chat-accent: rgb(1, 120, 60) }
+      serverless-chat::part(list) { border-block-start: 7px solid }
+    </style>"""
+    markup = f"{style}<serverless-chat {addresses(web_chat)}></serverless-chat>"
+    page = open_product(browser, web_chat, bob, markup)
+    badge = page.get_by_role("button", name="Shop").locator(".badge")
+    expect(badge).to_have_css("background-color", "rgb(1, 120, 60)")
+    expect(page.locator(".list")).to_have_css("border-top-width", "7px")
     page.get_by_role("button", name="Shop").click()
     expect(page.get_by_role("article").last).to_contain_text("welcome")
     page.wait_for_function("() => events.some(([name, detail]) => name === 'chat-unread' && detail.count === 1)")

@@ -83,6 +83,42 @@ def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(
     ).to_be_visible()
 
 
+def test_owner_adds_and_removes_a_person_who_can_decline_and_leave(people: People, open_page: OpenPage) -> None:
+    crew = people("alice-p4").create_conversation("Crew", [people("carol-p4")])
+    alice, bob = open_page("alice-p4", f"/c/{crew}"), open_page("bob-p4")
+    expect(bob.get_by_text("No conversations yet")).to_be_visible()
+    alice.get_by_role("button", name="Members", exact=True).click()
+
+    def add() -> None:
+        alice.get_by_role("complementary").get_by_role("button", name="Add").click()
+        alice.get_by_role("textbox", name="Participant id").fill("bob-p4")
+        alice.get_by_role("textbox", name="Name", exact=True).fill("Bob")
+        alice.get_by_role("dialog").get_by_role("button", name="Add").click()
+
+    add()
+    bob.get_by_role("button", name="Crew").click()
+    expect(bob.get_by_role("textbox", name="Message Crew")).to_be_visible()
+    bob.get_by_role("button", name="Members", exact=True).click()
+    bob.get_by_role("button", name="Leave").click()
+    bob.get_by_role("dialog").get_by_role("button", name="Leave").click()
+    expect(bob.get_by_text("No conversations yet")).to_be_visible()
+    expect(alice.get_by_text("bob-p4 left").or_(alice.get_by_text("Bob left"))).to_be_visible()
+
+    add()
+    waiting = alice.get_by_role("listitem").filter(has=alice.get_by_role("button", name="Withdraw"))
+    expect(waiting).to_contain_text("Bob")
+    bob.get_by_role("region", name="Invitations").get_by_role("button", name="Decline").click()
+    expect(bob.get_by_role("region", name="Invitations")).to_have_count(0)
+    expect(bob.get_by_text("No conversations yet")).to_be_visible()
+
+    carol = open_page("carol-p4", f"/c/{crew}")
+    expect(carol.get_by_role("textbox", name="Message Crew")).to_be_visible()
+    open_menu(alice, "Carol", "Remove")
+    alice.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(carol.get_by_text("This conversation is not available any more.")).to_be_visible()
+    expect(carol.get_by_role("button", name="Crew")).to_have_count(0)
+
+
 def test_invite_link_opens_a_page_that_joins(people: People, open_page: OpenPage, watch: Watch) -> None:
     alice_client = people("alice-p2")
     club = alice_client.create_conversation("Club")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.hook import CHANGED, REASON, REFUSED, REPLACEMENT
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -111,7 +112,7 @@ def test_messages_wait_for_the_connection_and_drafts_for_their_conversation(
     expect(alice.get_by_role("textbox", name="Message Work")).to_have_value("an unfinished thought")
 
 
-def test_refused_message_is_shown_as_failed_and_can_be_discarded(
+def test_refused_message_is_shown_as_failed_and_can_be_sent_again(
     people: People, open_page: OpenPage, watch: Watch, web_chat: WebChat
 ) -> None:
     alice_client, bob_client = people("alice-m3"), people("bob-m3")
@@ -127,8 +128,67 @@ def test_refused_message_is_shown_as_failed_and_can_be_discarded(
     failed = message(bob, "too late")
     expect(failed.get_by_role("alert")).to_contain_text("Not sent: You are muted.")
     expect(bob.get_by_text("You are muted until")).to_be_visible()
+    alice_client.mute(quiet, bob_client, 0)
+    expect(bob.get_by_role("textbox", name="Message Quiet")).to_be_visible()
+    failed.get_by_role("button", name="Try again").click()
+    expect(failed.get_by_role("alert")).to_have_count(0)
+    expect(failed.locator(".pending")).to_have_count(0)
+    assert [found["content"] for found in alice_client.list_messages(quiet)] == ["too late"]
+
+
+def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-m6"), people("bob-m6")
+    notes = alice.create_conversation("Notes", [bob])
+    other = alice.create_conversation("Other", [bob])
+    page = open_page("alice-m6", f"/c/{other}", permissions=["clipboard-read", "clipboard-write"])
+    row = page.get_by_role("button", name=re.compile("^Notes"))
+    expect(row).to_be_visible()
+    bob.post_message(notes, "@Alice look", mentions=["alice-m6"])
+    expect(row).to_contain_text("You are mentioned")
+    bob.post_message(notes, "and once more")
+    expect(row).to_contain_text("and once more")
+    expect(row).to_contain_text("You are mentioned")
+    row.click()
+    expect(row).not_to_contain_text("You are mentioned")
+
+    expect(page.get_by_text("Today", exact=True)).to_be_visible()
+    expect(message(page, "look").locator(".author")).to_have_text("Bob")
+    expect(message(page, "and once more").locator(".author")).to_have_count(0)
+    text = "1. one\n2. two\n\n> quoted\n\n```py\nprint(1)\n```\n![a cat](https://pictures.example/cat.png)"
+    bob.post_message(notes, text)
+    shown = message(page, "quoted")
+    expect(shown.locator("ol > li")).to_have_text(["one", "two"])
+    expect(shown.locator("blockquote")).to_have_text("quoted")
+    expect(shown.get_by_role("link", name="Image: a cat")).to_have_attribute("href", re.compile("cat.png$"))
+    shown.locator("pre").hover()
+    shown.get_by_role("button", name="Copy code").click()
+    expect(shown.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
+    shown.get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Copy text").click()
+    expect(page.locator(".toast")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_hook_of_the_product_refuses_with_its_reason_and_changes_a_text(
+    people: People, open_page: OpenPage
+) -> None:
+    rules = people("alice-m5").create_conversation("Rules", [people("bob-m5")])
+    alice, bob = open_page("alice-m5", f"/c/{rules}"), open_page("bob-m5", f"/c/{rules}")
+    expect(bob.get_by_text("2 online")).to_be_visible()
+    send(alice, f"a {REFUSED} word")
+    failed = message(alice, f"a {REFUSED} word")
+    expect(failed.get_by_role("alert")).to_contain_text(f"Not sent: {REASON}")
+    send(alice, f"a {CHANGED} word")
+    expect(message(alice, f"a {CHANGED} word").locator(".pending")).to_be_visible()
+    expect(message(bob, "word")).to_have_count(0)
+
     failed.get_by_role("button", name="Discard").click()
-    expect(failed).to_have_count(0)
+    expect(alice.get_by_role("textbox", name="Message Rules")).to_have_value(f"a {REFUSED} word")
+    for page in (alice, bob):
+        expect(message(page, f"a {REPLACEMENT} word")).to_be_visible()
+        expect(message(page, f"a {CHANGED} word")).to_have_count(0)
+        expect(message(page, REFUSED)).to_have_count(0)
 
 
 def test_new_messages_are_announced_once_and_history_is_not(people: People, open_page: OpenPage) -> None:

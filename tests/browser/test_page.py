@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
+from tests.browser.selection import selected
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 
@@ -41,7 +42,7 @@ def evaluated(page: Page, code: str) -> str:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", selected(["light", "dark"], 2))
 def test_page_has_no_axe_violations(open_page: OpenPage, scheme: str) -> None:
     page = open_page("alice", color_scheme=scheme)
     page.locator("serverless-chat").wait_for(state="attached")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -17,6 +18,12 @@ _PLACE = """() => {
   const row = rows.find((row) => row.getBoundingClientRect().bottom > top + 60);
   return [row.textContent, Math.round(row.getBoundingClientRect().top - top)];
 }"""
+_SHIFTS = """
+globalThis.shifts = [];
+const noted = ({ value, sources }) => ({ value, sources: sources.map(({ node }) => node?.className) });
+new PerformanceObserver((list) => shifts.push(...list.getEntries().map(noted)))
+  .observe({ type: "layout-shift", buffered: true });
+"""
 _COUNT = "() => document.querySelector('serverless-chat').shadowRoot.querySelectorAll('article').length"
 
 
@@ -101,6 +108,36 @@ def test_content_that_grows_late_moves_nothing(people: People, open_page: OpenPa
     }"""
     page.evaluate(grow)
     assert place(page) == before
+
+
+def test_quote_leads_to_the_original_far_above(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-s4"), people("bob-s4")
+    log = alice.create_conversation("Log", [bob])
+    first = alice.post_message(log, "the original")["sequence_id"]
+    fill(log, [f"line {number}" for number in range(150)], alice, bob)
+    bob.post_message(log, "an answer", reply_to=first)
+    alice.put(f"/conversations/{log}/read", {"sequence_id": alice.get_head(log)}).expect(200)
+    page = open_page("alice-s4", f"/c/{log}")
+    expect(page.get_by_role("article").last).to_contain_text("an answer")
+    page.get_by_title("Jump to the original message").click()
+    original = page.get_by_role("article").filter(has_text="the original").first
+    expect(original).to_be_in_viewport()
+    expect(original).to_have_class(re.compile("highlighted"))
+    page.get_by_role("button", name="Jump to newest").click()
+    expect(page.get_by_role("article").last).to_contain_text("an answer")
+
+
+def test_opening_the_page_shifts_nothing(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-s5"), people("bob-s5")
+    for title in ("One", "Two"):
+        log = alice.create_conversation(title, [bob])
+        fill(log, mixed(48), alice, bob)
+        alice.put(f"/conversations/{log}/read", {"sequence_id": alice.get_head(log)}).expect(200)
+    page = open_page("alice-s5", f"/c/{log}", script=_SHIFTS)
+    expect(page.get_by_role("article").last).to_contain_text("c 47")
+    bob.post_message(log, "a message that arrives")
+    expect(page.get_by_role("article").last).to_contain_text("that arrives")
+    assert page.evaluate("shifts.filter(({ value }) => value > 0.01)") == []
 
 
 def test_unread_messages_are_divided_and_counted(people: People, open_page: OpenPage) -> None:

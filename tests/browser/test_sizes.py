@@ -39,8 +39,8 @@ def loaded_at_once(dist: Path) -> set[Path]:
         if file in found:
             continue
         found.add(file)
-        imports = re.findall(r'(?:from|import)\s*["\']\./([^"\']+\.js)["\']', file.read_text("utf-8"))
-        waiting += [file.parent / name for name in imports]
+        imports = re.findall(r'(?:from|import)\s*["\'](\.\.?/[^"\']+\.js)["\']', file.read_text("utf-8"))
+        waiting += [(file.parent / name).resolve() for name in imports]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from scripts.mutants.workspace import worktree
 from scripts.node import WEB, node_program
+from scripts.setup import STAMP
+from scripts.web import DIST, INPUTS
 from tests.browser.conftest import ACTION_MILLISECONDS
 from tests.support.server import ROOT, STOP_TIMEOUT
 
@@ -33,10 +36,9 @@ def checkout() -> Iterator[Path]:
         yield tree
 
 
-@pytest.fixture(scope="module")
-def running(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
-    """Return the ready line of `make run` in the checkout."""
-    directory = tmp_path_factory.mktemp("stranger")
+@contextlib.contextmanager
+def make_run(checkout: Path, directory: Path) -> Iterator[Mapping[str, Any]]:
+    """Run the chat by `make run` in a checkout, and yield its ready line."""
     with (directory / "out").open("w+") as out, (directory / "log").open("w+") as log:
         process = subprocess.Popen(
             ["make", "run", "ARGS=--port 0 --json"],
@@ -52,6 +54,13 @@ def running(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(STOP_TIMEOUT)
+
+
+@pytest.fixture(scope="module")
+def running(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
+    """Return the ready line of the first `make run` in the checkout."""
+    with make_run(checkout, tmp_path_factory.mktemp("stranger")) as ready:
+        yield ready
 
 
 def test_new_checkout_shows_the_page_that_it_builds_beside_the_running_chat(
@@ -80,6 +89,35 @@ def test_two_people_chat_in_two_windows(running: Mapping[str, Any], browser: Bro
         expect(reader.locator(".entry.message").filter(has_text=text)).to_be_visible()
     for window in (alice, bob):
         window.context.close()
+
+
+def test_second_start_prepares_and_builds_nothing(
+    running: Mapping[str, Any], checkout: Path, tmp_path: Path
+) -> None:
+    assert running
+    before = _prepared(checkout)
+    with make_run(checkout, tmp_path) as again:
+        assert again["web_page"] == "ready"
+        assert "Preparing" not in (tmp_path / "log").read_text("utf-8")
+    assert _prepared(checkout) == before
+
+
+def test_page_of_the_checkout_is_the_same_byte_for_byte(running: Mapping[str, Any], checkout: Path) -> None:
+    assert running
+    if (checkout / DIST / INPUTS).read_bytes() != (ROOT / DIST / INPUTS).read_bytes():
+        pytest.skip("web/dist is not the build of the present sources: `make setup` builds it")
+
+    def files(dist: Path) -> dict[Path, bytes]:
+        return {path.relative_to(dist): path.read_bytes() for path in dist.rglob("*") if path.is_file()}
+
+    assert files(checkout / DIST) == files(ROOT / DIST)
+
+
+def _prepared(checkout: Path) -> dict[Path, int]:
+    """Return when set-up and the build have last written: their logs, the environment's stamp, and the page."""
+    found = [*checkout.glob(".setup/*.log"), checkout / ".venv" / STAMP, *(checkout / DIST).rglob("*")]
+    assert checkout / DIST / INPUTS in found
+    return {path: path.stat().st_mtime_ns for path in found}
 
 
 def _window(browser: Browser, url: str) -> Page:

@@ -1,24 +1,33 @@
 """The page looks as in the pictures of the documentation, but for times of day.
 
-The pictures hold for one major version of Chromium and for the fonts that set-up installs; elsewhere the test is
-skipped. After an intended change: `python -m tests.browser.screenshots`.
+The pictures hold for one major version of Chromium and the fonts that set-up installs, which are recorded beside
+them; elsewhere the test is skipped. After an intended change: `python -m tests.browser.screenshots`.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from scripts.browser import FONTS, PACKAGES, has_fonts
-from tests.browser.screenshots import IMAGES, NAMES, open_details, take, write
+from scripts.browser import PACKAGES, has_fonts
+from tests.browser.screenshots import (
+    CONDITIONS,
+    NAMES,
+    PICTURES,
+    Picture,
+    font_digests,
+    major_version,
+    take,
+    write,
+)
+from tests.browser.selection import selected
 from tests.browser.web_chat import WebChat
-from tests.support.client import TestClient
+from tests.support.client import HttpClient, TestClient
 
-CHROMIUM = 156
-"""The major version that made the pictures."""
 TOLERANCE = 0.005
 """The part of the pixels that may differ: times of day, initials of conversations, the loss of compression."""
 ATTEMPTS = 4
@@ -43,14 +52,18 @@ _DIFFERENCE = """async (pictures) => {
 
 
 @pytest.fixture(scope="module")
-def release(browser: Browser, web_chat: WebChat, chat_http: object) -> str:
+def release(browser: Browser, web_chat: WebChat, chat_http: HttpClient) -> str:
     """Return the conversation of the pictures. Skips the tests where the pictures do not hold."""
-    major = int(browser.version.partition(".")[0])
-    if major != CHROMIUM:
-        pytest.skip(f"the pictures were made with Chromium {CHROMIUM}, not {major}: make them again")
+    made_with = json.loads(CONDITIONS.read_text("utf-8"))
+    again = "`python -m tests.browser.screenshots` makes them again"
+    loud = "THE LOOK OF THE PAGE IS NOT TESTED"
+    if (major := major_version(browser)) != made_with["chromium"]:
+        pytest.skip(f"{loud}: the pictures are of Chromium {made_with['chromium']}, not {major}; {again}")
     if not has_fonts():
-        pytest.skip(f"{FONTS[0]} is missing: apt install {' '.join(PACKAGES)}")
-    return write({name: TestClient(web_chat.endpoint, chat_http, name, NAMES[name]) for name in NAMES})  # type: ignore[arg-type]
+        pytest.skip(f"{loud}: fonts are missing: apt install {' '.join(PACKAGES)}")
+    if font_digests() != made_with["fonts"]:
+        pytest.skip(f"{loud}: the pictures were made with other versions of the fonts; {again}")
+    return write({name: TestClient(web_chat.endpoint, chat_http, name, NAMES[name]) for name in NAMES})
 
 
 @pytest.fixture
@@ -66,37 +79,30 @@ def difference(browser: Browser) -> Callable[[bytes, bytes], float]:
     return measure
 
 
-def nothing(page: Page) -> None:
-    """Leave the page as it is."""
-
-
 def shifted(page: Page) -> None:
     """Move everything by a few pixels, as a wrong margin does."""
     page.evaluate("() => { document.querySelector('serverless-chat').style.marginTop = '6px' }")
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme", "act"), [(360, "dark", nothing), (768, "light", nothing), (1440, "light", open_details)]
-)
+@pytest.mark.parametrize("picture", selected(PICTURES, 3), ids=lambda picture: picture.name)
 def test_page_looks_as_in_its_picture(
     release: str,
     browser: Browser,
     web_chat: WebChat,
     difference: Callable[[bytes, bytes], float],
-    width: int,
-    scheme: str,
-    act: Callable[[Page], None],
+    picture: Picture,
 ) -> None:
-    reference = (IMAGES / f"web-{width}-{scheme}.webp").read_bytes()
+    reference = picture.file.read_bytes()
     measured: list[float] = []
     # On a busy machine a picture can be taken before everything is there; a wrong look stays wrong.
     while len(measured) < ATTEMPTS and not (measured and measured[-1] <= TOLERANCE):
-        measured.append(difference(take(browser, web_chat, f"&/c/{release}", width, scheme, act), reference))
+        measured.append(difference(take(browser, web_chat, release, picture), reference))
     assert measured[-1] <= TOLERANCE, measured
 
 
 def test_shift_of_a_few_pixels_is_noticed(
     release: str, browser: Browser, web_chat: WebChat, difference: Callable[[bytes, bytes], float]
 ) -> None:
-    picture = take(browser, web_chat, f"&/c/{release}", 768, "light", shifted)
-    assert difference(picture, (IMAGES / "web-768-light.webp").read_bytes()) > TOLERANCE
+    picture = PICTURES[2]
+    taken = take(browser, web_chat, release, picture, shifted)
+    assert difference(taken, picture.file.read_bytes()) > TOLERANCE

@@ -12,6 +12,7 @@ from typing import Any
 
 from local.settings import chat_settings
 from local.tokens import mint
+from tests.browser.hook import ask
 from tests.support.client import ChatEndpoint
 from tests.support.server import PATIENT_SETTINGS, ROOT, START_TIMEOUT, STOP_TIMEOUT, server_environment
 
@@ -20,9 +21,10 @@ class WebChat:
     """A chat in its own process, with the built web page."""
 
     def __init__(self, log: Path) -> None:
-        environment = server_environment(PATIENT_SETTINGS)
+        environment = server_environment({**PATIENT_SETTINGS, "CHAT_HOOK": f"{ask.__module__}:{ask.__name__}"})
         self.log = log
-        self._secret = chat_settings(environment)["CHAT_JWT_SECRET"]
+        self.settings = chat_settings(environment)
+        self._secret = self.settings["CHAT_JWT_SECRET"]
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.browser.chat_process"],

@@ -1,6 +1,6 @@
 /** The page: a frame around the component that signs in, keeps the address, and shows unread messages in the title. */
 
-import { ServerlessChat } from "./serverless-chat.ts";
+import { ServerlessChat } from "./component/define.ts";
 import { type Config, loadConfig } from "./page/config.ts";
 import { chosenParticipant, developmentTokens } from "./page/development.ts";
 import { parseRoute, fragmentOf, type Route } from "./page/route.ts";

@@ -5,8 +5,4 @@
  *     document.querySelector("serverless-chat").token = async () => jwt;
  */
 
-import { ServerlessChat } from "./component/element.tsx";
-
-if (!customElements.get("serverless-chat")) customElements.define("serverless-chat", ServerlessChat);
-
-export { ServerlessChat };
+export { ServerlessChat } from "./component/define.ts";

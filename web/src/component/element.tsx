@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { Session, type Stage } from "../state/session.ts";
-import { errorText, loadLanguage } from "../text/texts.ts";
+import { addLanguage, errorText, loadLanguage } from "../text/texts.ts";
 import { App, AppContext, type Theme, type View } from "../ui/app.ts";
 import { Failure } from "../ui/Failure.tsx";
 import { Frame } from "../ui/Frame.tsx";
@@ -27,6 +27,12 @@ const VIEWS = /^(list|conversation|both)$/;
  */
 export class ServerlessChat extends HTMLElement {
   static readonly observedAttributes = ["http-url", "ws-url", "conversation-id", "view", "lang", "theme", "vapid-key", "image-origins"];
+
+  /**
+   * Add a language, by the first part of its tag: `ServerlessChat.addLanguage("he", "עברית", { direction: "rtl", … })`.
+   * Its texts are those of `src/text/en.ts`; missing ones are shown in English.
+   */
+  static readonly addLanguage = addLanguage;
 
   /** The address that an invite link has, for the product's own routes. */
   inviteLink = (conversationId: string, invite: string): string =>

@@ -37,7 +37,8 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
   const onKeyDown = (event: KeyboardEvent) => {
     const buttons = [...grid.current!.querySelectorAll<HTMLElement>("button")];
     const index = buttons.indexOf(root.activeElement as HTMLElement);
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+    const ahead = grid.current!.matches(":dir(rtl)") ? -1 : 1;
+    const step = { ArrowRight: ahead, ArrowLeft: -ahead, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
     if (event.key === "Enter" && index < 0 && found?.[0]) choose(found[0].character);
     else if (event.key === "Enter" && index < 0) enter(!groups.length);
     else if (step && (index >= 0 || event.key === "ArrowDown")) {

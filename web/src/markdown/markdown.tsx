@@ -20,9 +20,13 @@ export interface Mentioned {
   isMe: boolean;
 }
 
-/** Return the elements of a text. */
-export function markdown(text: string, mentioned: readonly Mentioned[]): ComponentChild {
-  return blocksOf(text).map((block) => element(block, mentioned));
+/** Return the elements of a text, and a mark at the end of its last line. */
+export function markdown(text: string, mentioned: readonly Mentioned[], mark?: ComponentChild): ComponentChild {
+  const blocks = blocksOf(text);
+  const last = blocks.at(-1);
+  if (!mark || last?.type !== "paragraph") return [...blocks.map((block) => element(block, mentioned)), mark];
+  const end = <p dir="auto">{[...last.children.map((child) => span(child, mentioned)), mark]}</p>;
+  return [...blocks.slice(0, -1).map((block) => element(block, mentioned)), end];
 }
 
 /** Return a text without its markup, in one line: for previews, quotes and announcements. */
@@ -38,35 +42,37 @@ function blocksOf(text: string): Block[] {
   return blocks;
 }
 
-function element(block: Block, mentioned: readonly Mentioned[]): ComponentChild {
+/** Return the element of a block. One inside another has no direction of its own: the outer one has that of its first letter. */
+function element(block: Block, mentioned: readonly Mentioned[], isInside = false): ComponentChild {
+  const dir = isInside ? undefined : "auto";
   const inline = (children: Inline[]) => children.map((child) => span(child, mentioned));
   switch (block.type) {
     case "paragraph":
-      return <p dir="auto">{inline(block.children)}</p>;
+      return <p dir={dir}>{inline(block.children)}</p>;
     case "heading":
       return (
-        <p dir="auto" class={`heading heading-${Math.min(block.level, 3)}`}>
+        <p dir={dir} class={`heading heading-${Math.min(block.level, 3)}`}>
           {inline(block.children)}
         </p>
       );
     case "code":
       return <CodeBlock text={block.text} language={block.language} />;
     case "quote":
-      return <blockquote dir="auto">{block.blocks.map((inner) => element(inner, mentioned))}</blockquote>;
+      return <blockquote dir={dir}>{block.blocks.map((inner) => element(inner, mentioned, true))}</blockquote>;
     case "list": {
       const items = block.items.map((item) => listItem(item, mentioned));
-      return block.isOrdered ? <ol start={block.start}>{items}</ol> : <ul>{items}</ul>;
+      return block.isOrdered ? <ol dir={dir} start={block.start}>{items}</ol> : <ul dir={dir}>{items}</ul>;
     }
     case "table":
       return (
         <div class="table" tabIndex={0}>
-          <table>
+          <table dir={dir}>
             <thead>
-              <tr>{block.header.map((cell) => <th dir="auto">{inline(cell)}</th>)}</tr>
+              <tr>{block.header.map((cell) => <th>{inline(cell)}</th>)}</tr>
             </thead>
             <tbody>
               {block.rows.map((row) => (
-                <tr>{row.map((cell) => <td dir="auto">{inline(cell)}</td>)}</tr>
+                <tr>{row.map((cell) => <td>{inline(cell)}</td>)}</tr>
               ))}
             </tbody>
           </table>
@@ -81,10 +87,10 @@ function listItem({ checked, blocks }: ListItem, mentioned: readonly Mentioned[]
   const [first, ...others] = blocks;
   const isPlain = first?.type === "paragraph";
   return (
-    <li dir="auto" class={checked === null ? undefined : "task"}>
+    <li class={checked === null ? undefined : "task"}>
       {checked !== null && <input type="checkbox" checked={checked} disabled aria-label={blocks.map(plainBlock).join(" ")} />}
-      {isPlain ? first.children.map((child) => span(child, mentioned)) : first && element(first, mentioned)}
-      {others.map((block) => element(block, mentioned))}
+      {isPlain ? first.children.map((child) => span(child, mentioned)) : first && element(first, mentioned, true)}
+      {others.map((block) => element(block, mentioned, true))}
     </li>
   );
 }

@@ -3,6 +3,7 @@ import type { OpenConversation } from "../state/conversation.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 
 /** Add a person to the conversation, who may have to accept. */
@@ -11,6 +12,7 @@ export function AddDialog({ conversation }: { conversation: OpenConversation }) 
   const app = useApp();
   const t = texts.value;
   const { session } = app;
+  const server = useRequests();
   const [id, setId] = useState("");
   const [name, setName] = useState("");
   const [role, setRole] = useState("member");
@@ -18,7 +20,7 @@ export function AddDialog({ conversation }: { conversation: OpenConversation }) 
   const add = async (event: Event) => {
     event.preventDefault();
     await session.attempt(async () => {
-      const added = await session.server.addMember(conversation.id, id.trim(), name.trim() || id.trim(), role);
+      const added = await server.addMember(conversation.id, id.trim(), name.trim() || id.trim(), role);
       if (added.membership === "pending") session.toast(t.addedPending(name.trim() || id.trim()));
       app.dialog.value = null;
     });
@@ -33,7 +35,7 @@ export function AddDialog({ conversation }: { conversation: OpenConversation }) 
         </label>
         <label class="field">
           <span>{t.displayName}</span>
-          <input dir="auto" maxLength={100} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+          <input maxLength={100} value={name} onInput={(event) => setName(event.currentTarget.value)} />
         </label>
         {isOwner && (
           <label class="field">

@@ -3,6 +3,7 @@ import { momentText } from "../text/dates.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useLoaded } from "./useLoaded.ts";
 
@@ -10,10 +11,11 @@ import { useLoaded } from "./useLoaded.ts";
 export function BansDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const { session } = useApp();
+  const server = useRequests();
   const t = texts.value;
-  const { items, load } = useLoaded(() => session.server.bans(conversation.id));
+  const { items, load } = useLoaded(() => server.bans(conversation.id));
   const lift = async (participantId: string) => {
-    await session.attempt(() => session.server.liftBan(conversation.id, participantId));
+    await session.attempt(() => server.liftBan(conversation.id, participantId));
     await load();
   };
   return (
@@ -21,8 +23,8 @@ export function BansDialog({ conversation }: { conversation: OpenConversation })
       <ul class="rows">
         {items?.map(({ participant_id: id, name, banned_at }) => (
           <li key={id} class="row">
-            <span dir="auto">
-              {name || id} <span class="faint">{t.sinceDate(momentText(banned_at))}</span>
+            <span>
+              <bdi>{name || id}</bdi> <span class="faint">{t.sinceDate(momentText(banned_at))}</span>
             </span>
             <button type="button" class="button small" onClick={() => void lift(id)}>
               {t.liftBan}

@@ -3,13 +3,14 @@ import type { OpenConversation } from "../state/conversation.ts";
 import { texts } from "../text/texts.ts";
 import { type DialogState, useApp } from "../ui/app.ts";
 import { Icon, type IconName } from "../ui/Icon.tsx";
+import { useRequests } from "./requests.ts";
 
 /** The title and the join policy, the ways to invite, and the ways to leave. */
 export function ConversationSettings({ conversation, role }: { conversation: OpenConversation; role: string }) {
   const app = useApp();
   const t = texts.value;
   const { session } = app;
-  const { server } = session;
+  const server = useRequests();
   const isModerator = role !== "member";
   const policy = String(session.row(conversation.id)?.joinPolicy ?? "");
   const openDialog = (kind: "invites" | "audit" | "bans" | "reports") => () => (app.dialog.value = { kind, conversation } as DialogState);
@@ -88,12 +89,13 @@ function PanelAction({ icon, text, run, isDangerous }: PanelActionProps) {
 
 function TitleForm({ conversation }: { conversation: OpenConversation }) {
   const { session } = useApp();
+  const server = useRequests();
   const t = texts.value;
   const title = session.title(conversation.id);
   const [text, setText] = useState<string | null>(null);
   const save = async (event: Event) => {
     event.preventDefault();
-    if (text?.trim() && (await session.attempt(() => session.server.change(conversation.id, { title: text.trim() })))) setText(null);
+    if (text?.trim() && (await session.attempt(() => server.change(conversation.id, { title: text.trim() })))) setText(null);
   };
   return (
     <form class="field" onSubmit={save}>
@@ -101,7 +103,6 @@ function TitleForm({ conversation }: { conversation: OpenConversation }) {
       <div class="inline-form">
         <input
           id="title-field"
-          dir="auto"
           maxLength={200}
           value={text ?? title}
           onInput={(event) => setText(event.currentTarget.value)}

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 
 /** Create a conversation with a title and people, or open the direct one with a single person. */
@@ -10,6 +11,7 @@ export function CreateDialog() {
   const app = useApp();
   const t = texts.value;
   const { session } = app;
+  const server = useRequests();
   const [title, setTitle] = useState("");
   const [people, setPeople] = useState("");
   const [isBusy, setBusy] = useState(false);
@@ -21,8 +23,8 @@ export function CreateDialog() {
     const isDone = await session.attempt(async () => {
       const named = ids.map((id) => ({ participant_id: id, name: nameOf(id) }));
       const created = await (isDirect
-        ? session.server.direct(named[0]!.participant_id, named[0]!.name)
-        : session.server.create(title.trim(), named));
+        ? server.direct(named[0]!.participant_id, named[0]!.name)
+        : server.create(title.trim(), named));
       if (created.pending?.length) session.toast(t.createdPending(created.pending.map((one) => one.name || one.participant_id)));
       app.dialog.value = null;
       app.select(created.conversation_id);
@@ -36,7 +38,6 @@ export function CreateDialog() {
           <span>{t.groupTitle}</span>
           <input
             autofocus
-            dir="auto"
             maxLength={200}
             value={title}
             placeholder={t.groupTitlePlaceholder}

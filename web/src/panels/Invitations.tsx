@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import type { Pending } from "../state/server.ts";
-import { texts } from "../text/texts.ts";
+import { isolated, texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 
 /** The conversations to which others have added the participant, who must accept. */
@@ -23,7 +24,7 @@ export function Invitations() {
 function Invitation({ invitation }: { invitation: Pending }) {
   const app = useApp();
   const t = texts.value;
-  const { server } = app.session;
+  const server = useRequests();
   const [isBusy, setBusy] = useState(false);
   const id = invitation.conversation_id;
   const answer = async (request: () => Promise<unknown>) => {
@@ -41,7 +42,7 @@ function Invitation({ invitation }: { invitation: Pending }) {
       <div class="invitation-title" dir="auto">
         {invitation.title || t.directConversation}
       </div>
-      <div class="faint">{t.invitedBy(invitation.added_by.name || invitation.added_by.participant_id)}</div>
+      <div class="faint">{t.invitedBy(isolated(invitation.added_by.name || invitation.added_by.participant_id))}</div>
       <div class="buttons">
         <button type="button" class="button primary small" disabled={isBusy} onClick={accept}>
           {t.accept}

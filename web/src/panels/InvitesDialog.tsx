@@ -5,6 +5,7 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useLoaded } from "./useLoaded.ts";
 
@@ -13,7 +14,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
   usePanelStyles();
   const { session } = useApp();
   const t = texts.value;
-  const { server } = session;
+  const server = useRequests();
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const revoke = async (inviteId: string) => {
     await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
@@ -42,6 +43,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
 
 function InviteForm({ conversation, onCreated }: { conversation: OpenConversation; onCreated: () => Promise<void> }) {
   const app = useApp();
+  const server = useRequests();
   const t = texts.value;
   const [expiresIn, setExpiresIn] = useState(604_800);
   const [maxUses, setMaxUses] = useState("");
@@ -49,7 +51,7 @@ function InviteForm({ conversation, onCreated }: { conversation: OpenConversatio
   const create = async (event: Event) => {
     event.preventDefault();
     await app.session.attempt(async () => {
-      const { invite } = await app.session.server.createInvite(conversation.id, expiresIn, Number(maxUses) || null);
+      const { invite } = await server.createInvite(conversation.id, expiresIn, Number(maxUses) || null);
       setLink(app.inviteLink(conversation.id, invite));
       await onCreated();
     });

@@ -3,12 +3,14 @@ import type { ChatError } from "serverless-chat";
 import { errorText, texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 
 /** The page behind an invite link: join the conversation. */
 export function JoinDialog({ id, invite }: { id: string; invite: string }) {
   usePanelStyles();
   const app = useApp();
+  const server = useRequests();
   const t = texts.value;
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -19,7 +21,7 @@ export function JoinDialog({ id, invite }: { id: string; invite: string }) {
   const join = async () => {
     setBusy(true);
     try {
-      await app.session.server.join(id, invite);
+      await server.join(id, invite);
       open();
     } catch (thrown) {
       const { code } = thrown as ChatError;

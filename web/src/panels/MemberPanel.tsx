@@ -64,9 +64,9 @@ function Member({ member, conversation }: { member: Participant; conversation: O
       <Avatar id={id} name={name} url={member.avatarUrl} size="small" online={online} />
       <span class="member-name" dir="auto">
         {name || id}
-        {id === app.session.participantId && <span class="faint"> ({t.you})</span>}
         {online && <span class="visually-hidden"> {t.online}</span>}
       </span>
+      {id === app.session.participantId && <span class="tag">{t.you}</span>}
       {member.type === "agent" && <span class="tag">{t.agent}</span>}
       {isNowMuted(conversation, id) && (
         <span class="tag warning" title={t.mutedUntilShort(momentText(member.mutedUntil!))}>

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useLoaded } from "./useLoaded.ts";
 
@@ -14,7 +15,8 @@ export function ProfileDialog() {
   const app = useApp();
   const t = texts.value;
   const { session } = app;
-  const me = useLoaded(async () => [await session.server.me()]).items?.[0];
+  const server = useRequests();
+  const me = useLoaded(async () => [await server.me()]).items?.[0];
   const [name, setName] = useState<string | null>(null);
   const [picture, setPicture] = useState<string | null>(null);
   const shownName = name ?? me?.profile?.name ?? me?.name ?? "";
@@ -23,7 +25,7 @@ export function ProfileDialog() {
     event.preventDefault();
     const { metadata = {} } = me?.profile ?? {};
     const fields = { name: shownName.trim(), metadata, ...(shownPicture ? { avatar_url: shownPicture.trim() } : {}) };
-    if (!(await session.attempt(() => session.server.setProfile(fields)))) return;
+    if (!(await session.attempt(() => server.setProfile(fields)))) return;
     app.dialog.value = null;
     session.toast(t.profileSaved);
   };
@@ -32,7 +34,7 @@ export function ProfileDialog() {
       <form class="form" onSubmit={save}>
         <label class="field">
           <span>{t.displayName}</span>
-          <input autofocus required dir="auto" maxLength={MAX_NAME} value={shownName} onInput={(event) => setName(event.currentTarget.value)} />
+          <input autofocus required maxLength={MAX_NAME} value={shownName} onInput={(event) => setName(event.currentTarget.value)} />
         </label>
         {app.imageOrigins.value.length > 0 && (
           <label class="field">

@@ -5,6 +5,7 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { shownText } from "../ui/message_text.ts";
+import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 
 const MAX_REASON = 1_000;
@@ -15,10 +16,11 @@ export function ReportDialog({ conversation, message }: { conversation: OpenConv
   const app = useApp();
   const t = texts.value;
   const { session } = app;
+  const server = useRequests();
   const [reason, setReason] = useState("");
   const report = async (event: Event) => {
     event.preventDefault();
-    const isDone = await session.attempt(() => session.server.report(conversation.id, message.sequenceId!, reason.trim()));
+    const isDone = await session.attempt(() => server.report(conversation.id, message.sequenceId!, reason.trim()));
     if (!isDone) return;
     app.dialog.value = null;
     session.toast(t.reportSent);
@@ -33,7 +35,6 @@ export function ReportDialog({ conversation, message }: { conversation: OpenConv
           <span>{t.reportReason}</span>
           <textarea
             autofocus
-            dir="auto"
             rows={3}
             required
             maxLength={MAX_REASON}

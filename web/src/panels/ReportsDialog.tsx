@@ -1,9 +1,9 @@
 import type { OpenConversation } from "../state/conversation.ts";
-import type { Report } from "../state/server.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { isolated, texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { type Report, useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useLoaded } from "./useLoaded.ts";
 
@@ -13,10 +13,11 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
   const app = useApp();
   const t = texts.value;
   const { session } = app;
-  const { items, load } = useLoaded(() => session.server.reports(conversation.id));
+  const server = useRequests();
+  const { items, load } = useLoaded(() => server.reports(conversation.id));
   const nameOf = (id: string) => conversation.member(id)?.name || id;
   const close = async ({ report_id }: Report, status: "resolved" | "dismissed") => {
-    await session.attempt(() => session.server.closeReport(conversation.id, report_id, status));
+    await session.attempt(() => server.closeReport(conversation.id, report_id, status));
     await load();
   };
   const show = ({ sequence_id }: Report) => {
@@ -28,9 +29,9 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
       <ul class="rows">
         {items?.map((report) => (
           <li key={report.report_id} class="row">
-            <span dir="auto">
-              <b>{nameOf(report.author_id)}</b>: {report.reason}
-              <span class="faint report-source">{t.reportedBy(nameOf(report.reported_by), momentText(report.created_at))}</span>
+            <span>
+              <b dir="auto">{nameOf(report.author_id)}</b>: <bdi>{report.reason}</bdi>
+              <span class="faint report-source">{t.reportedBy(isolated(nameOf(report.reported_by)), momentText(report.created_at))}</span>
             </span>
             <button type="button" class="button small" onClick={() => show(report)}>
               {t.showMessage}

@@ -6,6 +6,7 @@ import { texts } from "../text/texts.ts";
 import type { App } from "../ui/app.ts";
 import type { MenuItem } from "../ui/Menu.tsx";
 import { isNowMuted } from "../ui/message_actions.ts";
+import { Requests } from "./requests.ts";
 
 const ROLES = ["owner", "moderator", "member"] as const;
 
@@ -13,7 +14,7 @@ const ROLES = ["owner", "moderator", "member"] as const;
 export function memberItems(app: App, conversation: OpenConversation, member: Participant): MenuItem[] {
   const t = texts.value;
   const { session } = app;
-  const { server } = session;
+  const server = new Requests(session.chat);
   const { participantId: id, name } = member;
   const myRole = conversation.member(session.participantId)?.role;
   const isOwner = myRole === "owner";

@@ -1,6 +1,6 @@
 /** The requests of the HTTP API that the client library has no methods for. */
 
-import type { Chat, Json } from "serverless-chat";
+import type { Chat } from "serverless-chat";
 
 /** A membership that waits for the acceptance of a participant. */
 export interface Pending {
@@ -14,49 +14,6 @@ export interface Pending {
   expires_at: string;
 }
 
-/** An invite, without its secret. */
-export interface Invite {
-  invite_id: string;
-  expires_at: string;
-  max_uses: number | null;
-  uses: number;
-  created_by: string;
-  created_at: string;
-}
-
-export interface Ban {
-  participant_id: string;
-  name?: string;
-  banned_by: string;
-  banned_at: string;
-}
-
-/** A report of a message, for owners and moderators. */
-export interface Report {
-  report_id: string;
-  sequence_id: number;
-  author_id: string;
-  reported_by: string;
-  reason: string;
-  created_at: string;
-}
-
-export interface AuditEntry {
-  sequence_id: number;
-  created_at: string;
-  action: string;
-  actor_id: string;
-  participant_id?: string;
-  target?: number;
-  role?: string;
-  muted_until?: string;
-}
-
-export interface Page<Item> {
-  items: Item[];
-  cursor: string | undefined;
-}
-
 /** A conversation as `GET /conversations/{id}` returns it, as far as the interface needs it. */
 export interface Details {
   conversation_id: string;
@@ -67,20 +24,7 @@ export interface Details {
   pending?: { participant_id: string; name?: string }[];
 }
 
-/** What a participant says of themselves. */
-export interface Profile {
-  name: string;
-  avatar_url?: string;
-  metadata: Json;
-}
-
-/** The participant of the token, whose name is another one than that of the profile. */
-export interface Me {
-  name?: string;
-  profile?: Profile;
-}
-
-const query = (fields: Record<string, string | number | undefined>): string => {
+export const query = (fields: Record<string, string | number | undefined>): string => {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return given.length ? "?" + given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&") : "";
 };
@@ -89,106 +33,12 @@ const query = (fields: Record<string, string | number | undefined>): string => {
 export class Server {
   constructor(private readonly chat: Chat) {}
 
-  me(): Promise<Me> {
-    return this.chat.request("GET", "/me");
-  }
-
-  setProfile(profile: Profile): Promise<void> {
-    return this.chat.request("PUT", "/me/profile", profile);
-  }
-
-  create(title: string, participants: { participant_id: string; name: string }[]): Promise<Details> {
-    return this.chat.request("POST", "/conversations", { title, participants });
-  }
-
-  /** Open the direct conversation with a participant, which is created if there is none. */
-  direct(participantId: string, name?: string): Promise<Details> {
-    return this.chat.request("PUT", `/direct${query({ participant_id: participantId })}`, name ? { name } : {});
-  }
-
   details(id: string): Promise<Details> {
     return this.chat.request("GET", `/conversations/${id}`);
   }
 
-  change(id: string, fields: { title?: string; join_policy?: string }): Promise<Details> {
-    return this.chat.request("PATCH", `/conversations/${id}`, fields);
-  }
-
-  deleteConversation(id: string): Promise<void> {
-    return this.chat.request("DELETE", `/conversations/${id}`);
-  }
-
-  /** Join by an invite, or accept a pending membership. */
-  join(id: string, invite?: string): Promise<Details> {
-    return this.chat.request("POST", `/conversations/${id}/join`, invite ? { invite } : {});
-  }
-
-  /** Leave, or decline a pending membership. */
-  leave(id: string): Promise<void> {
-    return this.chat.request("POST", `/conversations/${id}/leave`);
-  }
-
   async invitations(): Promise<Pending[]> {
     return (await this.chat.request("GET", "/conversations?membership=pending&limit=100")).pending;
-  }
-
-  addMember(id: string, participantId: string, name: string, role: string): Promise<{ membership: string }> {
-    return this.chat.request("POST", `/conversations/${id}/participants`, { participant_id: participantId, name, role });
-  }
-
-  changeMember(id: string, participantId: string, fields: { role?: string; muted_for?: number }): Promise<void> {
-    return this.chat.request("PATCH", `/conversations/${id}/participants${query({ participant_id: participantId })}`, fields);
-  }
-
-  removeMember(id: string, participantId: string, ban = false): Promise<void> {
-    const fields = { participant_id: participantId, ban: ban ? "true" : undefined };
-    return this.chat.request("DELETE", `/conversations/${id}/participants${query(fields)}`);
-  }
-
-  async pendingMembers(id: string): Promise<Pending[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/pending?limit=100`)).pending;
-  }
-
-  withdraw(id: string, participantId: string): Promise<void> {
-    return this.chat.request("DELETE", `/conversations/${id}/pending${query({ participant_id: participantId })}`);
-  }
-
-  async bans(id: string): Promise<Ban[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/bans?limit=100`)).bans;
-  }
-
-  liftBan(id: string, participantId: string): Promise<void> {
-    return this.chat.request("DELETE", `/conversations/${id}/bans${query({ participant_id: participantId })}`);
-  }
-
-  async invites(id: string): Promise<Invite[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/invites?limit=100`)).invites;
-  }
-
-  createInvite(id: string, expiresIn: number, maxUses: number | null): Promise<{ invite: string; invite_id: string }> {
-    return this.chat.request("POST", `/conversations/${id}/invites`, { expires_in: expiresIn, max_uses: maxUses });
-  }
-
-  revokeInvite(id: string, inviteId: string): Promise<void> {
-    return this.chat.request("DELETE", `/conversations/${id}/invites/${encodeURIComponent(inviteId)}`);
-  }
-
-  async audit(id: string, cursor?: string): Promise<Page<AuditEntry>> {
-    const page = await this.chat.request("GET", `/conversations/${id}/audit${query({ limit: 50, cursor })}`);
-    return { items: page.entries, cursor: page.next_cursor };
-  }
-
-  /** Report a message to the owners and moderators of its conversation. */
-  report(id: string, sequenceId: number, reason: string): Promise<void> {
-    return this.chat.request("POST", `/conversations/${id}/messages/${sequenceId}/report`, { reason });
-  }
-
-  async reports(id: string): Promise<Report[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/reports?limit=100`)).reports;
-  }
-
-  closeReport(id: string, reportId: string, status: "resolved" | "dismissed"): Promise<void> {
-    return this.chat.request("PATCH", `/conversations/${id}/reports/${encodeURIComponent(reportId)}`, { status });
   }
 
   async blocks(): Promise<string[]> {

@@ -33,6 +33,8 @@ export class Session {
   readonly me = signal<Sender | null>(null);
   readonly conversations = signal<readonly Conversation[] | null>(null);
   readonly hasMore = signal(false);
+  /** The conversations of which a newest message, not read yet, mentions the participant. */
+  readonly mentioned = signal<readonly string[]>([]);
   readonly invitations = signal<readonly Pending[]>([]);
   readonly blocks: Blocks;
   /** Why the last call of the token callback failed, until one succeeds. */
@@ -41,7 +43,7 @@ export class Session {
   readonly openId = signal<string | null>(null);
   readonly openError = signal<ChatError | null>(null);
   readonly toasts = signal<readonly Toast[]>([]);
-  /** Titles that are not in the rows: of direct conversations, and of an open one that is not loaded. */
+  /** Titles that are not in the rows: of an open conversation that is not loaded, and after the other's erasure. */
   private readonly titles = signal<Record<string, string>>({});
   private readonly requestedTitles = new Set<string>();
   private toastCount = 0;
@@ -68,7 +70,8 @@ export class Session {
     const update = coalesced(() =>
       batch(() => {
         this.conversations.value = conversations.rows;
-        for (const { conversationId, direct } of conversations.rows) if (direct) void this.loadTitle(conversationId);
+        for (const row of conversations.rows) if (row.direct && !row.other) void this.loadTitle(row.conversationId);
+        this.noteMentions(conversations.rows);
         this.hasMore.value = conversations.hasMore;
         this.unreadTotal.value = conversations.totalUnread;
       }),
@@ -82,7 +85,8 @@ export class Session {
   }
 
   title(id: string): string {
-    return this.row(id)?.title || this.titles.value[id] || "";
+    const { title, other } = this.row(id) ?? {};
+    return title || other?.name || other?.participantId || this.titles.value[id] || "";
   }
 
   /** Show a conversation, and close the one that was shown. */
@@ -143,6 +147,14 @@ export class Session {
     this.open.peek()?.close();
     if (isSigningOut) this.drafts.clear();
     await (isSigningOut ? this.chat.signOut() : this.chat.close());
+  }
+
+  private noteMentions(rows: readonly Conversation[]): void {
+    const before = this.mentioned.peek();
+    const isMentioned = ({ conversationId, unreadCount, lastMessage }: Conversation) =>
+      unreadCount > 0 && (before.includes(conversationId) || lastMessage?.mentions.includes(this.participantId));
+    const now = rows.filter(isMentioned).map(({ conversationId }) => conversationId).sort();
+    if (now.join() !== before.join()) this.mentioned.value = now;
   }
 
   private connectionChanged(): void {

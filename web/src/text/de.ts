@@ -9,6 +9,7 @@ const listed = (names: readonly string[]): string =>
 
 export const de: Texts = {
   language: "de",
+  direction: undefined,
 
   today: "Heute",
   yesterday: "Gestern",
@@ -24,6 +25,7 @@ export const de: Texts = {
   untitled: "Unterhaltung ohne Titel",
   draft: "Entwurf",
   you: "Du",
+  mentioned: "Du wirst erwähnt",
   unread: (number) => count(number, "ungelesene Nachricht", "ungelesene Nachrichten"),
   deletedPreview: "Nachricht gelöscht",
 

@@ -8,6 +8,8 @@ const listed = (names: readonly string[]): string =>
 
 export const en = {
   language: "en",
+  /** Of the whole interface; without it, that of the page around it. */
+  direction: undefined as "ltr" | "rtl" | undefined,
 
   // Dates
   today: "Today",
@@ -25,6 +27,7 @@ export const en = {
   untitled: "Untitled conversation",
   draft: "Draft",
   you: "You",
+  mentioned: "You are mentioned",
   unread: (number: number) => count(number, "unread message", "unread messages"),
   deletedPreview: "Message deleted",
 

@@ -152,7 +152,6 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
           ref={field}
           class="composer-field"
           rows={1}
-          dir="auto"
           value={text}
           placeholder={t.messageTo(session.title(conversation.id) || t.untitled)}
           aria-label={t.messageTo(session.title(conversation.id) || t.untitled)}

@@ -1,5 +1,5 @@
 import type { OpenConversation } from "../state/conversation.ts";
-import { texts } from "../text/texts.ts";
+import { isolated, texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Icon } from "./Icon.tsx";
 import { shownName, shownText } from "./message_text.ts";
@@ -14,7 +14,7 @@ export function ComposerContext({ conversation, onCancel }: { conversation: Open
   return (
     <div class="composer-context">
       <Icon name={editing ? "edit" : "reply"} />
-      <b dir="auto">{editing ? t.editingMessage : t.replyingTo(shownName(conversation, message.sender))}</b>
+      <b>{editing ? t.editingMessage : t.replyingTo(isolated(shownName(conversation, message.sender)))}</b>
       <span class="composer-context-text" dir="auto">
         {shownText(session, conversation.id, message)}
       </span>

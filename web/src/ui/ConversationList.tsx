@@ -14,10 +14,17 @@ interface RowsProps {
 }
 
 function Rows({ rows }: RowsProps) {
-  const openId = useApp().session.openId.value;
+  const { openId, mentioned } = useApp().session;
   return (
     <ul class="conversations">
-      {rows?.map((row) => <ConversationRow key={row.conversationId} row={row} isOpen={row.conversationId === openId} />)}
+      {rows?.map((row) => (
+        <ConversationRow
+          key={row.conversationId}
+          row={row}
+          isOpen={row.conversationId === openId.value}
+          isMentioned={mentioned.value.includes(row.conversationId)}
+        />
+      ))}
     </ul>
   );
 }

@@ -1,6 +1,5 @@
 import type { Conversation, PersonalState } from "serverless-chat";
 import { shortText } from "../text/dates.ts";
-import type { Session } from "../state/session.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Avatar } from "./Avatar.tsx";
@@ -9,11 +8,17 @@ import { memo } from "./memo.ts";
 import { MenuOpener } from "./Menu.tsx";
 import { shownText } from "./message_text.ts";
 
+interface ConversationRowProps {
+  row: Conversation;
+  isOpen: boolean;
+  isMentioned: boolean;
+}
+
 /** A conversation in the list: its title, newest message, time and number of unread messages. */
-export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpen: boolean }) => {
+export const ConversationRow = memo(({ row, isOpen, isMentioned }: ConversationRowProps) => {
   const app = useApp();
   const t = texts.value;
-  const { conversationId, unreadCount, lastMessage, me } = row;
+  const { conversationId, unreadCount, lastMessage, me, other } = row;
   const title = app.session.title(conversationId);
   const draft = isOpen ? "" : app.session.drafts.get(conversationId);
   return (
@@ -24,7 +29,7 @@ export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpe
         aria-current={isOpen ? "page" : undefined}
         onClick={() => app.select(conversationId)}
       >
-        <Avatar id={conversationId} name={title} size="large" />
+        <Avatar id={other?.participantId ?? conversationId} name={title} url={other?.avatarUrl} size="large" />
         <span class="conversation-lines">
           <span class="conversation-line">
             <bdi class="conversation-title">{title || t.untitled}</bdi>
@@ -33,9 +38,12 @@ export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpe
             <time class="conversation-time">{shortText(lastMessage?.createdAt ?? row.createdAt)}</time>
           </span>
           <span class="conversation-line">
-            <bdi class="conversation-preview">
-              {draft ? <><em class="draft">{t.draft}:</em> {draft}</> : preview(row, app.session)}
-            </bdi>
+            {draft ? <Preview by={t.draft} names="preview-by draft" text={draft} /> : <LastMessage row={row} />}
+            {isMentioned && (
+              <span class="badge" title={t.mentioned}>
+                @<span class="visually-hidden"> {t.mentioned}</span>
+              </span>
+            )}
             {unreadCount > 0 && (
               <span class={me?.notificationsMuted ? "badge quiet" : "badge"}>
                 {unreadCount > 99 ? "99+" : unreadCount}
@@ -84,10 +92,23 @@ function RowMenu({ id, title, state }: { id: string; title: string; state: Perso
   );
 }
 
-function preview({ conversationId, lastMessage }: Conversation, session: Session): string {
+function LastMessage({ row: { conversationId, lastMessage } }: { row: Conversation }) {
+  const { session } = useApp();
   const t = texts.value;
-  if (!lastMessage) return t.noMessagesYet;
+  if (!lastMessage) return <bdi class="conversation-preview">{t.noMessagesYet}</bdi>;
   const { sender } = lastMessage;
-  const name = sender?.participantId === session.participantId ? t.you : sender?.name || sender?.participantId;
-  return `${name}: ${shownText(session, conversationId, lastMessage, t.deletedPreview)}`;
+  const name = sender?.participantId === session.participantId ? t.you : sender?.name || sender?.participantId || "";
+  return <Preview by={name} names="preview-by" text={shownText(session, conversationId, lastMessage, t.deletedPreview)} />;
+}
+
+/** A text that is cut at its own end: it can be written in another direction than the name before it. */
+function Preview({ by, names, text }: { by: string; names: string; text: string }) {
+  return (
+    <>
+      <span class={names}>
+        <bdi>{by}</bdi>:{" "}
+      </span>
+      <bdi class="conversation-preview">{text}</bdi>
+    </>
+  );
 }

@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 import { ConversationList } from "./ConversationList.tsx";
@@ -19,7 +20,7 @@ export function Frame() {
   }, []);
   const isConversationShown = view === "conversation" || !!app.session.openId.value;
   return (
-    <div class={`frame ${view} ${isConversationShown ? "showing-conversation" : "showing-list"}`} part="frame">
+    <div class={`frame ${view} ${isConversationShown ? "showing-conversation" : "showing-list"}`} part="frame" dir={texts.value.direction}>
       <ConnectionBanner />
       <div class="panes">
         {view !== "conversation" && <ConversationList />}

@@ -30,11 +30,14 @@ const PATHS = {
   flag: "M5 17V4h9l-1.5 3L14 10H5",
 } as const;
 
+/** Those that point along the line: their other side is in front where lines begin at the right. */
+const DIRECTED = /^(?:back|leave|reply|send)$/;
+
 export type IconName = keyof typeof PATHS;
 
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 20 20" aria-hidden="true">
+    <svg class={DIRECTED.test(name) ? "icon directed" : "icon"} viewBox="0 0 20 20" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );

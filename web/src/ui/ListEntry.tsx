@@ -55,7 +55,7 @@ export const ListEntry = memo((props: ListEntryProps) => {
       >
         {entry.kind === "notice" ? (
           <>
-            <span dir="auto">{noticeText(entry.event)}</span> <time dateTime={entry.createdAt}>{timeText(entry.createdAt)}</time>
+            <span>{noticeText(entry.event)}</span> <time dateTime={entry.createdAt}>{timeText(entry.createdAt)}</time>
           </>
         ) : (
           <MessageRow

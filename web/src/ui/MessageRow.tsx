@@ -81,14 +81,14 @@ function MessageContent({ message, conversation }: { message: Message; conversat
     );
   }
   const isJumbo = ONLY_EMOJI.test(message.content);
+  const edited = message.editedAt && (
+    <span class="edited" title={t.editedAt(fullText(message.editedAt))}>
+      ({t.edited})
+    </span>
+  );
   return (
     <div class={`message-text ${message.status} ${isJumbo ? "jumbo" : ""}`}>
-      {markdown(message.content, mentionsOf(message, conversation, app.session.participantId))}
-      {message.editedAt && (
-        <span class="edited" title={t.editedAt(fullText(message.editedAt))}>
-          ({t.edited})
-        </span>
-      )}
+      {markdown(message.content, mentionsOf(message, conversation, app.session.participantId), edited)}
     </div>
   );
 }

@@ -1,9 +1,9 @@
 /** The texts of notices: events of the log that are not messages. */
 
 import type { Json } from "serverless-chat";
-import { texts } from "../text/texts.ts";
+import { isolated, texts } from "../text/texts.ts";
 
-const nameOf = (participant: Json | undefined): string => participant?.name || participant?.participant_id || "";
+const nameOf = (participant: Json | undefined): string => isolated(participant?.name || participant?.participant_id || "");
 
 /** Return one sentence about an event. */
 export function noticeText(event: Json): string {
@@ -14,7 +14,7 @@ export function noticeText(event: Json): string {
     case "conversation_created":
       return t.noticeCreated(by);
     case "conversation_updated":
-      return t.noticeTitle(by, event.title);
+      return t.noticeTitle(by, isolated(event.title));
     case "participant_joined":
       return event.reason === "added" ? t.noticeAdded(name, by) : t.noticeJoined(name);
     case "participant_updated":
