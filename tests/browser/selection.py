@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import pytest
+
 Case = TypeVar("Case")
+Test = TypeVar("Test", bound=Callable[..., object])
 
 
 def is_whole() -> bool:
     """Return whether every test runs."""
     return bool(os.environ.get("CHAT_BROWSER_WHOLE"))
+
+
+def whole_only(test: Test) -> Test:
+    """Skip a test in a sample: what it tests changes seldom, or another test shows most of it."""
+    return pytest.mark.skipif(not is_whole(), reason="part of make test-all")(test)
 
 
 def selected(cases: Sequence[Case], step: int) -> list[Case]:
