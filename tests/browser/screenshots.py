@@ -137,7 +137,7 @@ Act = Callable[[Page], None]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a picture shows: the page at a width, in a theme, after an action."""
+    """A picture to take: the page at a width, in a theme, after an action."""
 
     name: str
     width: int
@@ -175,7 +175,7 @@ def font_digests() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write all pictures, and what they hold for."""
+    """Write all pictures, with the conditions under which they hold."""
     program = chromium()
     if program is None:
         raise SystemExit(MISSING)

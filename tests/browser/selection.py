@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
 
 Case = TypeVar("Case")
-Test = TypeVar("Test", bound=Callable[..., object])
 
 
 def is_whole() -> bool:
@@ -17,9 +16,8 @@ def is_whole() -> bool:
     return bool(os.environ.get("CHAT_BROWSER_WHOLE"))
 
 
-def whole_only(test: Test) -> Test:
-    """Skip a test in a sample: what it tests changes seldom, or another test shows most of it."""
-    return pytest.mark.skipif(not is_whole(), reason="part of make test-all")(test)
+whole_only = pytest.mark.skipif(not is_whole(), reason="part of make test-all")
+"""Skips a test in a sample: its subject changes seldom, or another test shows most of it."""
 
 
 def selected(cases: Sequence[Case], step: int) -> list[Case]:
