@@ -86,8 +86,8 @@ def _make_run(checkout: Path) -> Iterator[Started]:
             start_new_session=True,
         )
         try:
-            readable, _, _ = select.select([process.stdout], [], [], PATIENCE)
-            line = process.stdout.readline() if process.stdout and readable else b""
+            output = process.stdout
+            line = output.readline() if output and select.select([output], [], [], PATIENCE)[0] else b""
             if not line:
                 log.seek(0)
                 raise ServerFailed(f"`make run` printed no address:\n{log.read()}")

@@ -18,6 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.browser import FONTS, MISSING, chromium
+from tests.browser.filling import fill
 from tests.browser.hebrew import speak_hebrew
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -86,9 +87,8 @@ def write(people: Mapping[str, TestClient]) -> str:
     family = people["dina"].create_conversation("משפחה", [alice, people["omar"]])
     people["omar"].post_message(family, "مساء الخير، الساعة السابعة مناسبة لي 🙂")
     release = alice.create_conversation("Release 4.2", [people[name] for name in NAMES if name != "alice"])
-    authors = [people[name] for name in ("bob", "bob", "carol", "alice", "max")]
-    for number in range(185):
-        authors[number * 7 % 5].post_message(release, SMALL_TALK[number * 3 % len(SMALL_TALK)])
+    texts = [SMALL_TALK[number * 3 % len(SMALL_TALK)] for number in range(185)]
+    fill(release, texts, *(people[name] for name in ("bob", "carol", "alice", "max")))
     plan = bob.post_message(release, PLAN)["sequence_id"]
     for name, emoji in (("carol", "👍"), ("alice", "👍"), ("max", "🚀")):
         people[name].add_reaction(release, plan, emoji)
@@ -137,7 +137,7 @@ Act = Callable[[Page], None]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a picture shows: the page at a width, in a theme, after an action."""
+    """A picture to take: the page at a width, in a theme, after an action."""
 
     name: str
     width: int
@@ -175,7 +175,7 @@ def font_digests() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write all pictures, and what they hold for."""
+    """Write all pictures, with the conditions under which they hold."""
     program = chromium()
     if program is None:
         raise SystemExit(MISSING)

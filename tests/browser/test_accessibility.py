@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
 from tests.browser.hook import REFUSED
-from tests.browser.selection import is_whole
+from tests.browser.selection import is_whole, whole_only
 from tests.browser.watching import Watch
 from tests.support.client import TestClient
 
@@ -153,6 +153,7 @@ def test_axe_finds_no_violation_in_any_state(people: People, open_page: OpenPage
     assert not any(found.values()), found
 
 
+@whole_only
 def test_motion_and_contrast_are_those_that_the_user_wants(people: People, open_page: OpenPage) -> None:
     created = conversation(people, "wishes")
     page = open_page("alice-wishes", f"/c/{created}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.filling import fill
 from tests.browser.hook import CHANGED, REASON, REFUSED, REPLACEMENT
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
@@ -194,8 +195,7 @@ def test_hook_of_the_product_refuses_with_its_reason_and_changes_a_text(
 def test_new_messages_are_announced_once_and_history_is_not(people: People, open_page: OpenPage) -> None:
     alice_client, bob_client = people("alice-m4"), people("bob-m4")
     log = alice_client.create_conversation("Log", [bob_client])
-    for number in range(60):
-        alice_client.post_message(log, f"line {number}")
+    fill(log, [f"line {number}" for number in range(60)], alice_client)
     bob_client.put(f"/conversations/{log}/read", {"sequence_id": alice_client.get_head(log)}).expect(200)
     bob = open_page("bob-m4", f"/c/{log}")
     expect(message(bob, "line 59")).to_be_visible()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.filling import fill
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
@@ -94,8 +95,7 @@ def test_hostile_texts_make_no_elements_requests_or_calls(
     alice, mallory = people("alice-h1"), people("mallory-h1")
     mallory.token = web_chat.token(mallory.id, "<img src=x onerror=attack()>", 3_600)
     target = mallory.create_conversation("<script>attack()</script>", [alice])
-    for number, text in enumerate(HOSTILE):
-        mallory.post_message(target, text, client_message_id=f"hostile-{number}")
+    fill(target, HOSTILE, mallory)
     page = open_page("alice-h1")
     page.evaluate("() => { globalThis.attack = () => { globalThis.isAttacked = true } }")
     page.get_by_role("button", name="<script>").click()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.filling import fill
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
@@ -25,22 +26,6 @@ new PerformanceObserver((list) => shifts.push(...list.getEntries().map(noted)))
   .observe({ type: "layout-shift", buffered: true });
 """
 _COUNT = "() => document.querySelector('serverless-chat').shadowRoot.querySelectorAll('article').length"
-
-
-def fill(conversation: str, texts: list[str], *clients: TestClient) -> None:
-    """Write many messages in batches, by clients in turn: each may send about a hundred at once."""
-    for start in range(0, len(texts), 24):
-        commands = [
-            {
-                "type": "message",
-                "conversation_id": conversation,
-                "client_message_id": f"fill-{start + number}",
-                "content": text,
-            }
-            for number, text in enumerate(texts[start : start + 24])
-        ]
-        client = clients[start // 24 % len(clients)]
-        client.post("/batch", {"commands": commands}).expect(200)
 
 
 def mixed(count: int) -> list[str]:
@@ -146,8 +131,7 @@ def test_unread_messages_are_divided_and_counted(people: People, open_page: Open
     fill(news, [f"old {number}" for number in range(30)], alice)
     head = alice.get_head(news)
     bob.put(f"/conversations/{news}/read", {"sequence_id": head}).expect(200)
-    for number in range(60):
-        alice.post_message(news, f"fresh {number}")
+    fill(news, [f"fresh {number}" for number in range(60)], alice)
     page = open_page("bob-s3")
     row = page.get_by_role("button", name="News")
     expect(row).to_contain_text("60 unread messages")

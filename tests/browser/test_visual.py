@@ -24,7 +24,7 @@ from tests.browser.screenshots import (
     take,
     write,
 )
-from tests.browser.selection import selected
+from tests.browser.selection import selected, whole_only
 from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
 
@@ -84,7 +84,7 @@ def shifted(page: Page) -> None:
     page.evaluate("() => { document.querySelector('serverless-chat').style.marginTop = '6px' }")
 
 
-@pytest.mark.parametrize("picture", selected(PICTURES, 3), ids=lambda picture: picture.name)
+@pytest.mark.parametrize("picture", selected(PICTURES, 4), ids=lambda picture: picture.name)
 def test_page_looks_as_in_its_picture(
     release: str,
     browser: Browser,
@@ -100,6 +100,7 @@ def test_page_looks_as_in_its_picture(
     assert measured[-1] <= TOLERANCE, measured
 
 
+@whole_only
 def test_shift_of_a_few_pixels_is_noticed(
     release: str, browser: Browser, web_chat: WebChat, difference: Callable[[bytes, bytes], float]
 ) -> None:
