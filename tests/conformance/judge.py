@@ -100,8 +100,9 @@ class Sends:
 
     def check_logs(self) -> None:
         """Check that each send is in the log at most once, in the order of its tab, and not in a later history."""
-        for conversation_id, log in self._gateway.logs.items():
-            own = [event for event in log if event["type"] == "message" and event["sender"] == ME]
+        for conversation_id in self._gateway.logs:
+            log = self._gateway.folded(self._gateway.history_id, conversation_id)
+            own = log.messages_of(ME["participant_id"])
             sends = [self.named(event["client_message_id"], event["content"]) for event in own]
             assert len({id(send) for send in sends}) == len(sends), "in the log twice"
             in_log = {id(send) for send in sends}
