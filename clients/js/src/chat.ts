@@ -3,7 +3,6 @@
 import type { Core } from "./core/client.ts";
 import type { Json, Notification, Status } from "./core/outputs.ts";
 import { camelCased, type Sender } from "./core/view.ts";
-import { ConversationList } from "./conversations.ts";
 import { Driver } from "./driver.ts";
 import { ChatError, chatError, type Credential, Http } from "./http.ts";
 import { Observable, type ObserveOptions } from "./observable.ts";
@@ -41,12 +40,13 @@ type Listener = (value: any) => void;
 
 /** A connection to the chat for one participant. It connects at once, and reconnects until `close`. */
 export class Chat extends Observable<Chat> {
-  /** The live list of conversations. */
-  readonly conversations: ConversationList;
   private readonly _http: Http;
   private readonly _driver: Driver;
   private readonly _storage: Storage;
-  private readonly _ready: Promise<Core>;
+  /** Resolves when the storage is loaded. @internal */
+  readonly ready: Promise<Core>;
+  /** What follows all notifications, such as the list of conversations. @internal */
+  readonly followers: ((notification: Notification) => void)[] = [];
   private readonly _rooms = new Map<string, Room>();
   private readonly _changed = new Set<Room>();
   private readonly _listeners = { error: new Set<Listener>(), invited: new Set<Listener>() };
@@ -63,15 +63,10 @@ export class Chat extends Observable<Chat> {
     const window = options.window ?? 5_000;
     const notify = (notification: Notification) => this._notify(notification);
     const settled = () => this._settled();
-    const failed = (error: unknown) => this._failed(error);
+    const failed = (error: unknown) => this.failed(error);
     const awake = () => this.online();
     this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed, awake });
-    const input = (give: (now: number) => void) => this._driver.input(give);
-    this.conversations = new ConversationList(() => {
-      const { core } = this._driver;
-      return core && { core, http, input, failed };
-    });
-    this._ready = this._driver.start();
+    this.ready = this._driver.start();
   }
 
   protected _value(): Chat {
@@ -111,7 +106,7 @@ export class Chat extends Observable<Chat> {
    */
   async open(conversationId: string, { signal, immediately }: OpenOptions = {}): Promise<Room> {
     signal?.throwIfAborted();
-    const core = await this._ready;
+    const core = await this.ready;
     let room = this._rooms.get(conversationId);
     if (!room || room.error) {
       const { _driver } = this;
@@ -158,13 +153,12 @@ export class Chat extends Observable<Chat> {
   /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
   online(): void {
     this._driver.online();
-    if (this._status === "open") void this.conversations.reload();
+    this._notify({ kind: "awake" });
   }
 
   /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
   async close(): Promise<void> {
-    await this._ready;
-    this.conversations.end();
+    await this.ready;
     this._driver.stop();
     await this._driver.written();
     for (const room of this._rooms.values()) room.end();
@@ -191,13 +185,13 @@ export class Chat extends Observable<Chat> {
       room?.notify(notification);
       if (room) this._changed.add(room);
       if (notification.kind === "refused" && notification.command !== "message") {
-        this._failed(chatError(notification.error));
+        this.failed(chatError(notification.error));
       }
     }
-    if (notification.kind === "list" && notification.frame.type === "invited") {
+    if (notification.kind === "frame" && notification.frame.type === "invited") {
       this._call("invited", notification.frame);
     }
-    this.conversations.notify(notification);
+    for (const follow of this.followers) follow(notification);
   }
 
   /** Call the handlers of everything that changed. */
@@ -210,8 +204,14 @@ export class Chat extends Observable<Chat> {
     if (isChanged) this._emit();
   }
 
-  private _failed(error: unknown): void {
+  /** Emit an error that no call can throw. @internal */
+  failed(error: unknown): void {
     this._call("error", error);
+  }
+
+  /** Give the core an input. @internal */
+  input(give: (now: number) => void): void {
+    this._driver.input(give);
   }
 
   private _call(event: "error" | "invited", value: unknown): void {

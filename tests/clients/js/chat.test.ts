@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
+import { ConversationList } from "../../../clients/js/src/conversations.ts";
 import { Chat, MemoryStorage, type Json, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
 
@@ -289,9 +290,10 @@ test("invitations reach their handlers and leave the list as it is", async () =>
   const invited = { type: "invited", conversation_id: "conv_b", title: "Trip", added_by: "bob" };
   const server = (frame: Json): Json[] => (frame.type === "hello" ? [...answer(frame), invited] : answer(frame));
   const [chat] = newChat(new MemoryStorage(), server);
+  const list = new ConversationList(chat);
   const invitation = await new Promise<Json>((resolve) => chat.on("invited", resolve));
   assert.equal(invitation.conversation_id, "conv_b");
-  assert.deepEqual(chat.conversations.rows, []);
+  assert.deepEqual(list.rows, []);
   await chat.close();
 });
 
@@ -403,10 +405,11 @@ test("personal state of a conversation is shown, and moves a pinned one to the t
   const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket, fetch });
   chats.push(chat);
   await new Promise<void>((resolve) => chat.on("change", ({ status }) => status === "open" && resolve()));
-  await new Promise<void>((resolve) => chat.conversations.on("change", () => resolve()));
-  await chat.conversations.update("conv_b", { pinned: true });
+  const list = new ConversationList(chat);
+  await new Promise<void>((resolve) => list.on("change", () => resolve()));
+  await list.update("conv_b", { pinned: true });
   assert.equal(requests.at(-1), 'PATCH http://x/conversations/conv_b/me {"pinned":true}');
-  assert.deepEqual(chat.conversations.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
-  assert.deepEqual(chat.conversations.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
+  assert.deepEqual(list.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
+  assert.deepEqual(list.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
   await chat.close();
 });

@@ -40,7 +40,7 @@ def test_two_participants_chat_over_cut_sockets_and_a_restart(built: Path, tmp_p
     bundle(Path(__file__).with_name("e2e_chat.ts"), tmp_path / "e2e.mjs")
     server = start(tmp_path, "first")
     environment = {
-        "CHAT_CLIENT": str(built / "index.js"),
+        "CHAT_CLIENT": str(built),
         "CHAT_HTTP_URL": server.ready["http_url"],
         "CHAT_WS_URL": server.ready["ws_url"],
         "CHAT_TOKENS": json.dumps({name: server.token(name, name.title(), 3600) for name in ("alice", "bob")}),
