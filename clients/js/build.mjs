@@ -13,11 +13,11 @@ import { members, shortNames } from "./names.mjs";
 const INTERNAL = `
   repeatDue endDue outputs nextTimer advance tokenReceived tokenFailed socketOpened socketClosed batchPosted storageChanged
   drain readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
-  frameBytes nextId sendAsIs items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
+  frameBytes nextId items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
   readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
   connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
-  sentAt renewed retryAt flush opened restore followers ready
+  sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan state isOpen random unsentRead kind frame requestId socket
 `;
 const ENTRIES = ["index", "conversations", "indexed_db"];
 const here = dirname(fileURLToPath(import.meta.url));

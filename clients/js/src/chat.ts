@@ -36,8 +36,6 @@ export interface OpenOptions extends ObserveOptions {
   immediately?: boolean;
 }
 
-type Listener = (value: any) => void;
-
 /** A connection to the chat for one participant. It connects at once, and reconnects until `close`. */
 export class Chat extends Observable<Chat> {
   private readonly _http: Http;
@@ -49,23 +47,14 @@ export class Chat extends Observable<Chat> {
   readonly followers: ((notification: Notification) => void)[] = [];
   private readonly _rooms = new Map<string, Room>();
   private readonly _changed = new Set<Room>();
-  private readonly _listeners = { error: new Set<Listener>(), invited: new Set<Listener>() };
   private _status: Status = "authenticating";
   private _isChanged = false;
 
   constructor(options: ChatOptions) {
     super();
-    const { httpUrl, wsUrl, token } = options;
-    const Socket = options.WebSocket ?? globalThis.WebSocket;
-    if (!Socket) throw new TypeError("no WebSocket: use Node 22, or pass one");
-    const storage = (this._storage = options.storage ?? new MemoryStorage());
-    const http = (this._http = new Http(httpUrl, token, options.fetch ?? ((...request) => fetch(...request))));
-    const window = options.window ?? 5_000;
-    const notify = (notification: Notification) => this._notify(notification);
-    const settled = () => this._settled();
-    const failed = (error: unknown) => this.failed(error);
-    const awake = () => this.online();
-    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed, awake });
+    this._storage = options.storage ?? new MemoryStorage();
+    this._http = new Http(options);
+    this._driver = new Driver(options, this._storage, this._http, this);
     this.ready = this._driver.start();
   }
 
@@ -89,13 +78,8 @@ export class Chat extends Observable<Chat> {
   override on(event: "error", handler: (error: unknown) => void, options?: ObserveOptions): () => void;
   /** Receive each invitation to a conversation, as the frame `invited` of the protocol. */
   override on(event: "invited", handler: (invitation: Json) => void, options?: ObserveOptions): () => void;
-  override on(event: "change" | "error" | "invited", handler: Listener, options: ObserveOptions = {}): () => void {
-    if (event === "change") return super.on(event, handler, options);
-    const listeners = this._listeners[event];
-    const stop = () => void listeners.delete(handler);
-    listeners.add(handler);
-    options.signal?.addEventListener("abort", stop, { once: true });
-    return stop;
+  override on(event: string, handler: (value: any) => void, options?: ObserveOptions): () => void {
+    return super.on(event as "change", handler, options);
   }
 
   /**
@@ -109,15 +93,9 @@ export class Chat extends Observable<Chat> {
     const core = await this.ready;
     let room = this._rooms.get(conversationId);
     if (!room || room.error) {
-      const { _driver } = this;
-      room = new Room(conversationId, {
-        core,
-        input: (give) => _driver.input(give),
-        newId,
-        closed: (closed) => this._close(closed),
-      });
+      room = new Room(conversationId, core, this);
       this._rooms.set(conversationId, room);
-      _driver.input((now) => core.open(conversationId, now));
+      this.input((now) => core.open(conversationId, now));
     }
     const { loaded } = room;
     if (immediately) return room;
@@ -153,7 +131,7 @@ export class Chat extends Observable<Chat> {
   /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
   online(): void {
     this._driver.online();
-    this._notify({ kind: "awake" });
+    this.notify({ kind: "awake" });
   }
 
   /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
@@ -170,13 +148,15 @@ export class Chat extends Observable<Chat> {
     await this._storage.clear();
   }
 
-  private _close(room: Room): void {
+  /** Follow the conversation of a room no more. @internal */
+  closed(room: Room): void {
     if (this._rooms.get(room.id) !== room) return;
     this._rooms.delete(room.id);
-    this._driver.input(() => this._driver.core!.close(room.id));
+    this.input(() => this._driver.core!.close(room.id));
   }
 
-  private _notify(notification: Notification): void {
+  /** Pass on a notification, in its order. @internal */
+  notify(notification: Notification): void {
     if (notification.kind === "status") {
       this._status = notification.status;
       this._isChanged = true;
@@ -189,13 +169,13 @@ export class Chat extends Observable<Chat> {
       }
     }
     if (notification.kind === "frame" && notification.frame.type === "invited") {
-      this._call("invited", notification.frame);
+      this._emit("invited", notification.frame);
     }
     for (const follow of this.followers) follow(notification);
   }
 
-  /** Call the handlers of everything that changed. */
-  private _settled(): void {
+  /** Call the handlers of everything that changed: all notifications of an input were passed on. @internal */
+  settled(): void {
     const rooms = [...this._changed];
     this._changed.clear();
     const isChanged = this._isChanged;
@@ -206,31 +186,13 @@ export class Chat extends Observable<Chat> {
 
   /** Emit an error that no call can throw. @internal */
   failed(error: unknown): void {
-    this._call("error", error);
+    this._emit("error", error);
   }
 
   /** Give the core an input. @internal */
   input(give: (now: number) => void): void {
     this._driver.input(give);
   }
-
-  private _call(event: "error" | "invited", value: unknown): void {
-    for (const handler of [...this._listeners[event]]) {
-      try {
-        handler(value);
-      } catch (thrown) {
-        queueMicrotask(() => {
-          throw thrown;
-        });
-      }
-    }
-  }
-}
-
-/** Return a random id. `randomUUID` exists in secure contexts only. */
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export type { Credential, Json, Status };
