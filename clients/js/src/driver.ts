@@ -178,11 +178,6 @@ export class Driver {
     for (const [key, change] of [...this._unwritten]) this._write(key, change);
   }
 
-  /** While a storage is full, no frame of the outbox is sent: the core repeats it later. */
-  private _isHeld(frame: Json): boolean {
-    return this._unwritten.size > 0 && /^(message|edit|delete|react|unreact|batch)$/.test(frame.type);
-  }
-
   private _carryOut(output: Output): void {
     switch (output.kind) {
       case "save":
@@ -202,7 +197,10 @@ export class Driver {
         this._socket = null;
         break;
       case "send":
-        if (this._socket?.readyState === 1 && !this._isHeld(output.frame)) this._socket.send(JSON.stringify(output.frame));
+        // While a storage is full, no frame of the outbox is sent: the core repeats it later.
+        if (this._socket?.readyState === 1 && !(output.hasItems && this._unwritten.size)) {
+          this._socket.send(JSON.stringify(output.frame));
+        }
         break;
       case "post":
         if (!this._unwritten.size) void this._post(output.requestId, output.commands);

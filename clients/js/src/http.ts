@@ -43,12 +43,12 @@ export class Http {
     const { httpUrl, fetch = globalThis.fetch } = this._options;
     const credential = token ?? (this._hasTickets || (await this._options.token()));
     this._hasTickets = typeof credential !== "string";
-    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const headers: Record<string, string> = {};
+    if (body) headers["content-type"] = "application/json";
     if (typeof credential === "string") headers.authorization = `Bearer ${credential}`;
-    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     let response: Response;
     try {
-      response = await fetch(httpUrl.replace(/\/$/, "") + path, init);
+      response = await fetch(httpUrl.replace(/\/$/, "") + path, { method, headers, body: body ? JSON.stringify(body) : null });
     } catch (error) {
       throw chatError({ message: String(error) });
     }

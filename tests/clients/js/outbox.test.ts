@@ -137,6 +137,28 @@ test("unanswered command is repeated after ten seconds and a jitter", () => {
   assert.equal(frame(client).client_message_id, "a");
 });
 
+test("online begins the backoffs of commands and requests anew", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  send(client, ["a"]);
+  let now = NOW;
+  const about = { retryable: true, conversation_id: "conv_a" };
+  const refuse = () => {
+    for (const command of frames(client)) client.receive(SOCKET, error(command, "UNAVAILABLE", about), now);
+  };
+  for (let attempt = 0; attempt < 6; attempt++) {
+    refuse();
+    client.advance((now += 15_000));
+  }
+  refuse();
+  client.advance((now += 1_000));
+  assert.deepEqual(frames(client), []);
+  client.online(now);
+  refuse();
+  client.advance((now += 1_000));
+  assert.deepEqual(frames(client).map(({ type }) => type).sort(), ["message", "subscribe"]);
+});
+
 test("refused message holds the later ones of its conversation only", () => {
   const client = refused("a", "b");
   const outputs = clear(client);

@@ -363,7 +363,10 @@ export class Outbox {
     const isSingle = batch.length === 1;
     const commands = batch.map((item) => this._command(item, isSingle ? requestId : this._context.nextId()));
     if (size(commands[0]!) > frameBytes) outputs.push({ kind: "post", requestId, commands });
-    else outputs.push({ kind: "send", frame: isSingle ? commands[0]! : { type: "batch", id: requestId, commands } });
+    else {
+      const frame = isSingle ? commands[0]! : { type: "batch", id: requestId, commands };
+      outputs.push({ kind: "send", frame, hasItems: true });
+    }
     this._flights.set(requestId, { items: batch, deadline: now + ANSWER_TIMEOUT });
     for (const item of batch) this._lane(item.conversationId).flightId = requestId;
   }

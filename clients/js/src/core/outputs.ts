@@ -14,8 +14,8 @@ export type Output =
   | { kind: "connect"; socket: number; token: string | { ticket: string } }
   /** Close this WebSocket. No input about it has an effect from here on. */
   | { kind: "disconnect"; socket: number }
-  /** Send this frame on the open WebSocket. */
-  | { kind: "send"; frame: Json }
+  /** Send this frame on the open WebSocket; one with items of the outbox only while all changes are stored. */
+  | { kind: "send"; frame: Json; hasItems?: true }
   /** Send `POST /batch`, and pass the answer to `batchPosted` with this id. */
   | { kind: "post"; requestId: string; commands: Json[] }
   | { kind: "save"; key: string; value: Json }

@@ -28,8 +28,8 @@ const reachedBy = (page: OlderPage): number => page.events.at(-1)?.sequence_id ?
 
 /** Subscribes, fills gaps by `sync`, and fetches older events; at most one request of each kind at a time. */
 export class Subscription {
-  readonly timeline = new Timeline();
-  readonly view = new View();
+  timeline = new Timeline();
+  view = new View();
   readonly people = new People();
   isEnded = false;
   private _isSubscribed = false;
@@ -94,7 +94,7 @@ export class Subscription {
   /** Discard all events; `start` subscribes again. */
   historyChanged(): void {
     const wasLoaded = this.timeline.isLoaded;
-    this.timeline.clear();
+    this.timeline = new Timeline();
     this._beginAnew();
     this._readWanted = this.people.readUpTo = 0;
     this._readRequest.plan();
@@ -256,9 +256,9 @@ export class Subscription {
 
   private _takePage(frame: Json): void {
     const { events, head, reset } = frame;
+    if (reset) this.timeline = new Timeline();
     const { timeline } = this;
     const first: number = events[0]?.sequence_id ?? head + 1;
-    if (reset) timeline.clear();
     const isConnected = timeline.isLoaded && first <= timeline.position + 1;
     if (isConnected || (this._askedAfter !== null && !reset)) {
       timeline.noteHead(head);
@@ -271,7 +271,7 @@ export class Subscription {
   }
 
   private _beginAnew(): void {
-    this.view.clear();
+    this.view = new View();
     this._isExtended = false;
     this._taken = [];
     this._older = null;
