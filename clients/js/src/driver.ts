@@ -56,7 +56,11 @@ export class Driver {
     if (storage.share) {
       core.drain(null, Date.now());
       const end = storage.share({
-        changed: (key, value, sent) => this.input((now) => core.storageChanged(key, value, sent, now)),
+        changed: (key, value, sent) => {
+          // A change of this client that is not durable yet, or was refused, would bring a deleted value back.
+          if (!value && this._latest.get(key)?.value) this._write(key, { value, sent });
+          this.input((now) => core.storageChanged(key, value, sent, now));
+        },
         drains: (present) => this.input((now) => core.drain(this._withChanges(present), now)),
       });
       this._ends.push(end);

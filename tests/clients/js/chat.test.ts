@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { ConversationList } from "../../../clients/js/src/conversations.ts";
-import { Chat, MemoryStorage, type Json, type Storage } from "../../../clients/js/src/index.ts";
+import { Chat, MemoryStorage, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
 
 /** A WebSocket whose server is a function. */
@@ -389,6 +389,37 @@ test("change that the storage refuses late replaces no later one", async () => {
   chat.online();
   await chat.close(); // all changes of the storage are made
   assert.deepEqual(storage.load(), {});
+});
+
+test("change that the storage has refused brings no value back that another client deleted", async () => {
+  class SharedStorage extends MemoryStorage {
+    isFull = false;
+    events!: SharedStorageEvents;
+    share = (events: SharedStorageEvents) => {
+      this.events = events;
+      return () => {};
+    };
+
+    override save(key: string, value: Json): void {
+      if (this.isFull) throw new Error("no space left");
+      super.save(key, value);
+    }
+  }
+  const storage = new SharedStorage();
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  const [key] = room.send("hi").catch(() => {}) && Object.keys(storage.load());
+  storage.isFull = true;
+  storage.events.changed(key!, { ...storage.load()[key!], error: { code: "MUTED" } }, null);
+  room.retry(room.messages[0]!.clientMessageId!).catch(() => {}); // its change is refused
+  await turn();
+  storage.forget(key!);
+  storage.events.changed(key!, null, null);
+  storage.isFull = false;
+  chat.online();
+  await chat.close();
+  assert.deepEqual(storage.load(), {});
+  assert.deepEqual(room.messages, []);
 });
 
 test("personal state of a conversation is shown, and moves a pinned one to the top", async () => {
