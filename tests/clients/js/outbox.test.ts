@@ -388,6 +388,17 @@ test("message that another client has sent into a newer history stays pending un
   assert.deepEqual(statuses(client), { "": "sent", a: "sent" });
 });
 
+test("client that is not the drainer deletes a message that it sees in the log", () => {
+  const client = followed(1, 3);
+  client.drain(null, NOW);
+  send(client, ["a"]);
+  const { key } = take(client, "save")[0]!;
+  const events = [event(4, "message", { sender: { participant_id: "alice" }, client_message_id: "a" })];
+  client.receive(SOCKET, { type: "events", history_id: HISTORY, conversation_id: "conv_a", events }, NOW);
+  const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 4, historyId: HISTORY };
+  assert.deepEqual(take(client, "forget"), [{ kind: "forget", key, sent }]);
+});
+
 test("message leaves the storage before it is resolved", () => {
   const client = connected();
   send(client, ["a"]);
