@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { minify } from "terser";
 import { members, shortNames } from "./names.mjs";
 
-/** Members without an underscore that are no part of the API, of stored values, or of frames. */
+/** Members without an underscore that are no part of the API, of stored values, of frames, or of the platform: no `random`. */
 const INTERNAL = `
   repeatDue endDue outputs nextTimer advance tokenReceived tokenFailed socketOpened socketClosed batchPosted storageChanged
   drain readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
@@ -17,7 +17,7 @@ const INTERNAL = `
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
   readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
   connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
-  sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan state isOpen random unsentRead kind frame requestId socket hasItems hasItems
+  sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan state isOpen unsentRead kind frame requestId socket hasItems hasItems
 `;
 const ENTRIES = ["index", "conversations", "indexed_db"];
 const here = dirname(fileURLToPath(import.meta.url));

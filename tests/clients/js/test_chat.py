@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.node import CLIENT
-from tests.clients.js.node_tests import REPORTER, ROOT, bundle, node, read_results
+from tests.clients.js.node_tests import REPORTER, build, bundle, node, read_results
 from tests.support.server import PATIENT_SETTINGS, ServerProcess, start_server
 
 LIMITS = {**PATIENT_SETTINGS, "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000", "CHAT_LIMIT_MESSAGE_BURST": "10000"}
@@ -25,8 +24,7 @@ _IMPORT = re.compile(r'from"([^"]+)"')
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of the built client, without types."""
     target = tmp_path_factory.mktemp("dist")
-    command = [str(node()), str(ROOT / CLIENT / "build.mjs"), str(target), "--no-types"]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    build(target)
     return target
 
 
