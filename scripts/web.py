@@ -34,6 +34,7 @@ _FILES = (
 def inputs(root: Path) -> Iterator[Path]:
     """Yield the files that the build depends on."""
     yield from (root / node.WEB / name for name in _FILES)
+    yield root / node.CLIENT / "names.mjs"
     for folder in (node.WEB / "src", node.CLIENT / "src"):
         yield from sorted(path for path in (root / folder).rglob("*") if path.is_file())
 

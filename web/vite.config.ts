@@ -17,7 +17,11 @@ export default defineConfig({
   publicDir: false,
   plugins: [emojiData(), shortNames(path("../clients/js/src/"))],
   resolve: {
-    alias: { "serverless-chat": path("../clients/js/src/index.ts") },
+    alias: {
+      "serverless-chat/conversations": path("../clients/js/src/conversations.ts"),
+      "serverless-chat/indexed-db": path("../clients/js/src/indexed_db.ts"),
+      "serverless-chat": path("../clients/js/src/index.ts"),
+    },
   },
   build: {
     target: "es2022",

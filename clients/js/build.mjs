@@ -1,4 +1,4 @@
-/** Builds `dist`: one minified module, and its types. Names of private and internal members are shortened. */
+/** Builds `dist`: a minified module for each entry point, one that they share, and their types. */
 
 import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
@@ -7,36 +7,53 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { minify } from "terser";
+import { members, shortNames } from "./names.mjs";
 
-/** Members of the core and its driver that are no part of the API, of stored values, or of frames. */
+/** Members without an underscore that are no part of the API, of stored values, of frames, or of the platform: no `random`. */
 const INTERNAL = `
   repeatDue endDue outputs nextTimer advance tokenReceived tokenFailed socketOpened socketClosed batchPosted storageChanged
   drain readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
-  frameBytes nextId sendAsIs items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
+  frameBytes nextId items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
   readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
   connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
-  sentAt renewed retryAt flush opened restore
+  sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan state isOpen unsentRead kind frame requestId socket hasItems hasItems
 `;
+const ENTRIES = ["index", "conversations", "indexed_db"];
 const here = dirname(fileURLToPath(import.meta.url));
+const source = join(here, "src");
 const dist = process.argv[2] ?? join(here, "dist");
-const outfile = join(dist, "index.js");
-await build({
-  entryPoints: [join(here, "src/index.ts")],
-  outfile,
-  bundle: true,
-  minify: true,
-  format: "esm",
-  target: "es2022",
-  mangleProps: new RegExp(`^(_.*|${INTERNAL.trim().split(/\s+/).join("|")})$`),
-  legalComments: "none",
-});
-const shortened = await minify(readFileSync(outfile, "utf8"), { module: true, compress: { passes: 3, ecma: 2020, unsafe_arrows: true, pure_getters: true } });
-writeFileSync(outfile, shortened.code);
+/** Modules of the other entry points import those of `index` from there: each is in the package once. */
+const shared = {
+  name: "shared",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\.ts$/ }, ({ path, kind }) =>
+      kind === "entry-point" || path.endsWith("/listed.ts") ? undefined : { path: "./index.js", external: true },
+    ),
+};
+for (const name of ENTRIES) {
+  const outfile = join(dist, name + ".js");
+  await build({
+    entryPoints: [join(source, name + ".ts")],
+    outfile,
+    bundle: true,
+    plugins: name === "index" ? [] : [shared],
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    mangleProps: new RegExp(`^${members(INTERNAL)}$`),
+    mangleCache: Object.fromEntries(shortNames(source, INTERNAL)),
+    legalComments: "none",
+  });
+  const compress = { passes: 3, ecma: 2020, unsafe_arrows: true, pure_getters: true };
+  const { code } = await minify(readFileSync(outfile, "utf8"), { module: true, compress });
+  writeFileSync(outfile, code);
+  console.log(`${name}: ${gzipSync(code, { level: 9 }).length} bytes gzipped`);
+}
 const compiler = join(here, "node_modules/typescript/bin/tsc");
-const options = ["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--stripInternal", "--rootDir", join(here, "src")];
+const options = ["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--stripInternal", "--rootDir", source];
 if (!process.argv.includes("--no-types")) {
-  const files = ["--rewriteRelativeImportExtensions", "--outDir", dist, join(here, "src/index.ts")];
+  const files = ["--rewriteRelativeImportExtensions", "--outDir", dist, ...ENTRIES.map((name) => join(source, name + ".ts"))];
   const flags = ["--ignoreConfig", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"];
   const libraries = ["--lib", "ES2023,DOM,DOM.Iterable", "--skipLibCheck", "--types", "", "--verbatimModuleSyntax"];
   execFileSync(process.execPath, [compiler, ...files, ...flags, ...libraries, ...options, "--exactOptionalPropertyTypes"], {
@@ -47,4 +64,3 @@ if (!process.argv.includes("--no-types")) {
     writeFileSync(join(dist, name), text.replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
   }
 }
-console.log(`${gzipSync(readFileSync(outfile), { level: 9 }).length} bytes gzipped`);

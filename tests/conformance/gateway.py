@@ -70,12 +70,15 @@ class Gateway(Histories):
     def append_many(self, conversation_id: str, count: int) -> None:
         """Append messages of another participant whose pushes are all lost."""
         log = self.logs[conversation_id]
-        common = {"type": "message", "sender": BOB, "conversation_id": conversation_id, "created_at": CREATED_AT}
-        numbers = range(len(log) + 1, len(log) + 1 + count)
-        log.extend(
-            {**common, "sequence_id": number, "content": "of many", "made_in": self.history_id}
-            for number in numbers
-        )
+        common = {
+            "type": "message",
+            "sender": BOB,
+            "conversation_id": conversation_id,
+            "created_at": CREATED_AT,
+            "content": "of many",
+            "made_in": self.history_id,
+        }
+        log.extend({**common, "sequence_id": number} for number in range(len(log) + 1, len(log) + 1 + count))
 
     def execute(self, socket: Hashable, command: JsonObject) -> list[Addressed]:
         """Execute a command of a connection; return the replies and pushes. A closed one gets none."""

@@ -76,7 +76,7 @@ class Sends:
             assert send is not None, f"no send, or another id than before, is {key} with {content}"
             send.key = key
             self.by_key[str(key)] = send
-            send.is_stored = send.was_stored = str(key) in self._storage
+            self._note_stored(send)
         return self.by_key[str(key)]
 
     def stored(self, text: str) -> None:
@@ -85,13 +85,16 @@ class Sends:
         for send in self.all:
             if send.key is None:
                 continue
-            send.is_stored = send.key in text
-            if send.is_stored:
-                send.was_stored = True
-            elif send.was_stored and not send.is_free:
+            self._note_stored(send)
+            if send.was_stored and not send.is_stored and not send.is_free:
                 history_id = self._gateway.newest_history(send.key)
                 assert history_id is not None, f"{send.content[:8]} left the storage, and is in no log"
                 send.done_in.add(history_id)
+
+    def _note_stored(self, send: Send) -> None:
+        """Look for a message in the storage. A reaction to it names its id, too, but not its content."""
+        send.is_stored = str(send.key) in self._storage
+        send.was_stored |= send.is_stored and send.content in self._storage
 
     def crashed(self) -> None:
         """Note that a process has ended: a message that the storage never had is lost."""
@@ -100,8 +103,9 @@ class Sends:
 
     def check_logs(self) -> None:
         """Check that each send is in the log at most once, in the order of its tab, and not in a later history."""
-        for conversation_id, log in self._gateway.logs.items():
-            own = [event for event in log if event["type"] == "message" and event["sender"] == ME]
+        for conversation_id in self._gateway.logs:
+            log = self._gateway.folded(self._gateway.history_id, conversation_id)
+            own = log.messages_of(ME["participant_id"])
             sends = [self.named(event["client_message_id"], event["content"]) for event in own]
             assert len({id(send) for send in sends}) == len(sends), "in the log twice"
             in_log = {id(send) for send in sends}

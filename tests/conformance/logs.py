@@ -17,6 +17,7 @@ class FoldedLog:
         self._log = log
         self._read = 0
         self._places: list[int] = []
+        self._by_sender: dict[str, list[Event]] = {}
         self._updates: dict[int, list[Event]] = {}
         """By message: the edits, deletions and reactions, in their order."""
         self._versions: dict[tuple[int, int], Shown] = {}
@@ -24,14 +25,23 @@ class FoldedLog:
 
     def shown(self, start: int, position: int) -> list[Shown]:
         """Return the messages from `start` on, as the events up to `position` make them."""
+        self._read_on()
+        first, end = bisect_left(self._places, start), bisect_right(self._places, position)
+        return [self._at(place, position) for place in self._places[first:end]]
+
+    def messages_of(self, participant_id: str) -> Sequence[Event]:
+        """Return the messages of a participant, in the order of the log."""
+        self._read_on()
+        return self._by_sender.get(participant_id, [])
+
+    def _read_on(self) -> None:
         for event in self._log[self._read :]:
             if event["type"] == "message":
                 self._places.append(event["sequence_id"])
+                self._by_sender.setdefault(event["sender"]["participant_id"], []).append(event)
             elif "target" in event:
                 self._updates.setdefault(event["target"], []).append(event)
         self._read = len(self._log)
-        first, end = bisect_left(self._places, start), bisect_right(self._places, position)
-        return [self._at(place, position) for place in self._places[first:end]]
 
     def _at(self, place: int, position: int) -> Shown:
         updates = self._updates.get(place, [])

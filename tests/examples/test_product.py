@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from serverless_chat import Ticket
 from serverless_chat.blocking import Chat
+from websockets.sync.client import connect
 
 from examples.product.identity import AUDIENCE, SERVICE_CLIENT, SERVICE_SCOPE
 from examples.product.main import create_app

@@ -3,7 +3,6 @@
 import type { Core } from "./core/client.ts";
 import type { Json, Notification, Status } from "./core/outputs.ts";
 import { camelCased, type Sender } from "./core/view.ts";
-import { ConversationList } from "./conversations.ts";
 import { Driver } from "./driver.ts";
 import { ChatError, chatError, type Credential, Http } from "./http.ts";
 import { Observable, type ObserveOptions } from "./observable.ts";
@@ -37,41 +36,26 @@ export interface OpenOptions extends ObserveOptions {
   immediately?: boolean;
 }
 
-type Listener = (value: any) => void;
-
 /** A connection to the chat for one participant. It connects at once, and reconnects until `close`. */
 export class Chat extends Observable<Chat> {
-  /** The live list of conversations. */
-  readonly conversations: ConversationList;
   private readonly _http: Http;
   private readonly _driver: Driver;
   private readonly _storage: Storage;
-  private readonly _ready: Promise<Core>;
+  /** Resolves when the storage is loaded. @internal */
+  readonly ready: Promise<Core>;
+  /** What follows all notifications, such as the list of conversations. @internal */
+  readonly followers: ((notification: Notification) => void)[] = [];
   private readonly _rooms = new Map<string, Room>();
   private readonly _changed = new Set<Room>();
-  private readonly _listeners = { error: new Set<Listener>(), invited: new Set<Listener>() };
   private _status: Status = "authenticating";
   private _isChanged = false;
 
   constructor(options: ChatOptions) {
     super();
-    const { httpUrl, wsUrl, token } = options;
-    const Socket = options.WebSocket ?? globalThis.WebSocket;
-    if (!Socket) throw new TypeError("no WebSocket: use Node 22, or pass one");
-    const storage = (this._storage = options.storage ?? new MemoryStorage());
-    const http = (this._http = new Http(httpUrl, token, options.fetch ?? ((...request) => fetch(...request))));
-    const window = options.window ?? 5_000;
-    const notify = (notification: Notification) => this._notify(notification);
-    const settled = () => this._settled();
-    const failed = (error: unknown) => this._failed(error);
-    const awake = () => this.online();
-    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed, awake });
-    const input = (give: (now: number) => void) => this._driver.input(give);
-    this.conversations = new ConversationList(() => {
-      const { core } = this._driver;
-      return core && { core, http, input, failed };
-    });
-    this._ready = this._driver.start();
+    this._storage = options.storage ?? new MemoryStorage();
+    this._http = new Http(options);
+    this._driver = new Driver(options, this._storage, this._http, this);
+    this.ready = this._driver.start();
   }
 
   protected _value(): Chat {
@@ -94,13 +78,8 @@ export class Chat extends Observable<Chat> {
   override on(event: "error", handler: (error: unknown) => void, options?: ObserveOptions): () => void;
   /** Receive each invitation to a conversation, as the frame `invited` of the protocol. */
   override on(event: "invited", handler: (invitation: Json) => void, options?: ObserveOptions): () => void;
-  override on(event: "change" | "error" | "invited", handler: Listener, options: ObserveOptions = {}): () => void {
-    if (event === "change") return super.on(event, handler, options);
-    const listeners = this._listeners[event];
-    const stop = () => void listeners.delete(handler);
-    listeners.add(handler);
-    options.signal?.addEventListener("abort", stop, { once: true });
-    return stop;
+  override on(event: string, handler: (value: any) => void, options?: ObserveOptions): () => void {
+    return super.on(event as "change", handler, options);
   }
 
   /**
@@ -111,18 +90,12 @@ export class Chat extends Observable<Chat> {
    */
   async open(conversationId: string, { signal, immediately }: OpenOptions = {}): Promise<Room> {
     signal?.throwIfAborted();
-    const core = await this._ready;
+    const core = await this.ready;
     let room = this._rooms.get(conversationId);
     if (!room || room.error) {
-      const { _driver } = this;
-      room = new Room(conversationId, {
-        core,
-        input: (give) => _driver.input(give),
-        newId,
-        closed: (closed) => this._close(closed),
-      });
+      room = new Room(conversationId, core, this);
       this._rooms.set(conversationId, room);
-      _driver.input((now) => core.open(conversationId, now));
+      this.input((now) => core.open(conversationId, now));
     }
     const { loaded } = room;
     if (immediately) return room;
@@ -158,13 +131,12 @@ export class Chat extends Observable<Chat> {
   /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
   online(): void {
     this._driver.online();
-    if (this._status === "open") void this.conversations.reload();
+    this.notify({ kind: "awake" });
   }
 
   /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
   async close(): Promise<void> {
-    await this._ready;
-    this.conversations.end();
+    await this.ready;
     this._driver.stop();
     await this._driver.written();
     for (const room of this._rooms.values()) room.end();
@@ -176,13 +148,15 @@ export class Chat extends Observable<Chat> {
     await this._storage.clear();
   }
 
-  private _close(room: Room): void {
+  /** Follow the conversation of a room no more. @internal */
+  closed(room: Room): void {
     if (this._rooms.get(room.id) !== room) return;
     this._rooms.delete(room.id);
-    this._driver.input(() => this._driver.core!.close(room.id));
+    this.input(() => this._driver.core!.close(room.id));
   }
 
-  private _notify(notification: Notification): void {
+  /** Pass on a notification, in its order. @internal */
+  notify(notification: Notification): void {
     if (notification.kind === "status") {
       this._status = notification.status;
       this._isChanged = true;
@@ -191,17 +165,17 @@ export class Chat extends Observable<Chat> {
       room?.notify(notification);
       if (room) this._changed.add(room);
       if (notification.kind === "refused" && notification.command !== "message") {
-        this._failed(chatError(notification.error));
+        this.failed(chatError(notification.error));
       }
     }
-    if (notification.kind === "list" && notification.frame.type === "invited") {
-      this._call("invited", notification.frame);
+    if (notification.kind === "frame" && notification.frame.type === "invited") {
+      this._emit("invited", notification.frame);
     }
-    this.conversations.notify(notification);
+    for (const follow of this.followers) follow(notification);
   }
 
-  /** Call the handlers of everything that changed. */
-  private _settled(): void {
+  /** Call the handlers of everything that changed: all notifications of an input were passed on. @internal */
+  settled(): void {
     const rooms = [...this._changed];
     this._changed.clear();
     const isChanged = this._isChanged;
@@ -210,27 +184,15 @@ export class Chat extends Observable<Chat> {
     if (isChanged) this._emit();
   }
 
-  private _failed(error: unknown): void {
-    this._call("error", error);
+  /** Emit an error that no call can throw. @internal */
+  failed(error: unknown): void {
+    this._emit("error", error);
   }
 
-  private _call(event: "error" | "invited", value: unknown): void {
-    for (const handler of [...this._listeners[event]]) {
-      try {
-        handler(value);
-      } catch (thrown) {
-        queueMicrotask(() => {
-          throw thrown;
-        });
-      }
-    }
+  /** Give the core an input. @internal */
+  input(give: (now: number) => void): void {
+    this._driver.input(give);
   }
-}
-
-/** Return a random id. `randomUUID` exists in secure contexts only. */
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export type { Credential, Json, Status };

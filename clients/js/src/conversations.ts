@@ -1,10 +1,10 @@
-/** The live list of the participant's conversations. */
+/** The live list of the participant's conversations: the entry point `serverless-chat/conversations`. */
 
+import type { Chat } from "./chat.ts";
 import type { Core } from "./core/client.ts";
-import { historyNumber } from "./core/frames.ts";
+import { historyNumber } from "./core/context.ts";
 import { type Conversation, Listed, type OtherParticipant, type PersonalState } from "./core/listed.ts";
 import type { Json, Notification } from "./core/outputs.ts";
-import type { Http } from "./http.ts";
 import { Observable } from "./observable.ts";
 
 const PAGE = 100;
@@ -15,13 +15,8 @@ const PATIENCE = 1_000;
 /** After how many milliseconds a load that failed is repeated. */
 const RETRY = 10_000;
 
-/** @internal What a list needs of its chat. */
-export interface ListHost {
-  core: Core;
-  http: Http;
-  input(give: (now: number) => void): void;
-  failed(error: unknown): void;
-}
+/** The frames that can change a row. */
+const RELEVANT = /^(pong|activity|read|personal_state|conversation_(added|removed|deleted))$/;
 
 /**
  * The conversations of the participant, with unread counts, latest message first. All are live by one feed, without a
@@ -38,15 +33,17 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   private _loading: Promise<void> | null = null;
   private _isStale = false;
   private _timer: ReturnType<typeof setTimeout> | undefined;
+  private _core!: Core;
 
-  /** @internal */
-  constructor(private readonly _host: () => ListHost | null) {
+  /** One list for each chat is enough; it ends with the chat. */
+  constructor(private readonly _chat: Chat) {
     super();
+    _chat.followers.push((notification) => this._notify(notification));
   }
 
   /** The loaded rows. */
   get rows(): readonly Conversation[] {
-    this._begin();
+    void this._begin();
     return this._rows;
   }
 
@@ -62,17 +59,18 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   }
 
   protected _value(): readonly Conversation[] {
-    this._begin();
+    void this._begin();
     return this._rows;
   }
 
   override on(...parameters: Parameters<Observable<readonly Conversation[]>["on"]>): () => void {
-    this._begin();
+    void this._begin();
     return super.on(...parameters);
   }
 
   /** Load further conversations; resolves when they are there. */
   async more(): Promise<void> {
+    await this._begin();
     this._pages++;
     await this.reload();
   }
@@ -80,7 +78,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   /** Archive or pin a conversation, or mute its notifications, or undo it; resolves when the server has it. */
   async update(conversationId: string, { archived, pinned, notificationsMuted }: Partial<PersonalState>): Promise<void> {
     const body = { archived, pinned, notifications_muted: notificationsMuted };
-    const state = await this._host()!.http.request("PATCH", `/conversations/${conversationId}/me`, body);
+    const state = await this._chat.request("PATCH", `/conversations/${conversationId}/me`, body);
     this._personal(conversationId, state);
   }
 
@@ -91,27 +89,37 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     await (this._loading ??= this._load().finally(() => (this._loading = null)));
   }
 
-  /** Load nothing more: the chat is closed. @internal */
-  end(): void {
-    clearTimeout(this._timer);
-    this._pages = -1;
-  }
-
-  /** Apply a notification. @internal */
-  notify(notification: Notification): void {
-    if (this._pages < 1) return;
-    const { kind } = notification;
-    if (kind === "list") this._pushed(notification.frame);
-    else if (kind === "appended" || kind === "people" || kind === "replaced") {
-      this._follow(notification.conversationId, kind === "people" ? [] : notification.events);
+  private _notify(notification: Notification): void {
+    switch (notification.kind) {
+      case "frame":
+        if (this._pages > 0) this._pushed(notification.frame);
+        break;
+      case "replaced":
+      case "appended":
+        this._follow(notification.conversationId, notification.events);
+        break;
+      case "people":
+        this._follow(notification.conversationId, []);
+        break;
+      case "awake":
+        if (this._chat.status === "open") void this.reload();
+        break;
+      case "status":
+        if (notification.status === "stopped") this._end();
     }
   }
 
-  private _begin(): void {
-    const host = this._host();
-    if (this._pages || !host) return;
+  private async _begin(): Promise<void> {
+    if (this._pages) return;
     this._pages = 1;
-    host.input((now) => host.core.feed(() => this._heads(), now)); // its `welcome` loads the list
+    this._core = await this._chat.ready;
+    this._chat.input((now) => this._core.feed(() => this._heads(), now)); // its `welcome` loads the list
+  }
+
+  /** Load nothing more: the chat is closed. */
+  private _end(): void {
+    clearTimeout(this._timer);
+    this._pages = -1;
   }
 
   /** Return the heads of the first rows. */
@@ -122,14 +130,13 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   private _pushed(frame: Json): void {
     const { type, conversation, heads } = frame;
     if (type === "welcome") return void this.reload();
-    if (this._host()!.core.historyId !== this._historyId) return this._loadLater(); // the rows are of another one
+    if (!RELEVANT.test(type) || (type === "read" && frame.unread_count === undefined)) return;
+    if (this._core.historyId !== this._historyId) return this._loadLater(); // the rows are of another one
     const id: string = conversation?.conversation_id ?? frame.conversation_id;
     const entry = this._entries.get(id);
     switch (type) {
       case "pong":
         for (const name in heads) if (heads[name] > (this._entries.get(name)?.head ?? Infinity)) this._loadLater();
-        return;
-      case "invited":
         return;
       case "conversation_added":
         this._isStale = true;
@@ -151,7 +158,8 @@ export class ConversationList extends Observable<readonly Conversation[]> {
 
   /** Take over the state of an open room. */
   private _follow(conversationId: string, events: readonly Json[]): void {
-    const { core } = this._host()!;
+    if (this._pages < 1) return;
+    const core = this._core;
     const entry = this._entries.get(conversationId);
     const { start, position } = core.place(conversationId);
     if (start === null) return;
@@ -189,24 +197,23 @@ export class ConversationList extends Observable<readonly Conversation[]> {
 
   /** Load the first pages until nothing has happened meanwhile that they can lack. */
   private async _load(): Promise<void> {
-    const host = this._host()!;
     try {
       while (this._isStale && this._pages > 0) {
         this._isStale = false;
-        await this._loadPages(host);
+        await this._loadPages(await this._chat.ready);
       }
     } catch (error) {
-      host.failed(error);
+      this._chat.failed(error);
       this._loadLater(RETRY);
     }
   }
 
-  private async _loadPages({ http, core }: ListHost): Promise<void> {
+  private async _loadPages(core: Core): Promise<void> {
     const rows: Json[] = [];
     let page: Json = {};
     for (let count = 0; !count || (page.next_cursor && count < this._pages); count++) {
       const query = page.next_cursor ? `&cursor=${encodeURIComponent(page.next_cursor)}` : "";
-      page = await http.request("GET", `/conversations?limit=${PAGE}${query}`);
+      page = await this._chat.request("GET", `/conversations?limit=${PAGE}${query}`);
       rows.push(...page.conversations);
     }
     if (this._isStale || this._pages < 1) return;

@@ -1,5 +1,6 @@
 /** Carries out the outputs of the core: WebSocket, HTTP, storage and timers. */
 
+import type { Chat, ChatOptions } from "./chat.ts";
 import { Core } from "./core/client.ts";
 import type { Json, Notification, Output, Sent } from "./core/outputs.ts";
 import { ChatError, chatError, type Credential, type Http } from "./http.ts";
@@ -9,25 +10,6 @@ import type { Storage } from "./storage.ts";
 const LONGEST_TIMER = 30_000;
 /** After how many milliseconds a change that the storage has refused is repeated. */
 const REWRITE_DELAY = 1_000;
-
-/** What a driver needs; all of it can be replaced in tests. */
-export interface Environment {
-  wsUrl: string;
-  token: () => Credential | Promise<Credential>;
-  http: Http;
-  storage: Storage;
-  /** How many of the newest events each view keeps. */
-  window: number;
-  WebSocket: typeof WebSocket;
-  /** Receives each notification in its order. */
-  notify(notification: Notification): void;
-  /** Called when all notifications of an input have been passed on. */
-  settled(): void;
-  /** Receives what no call can throw: a failed token callback, a full storage, a refused handshake. */
-  failed(error: unknown): void;
-  /** Called when the network is back, or the page is looked at again. */
-  awake(): void;
-}
 
 /** A change of a stored value; without a value, it is deleted. */
 interface Change {
@@ -50,21 +32,35 @@ export class Driver {
   private readonly _held: Notification[] = [];
   private readonly _ends: (() => void)[] = [];
 
-  constructor(private readonly _environment: Environment) {}
+  private readonly _WebSocket: typeof WebSocket;
+
+  constructor(
+    private readonly _options: ChatOptions,
+    private readonly _storage: Storage,
+    private readonly _http: Http,
+    private readonly _chat: Chat,
+  ) {
+    this._WebSocket = _options.WebSocket ?? globalThis.WebSocket;
+    if (!this._WebSocket) throw new TypeError("no WebSocket: use Node 22, or pass one");
+  }
 
   /** Load the storage, and connect. */
   async start(): Promise<Core> {
-    const { storage } = this._environment;
+    const storage = this._storage;
     const stored = await Promise.resolve(storage.load()).catch((error) => {
-      this._environment.failed(error);
+      this._chat.failed(error);
       return {};
     });
     const writer = storage.share ? "/" + Math.random().toString(36).slice(2) : "";
-    const core = (this.core = new Core(stored, Math.random, writer, this._environment.window));
+    const core = (this.core = new Core(stored, Math.random, writer, this._options.window ?? 5_000));
     if (storage.share) {
       core.drain(null, Date.now());
       const end = storage.share({
-        changed: (key, value, sent) => this.input((now) => core.storageChanged(key, value, sent, now)),
+        changed: (key, value, sent) => {
+          // A change of this client that is not durable yet, or was refused, would bring a deleted value back.
+          if (!value && this._latest.get(key)?.value) this._write(key, { value, sent });
+          this.input((now) => core.storageChanged(key, value, sent, now));
+        },
         drains: (present) => this.input((now) => core.drain(this._withChanges(present), now)),
       });
       this._ends.push(end);
@@ -105,7 +101,7 @@ export class Driver {
   private _listen(): void {
     const { addEventListener, removeEventListener, document } = globalThis;
     const awake = () => {
-      if (document?.visibilityState !== "hidden") this._environment.awake();
+      if (document?.visibilityState !== "hidden") this._chat.online();
     };
     for (const name of ["online", "pageshow", "focus", "visibilitychange"]) {
       addEventListener?.(name, awake);
@@ -120,17 +116,17 @@ export class Driver {
     this._isRunning = true;
     for (const output of core.outputs()) {
       if (this._writes && /^(send|post|resolved)$/.test(output.kind)) {
-        this._environment.settled();
+        this._chat.settled();
         await this.written();
       }
       try {
         this._carryOut(output);
       } catch (error) {
-        this._environment.failed(error); // of one output; the others must be carried out
+        this._chat.failed(error); // of one output; the others must be carried out
       }
     }
     this._isRunning = false;
-    this._environment.settled();
+    this._chat.settled();
     this._plan(core);
   }
 
@@ -150,30 +146,24 @@ export class Driver {
   /** Await a change of the storage before the next frame. If it fails, it is repeated until it succeeds. */
   private _write(key: string, change: Change): void {
     const attempt = async () => {
-      const error = await this._errorOf(key, change);
-      if (this._latest.get(key) !== change) return; // a later change of the value has begun meanwhile
-      if (error === null) {
-        this._latest.delete(key);
-        this._rewrite(); // the storage works again
-        for (const held of this._held.splice(0)) this._carryOut(held);
-      } else {
-        this._environment.failed(error);
+      const { value, sent } = change;
+      const isLatest = () => this._latest.get(key) === change; // no later change of the value has begun meanwhile
+      try {
+        await (value ? this._storage.save(key, value) : this._storage.forget(key, sent));
+      } catch (error) {
+        if (!isLatest()) return;
+        this._chat.failed(error);
         this._unwritten.set(key, change);
+        return;
       }
+      if (!isLatest()) return;
+      this._latest.delete(key);
+      this._rewrite(); // the storage works again
+      for (const held of this._held.splice(0)) this._carryOut(held);
     };
     this._latest.set(key, change);
     this._unwritten.delete(key);
     this._writes = Promise.all([this._writes, attempt()]);
-  }
-
-  private async _errorOf(key: string, { value, sent }: Change): Promise<unknown> {
-    const { storage } = this._environment;
-    try {
-      await (value ? storage.save(key, value) : storage.forget(key, sent));
-      return null;
-    } catch (error) {
-      return error;
-    }
   }
 
   /** Return what the storage will have when it has all changes of this client. */
@@ -192,18 +182,13 @@ export class Driver {
     for (const [key, change] of [...this._unwritten]) this._write(key, change);
   }
 
-  /** While a storage is full, no frame of the outbox is sent: the core repeats it later. */
-  private _isHeld(frame: Json): boolean {
-    return this._unwritten.size > 0 && /^(message|edit|delete|react|unreact|batch)$/.test(frame.type);
-  }
-
   private _carryOut(output: Output): void {
     switch (output.kind) {
       case "save":
         this._write(output.key, { value: output.value, sent: null });
         break;
       case "forget":
-        this._write(output.key, { value: null, sent: output.sent ?? null });
+        this._write(output.key, { value: null, sent: output.sent });
         break;
       case "token":
         void this._requestToken();
@@ -216,24 +201,27 @@ export class Driver {
         this._socket = null;
         break;
       case "send":
-        if (this._socket?.readyState === 1 && !this._isHeld(output.frame)) this._socket.send(JSON.stringify(output.frame));
+        // While a storage is full, no frame of the outbox is sent: the core repeats it later.
+        if (this._socket?.readyState === 1 && !(output.hasItems && this._unwritten.size)) {
+          this._socket.send(JSON.stringify(output.frame));
+        }
         break;
       case "post":
         if (!this._unwritten.size) void this._post(output.requestId, output.commands);
         break;
       default:
         if (output.kind === "resolved" && [...this._latest.values()].some(({ value }) => !value)) this._held.push(output);
-        else this._environment.notify(output);
+        else this._chat.notify(output);
     }
   }
 
   private async _requestToken(): Promise<void> {
     const core = this.core!;
     try {
-      const token = await this._environment.token();
+      const token = await this._options.token();
       this.input((now) => core.tokenReceived(token, now));
     } catch (error) {
-      this._environment.failed(error);
+      this._chat.failed(error);
       this.input((now) => core.tokenFailed(now));
     }
   }
@@ -248,11 +236,11 @@ export class Driver {
       this.input((now) => core.socketClosed(number, now, retryAfter));
     };
     try {
-      const { WebSocket: Socket, wsUrl } = this._environment;
-      if (typeof token === "string") socket = new Socket(wsUrl, ["chat.v1", "bearer." + token]);
-      else socket = new Socket(wsUrl + "?ticket=" + encodeURIComponent(token.ticket), ["chat.v1"]);
+      const { wsUrl } = this._options;
+      if (typeof token === "string") socket = new this._WebSocket(wsUrl, ["chat.v1", "bearer." + token]);
+      else socket = new this._WebSocket(wsUrl + "?ticket=" + encodeURIComponent(token.ticket), ["chat.v1"]);
     } catch (error) {
-      this._environment.failed(error); // a malformed address, or a token with characters that it cannot have
+      this._chat.failed(error); // a malformed address, or a token with characters that it cannot have
       void closed();
       return;
     }
@@ -266,7 +254,7 @@ export class Driver {
       if (!frame) return;
       this.input((now) => core.receive(number, frame, now));
       if (frame.type === "disconnect" && !frame.reconnect) {
-        this._environment.failed(chatError({ ...frame, message: frame.reason }));
+        this._chat.failed(chatError({ ...frame, message: frame.reason }));
       }
     };
     socket.onclose = closed;
@@ -276,9 +264,9 @@ export class Driver {
   /** Learn by HTTP why a handshake was refused; return how many milliseconds to wait at least. */
   private async _probe(token: string): Promise<number> {
     try {
-      await this._environment.http.request("GET", "/conversations?limit=1", undefined, token);
+      await this._http.request("GET", "/conversations?limit=1", undefined, token);
     } catch (error) {
-      if (error instanceof ChatError && error.status) this._environment.failed(error);
+      if (error instanceof ChatError && error.status) this._chat.failed(error);
       if (error instanceof ChatError) return error.retryAfter * 1_000;
     }
     return 0;
@@ -287,7 +275,7 @@ export class Driver {
   private async _post(requestId: string, commands: Json[]): Promise<void> {
     let body: Json | null;
     try {
-      body = { type: "batch_result", ...(await this._environment.http.request("POST", "/batch", { commands })) };
+      body = { type: "batch_result", ...(await this._http.request("POST", "/batch", { commands })) };
     } catch (error) {
       const known = error instanceof ChatError && error.status ? error : null;
       body = known && { ...known.details, type: "error", retryable: known.isRetryable };

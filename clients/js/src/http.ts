@@ -1,5 +1,6 @@
 /** Requests to the HTTP API. */
 
+import type { ChatOptions } from "./chat.ts";
 import type { Json } from "./core/outputs.ts";
 
 /** The server refused a request or a message; `code` is one of those of the protocol. */
@@ -35,22 +36,19 @@ export type Credential = string | { ticket: string };
 export class Http {
   private _hasTickets = false;
 
-  constructor(
-    private readonly _url: string,
-    private readonly _token: () => Credential | Promise<Credential>,
-    private readonly _fetch: typeof fetch,
-  ) {}
+  constructor(private readonly _options: ChatOptions) {}
 
   /** Return the body of a successful response with its `history_id`. Throws ChatError. */
   async request(method: string, path: string, body?: unknown, token?: string): Promise<any> {
-    const credential = token ?? (this._hasTickets || (await this._token()));
+    const { httpUrl, fetch = globalThis.fetch } = this._options;
+    const credential = token ?? (this._hasTickets || (await this._options.token()));
     this._hasTickets = typeof credential !== "string";
-    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const headers: Record<string, string> = {};
+    if (body) headers["content-type"] = "application/json";
     if (typeof credential === "string") headers.authorization = `Bearer ${credential}`;
-    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     let response: Response;
     try {
-      response = await this._fetch(this._url.replace(/\/$/, "") + path, init);
+      response = await fetch(httpUrl.replace(/\/$/, "") + path, { method, headers, body: body ? JSON.stringify(body) : null });
     } catch (error) {
       throw chatError({ message: String(error) });
     }

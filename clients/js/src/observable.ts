@@ -6,9 +6,14 @@ export interface ObserveOptions {
   signal?: AbortSignal;
 }
 
+interface Handler {
+  event: string;
+  call(value: unknown): void;
+}
+
 /** An object that notifies of its changes, by handlers or by asynchronous iteration. */
 export abstract class Observable<T> implements AsyncIterable<T> {
-  private readonly _handlers = new Set<() => void>();
+  private readonly _handlers = new Set<Handler>();
 
   /** What handlers and iterations receive. */
   protected abstract _value(): T;
@@ -18,11 +23,10 @@ export abstract class Observable<T> implements AsyncIterable<T> {
    *
    * @returns a function that ends it.
    */
-  on(_event: "change", handler: (value: T) => void, { signal }: ObserveOptions = {}): () => void {
-    if (signal?.aborted) return () => {};
-    const call = () => handler(this._value());
-    const stop = () => void this._handlers.delete(call);
-    this._handlers.add(call);
+  on(event: "change", handler: (value: T) => void, { signal }: ObserveOptions = {}): () => void {
+    const added: Handler = { event, call: handler };
+    const stop = () => void this._handlers.delete(added);
+    if (!signal?.aborted) this._handlers.add(added);
     signal?.addEventListener("abort", stop, { once: true });
     return stop;
   }
@@ -53,12 +57,12 @@ export abstract class Observable<T> implements AsyncIterable<T> {
     return this.values();
   }
 
-  /** Call the handlers; an error of one is reported and stops no other. */
-  protected _emit(): void {
-    for (const call of [...this._handlers]) {
-      if (!this._handlers.has(call)) continue; // a handler before it ended it
+  /** Call the handlers of an event; an error of one is reported and stops no other. */
+  protected _emit(event = "change", value?: unknown): void {
+    for (const handler of [...this._handlers]) {
+      if (handler.event !== event || !this._handlers.has(handler)) continue; // a handler before it can have ended it
       try {
-        call();
+        handler.call(event === "change" ? this._value() : value);
       } catch (error) {
         queueMicrotask(() => {
           throw error;

@@ -1,5 +1,6 @@
 /** One conversation. */
 
+import type { Chat } from "./chat.ts";
 import type { Core } from "./core/client.ts";
 import type { Json, Notification } from "./core/outputs.ts";
 import type { Participant } from "./core/people.ts";
@@ -25,13 +26,8 @@ export interface MessageFields {
   metadata?: Json;
 }
 
-/** @internal What a room needs of its chat. */
-export interface RoomHost {
-  core: Core;
-  input(give: (now: number) => void): void;
-  newId(): string;
-  closed(room: Room): void;
-}
+/** Return a random id. `randomUUID` exists in secure contexts only. */
+const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 interface Waiter<T> {
   resolve(value: T): void;
@@ -57,7 +53,8 @@ export class Room extends Observable<Room> {
   constructor(
     /** The id of the conversation. */
     readonly id: string,
-    private readonly _host: RoomHost,
+    private readonly _core: Core,
+    private readonly _chat: Chat,
   ) {
     super();
     this.loaded = new Promise((resolve, reject) => (this._loaded = { resolve, reject }));
@@ -73,7 +70,7 @@ export class Room extends Observable<Room> {
    * pending or failed. The array and the unchanged messages are the same objects until the next change.
    */
   get messages(): readonly Message[] {
-    return (this._messages ??= this._host.core.messages(this.id));
+    return (this._messages ??= this._core.messages(this.id));
   }
 
   /**
@@ -81,42 +78,42 @@ export class Room extends Observable<Room> {
    * include arrivals, departures and changes of settings, which are not messages.
    */
   get events(): readonly Json[] {
-    return this._host.core.events(this.id);
+    return this._core.events(this.id);
   }
 
   /** Who is in the conversation, with presence and read marks. */
   get participants(): readonly Participant[] {
-    return this._host.core.participants(this.id);
+    return this._core.participants(this.id);
   }
 
   /** The other participants who are typing. */
   get typists(): readonly { participantId: string; name: string }[] {
-    return this._host.core.typists(this.id);
+    return this._core.typists(this.id);
   }
 
   /** How many messages of others the participant has not read. */
   get unreadCount(): number {
-    return this._host.core.readState(this.id).unreadCount;
+    return this._core.readState(this.id).unreadCount;
   }
 
   /** The sequence id of the last event that the participant has read. */
   get readUpTo(): number {
-    return this._host.core.readState(this.id).readUpTo;
+    return this._core.readState(this.id).readUpTo;
   }
 
   /** The sequence id of the first event of the view, or null before the newest messages are there. */
   get start(): number | null {
-    return this._host.core.place(this.id).start;
+    return this._core.place(this.id).start;
   }
 
   /** The sequence id of the last event of the view. */
   get position(): number {
-    return this._host.core.place(this.id).position;
+    return this._core.place(this.id).position;
   }
 
   /** The history of all sequence ids; a restore of the server's data begins another one. */
   get historyId(): string | null {
-    return this._host.core.historyId;
+    return this._core.historyId;
   }
 
   /** Whether the newest messages are there: see `OpenOptions.immediately`. */
@@ -143,14 +140,14 @@ export class Room extends Observable<Room> {
    *   until `retry` or `discard`. Its code is `DISCARDED` if the message was deleted before it was in the log.
    */
   send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
-    const clientMessageId = this._host.newId();
+    const clientMessageId = newId();
     const fields: Json = { content };
     if (replyTo !== undefined) fields.reply_to = replyTo;
     if (mentions?.length) fields.mentions = mentions;
     if (metadata) fields.metadata = metadata;
     const sent = this._sent(clientMessageId);
     try {
-      this._host.input((now) => this._host.core.send(this.id, clientMessageId, fields, now));
+      this._chat.input((now) => this._core.send(this.id, clientMessageId, fields, now));
     } catch (error) {
       this._settle(clientMessageId)?.reject(error);
     }
@@ -160,13 +157,13 @@ export class Room extends Observable<Room> {
   /** Send a failed message again, and the later ones that it holds. */
   retry(clientMessageId: string): Promise<SentMessage> {
     const sent = this._sent(clientMessageId);
-    this._host.input((now) => this._host.core.retry(this.id, clientMessageId, now));
+    this._chat.input((now) => this._core.retry(this.id, clientMessageId, now));
     return sent;
   }
 
   /** Delete a failed message; the later ones are sent. */
   discard(clientMessageId: string): void {
-    this._host.input((now) => this._host.core.discard(this.id, clientMessageId, now));
+    this._chat.input((now) => this._core.discard(this.id, clientMessageId, now));
   }
 
   /** Change the text of an own message, and `mentions` and `metadata` if they are given. */
@@ -191,27 +188,27 @@ export class Room extends Observable<Room> {
 
   /** Note a keystroke: call it for each one. A pause, or a sent message, ends typing; `false` ends it at once. */
   typing(isTyping = true): void {
-    this._host.input((now) => this._host.core.typing(this.id, isTyping, now));
+    this._chat.input((now) => this._core.typing(this.id, isTyping, now));
   }
 
   /** Mark everything that is shown as read, or up to an event. */
   read(sequenceId?: number): void {
-    this._host.input((now) => this._host.core.read(this.id, now, sequenceId));
+    this._chat.input((now) => this._core.read(this.id, now, sequenceId));
   }
 
   /** Show earlier messages. Resolves when they are there, with false if there are none. */
   older(): Promise<boolean> {
     return new Promise((resolve) => {
       this._olderWaiters.push(resolve);
-      this._host.input((now) => {
-        if (!this._host.core.older(this.id, now)) this._cameOlder(false);
+      this._chat.input((now) => {
+        if (!this._core.older(this.id, now)) this._cameOlder(false);
       });
     });
   }
 
   /** Stop following the conversation. Pending messages are still sent; their promises reject with the code `CLOSED`. */
   close(): void {
-    this._host.closed(this);
+    this._chat.closed(this);
     this.end();
   }
 
@@ -278,7 +275,7 @@ export class Room extends Observable<Room> {
   }
 
   private _update(command: string, id: number | string, fields: Json): void {
-    this._host.input((now) => this._host.core.update(this.id, command, id, fields, now));
+    this._chat.input((now) => this._core.update(this.id, command, id, fields, now));
   }
 }
 

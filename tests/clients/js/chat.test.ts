@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
-import { Chat, MemoryStorage, type Json, type Storage } from "../../../clients/js/src/index.ts";
+import { ConversationList } from "../../../clients/js/src/conversations.ts";
+import { Chat, MemoryStorage, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
 
 /** A WebSocket whose server is a function. */
@@ -289,9 +290,10 @@ test("invitations reach their handlers and leave the list as it is", async () =>
   const invited = { type: "invited", conversation_id: "conv_b", title: "Trip", added_by: "bob" };
   const server = (frame: Json): Json[] => (frame.type === "hello" ? [...answer(frame), invited] : answer(frame));
   const [chat] = newChat(new MemoryStorage(), server);
+  const list = new ConversationList(chat);
   const invitation = await new Promise<Json>((resolve) => chat.on("invited", resolve));
   assert.equal(invitation.conversation_id, "conv_b");
-  assert.deepEqual(chat.conversations.rows, []);
+  assert.deepEqual(list.rows, []);
   await chat.close();
 });
 
@@ -389,6 +391,38 @@ test("change that the storage refuses late replaces no later one", async () => {
   assert.deepEqual(storage.load(), {});
 });
 
+test("change that the storage has refused brings no value back that another client deleted", async () => {
+  class SharedStorage extends MemoryStorage {
+    isFull = false;
+    events!: SharedStorageEvents;
+    share = (events: SharedStorageEvents) => {
+      this.events = events;
+      return () => {};
+    };
+
+    override save(key: string, value: Json): void {
+      if (this.isFull) throw new Error("no space left");
+      super.save(key, value);
+    }
+  }
+  const storage = new SharedStorage();
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  const [key] = Object.keys(storage.load());
+  storage.isFull = true;
+  storage.events.changed(key!, { ...storage.load()[key!], error: { code: "MUTED" } }, null);
+  room.retry(room.messages[0]!.clientMessageId!).catch(() => {}); // its change is refused
+  await turn();
+  storage.forget(key!);
+  storage.events.changed(key!, null, null);
+  storage.isFull = false;
+  chat.online();
+  await chat.close();
+  assert.deepEqual(storage.load(), {});
+  assert.deepEqual(room.messages, []);
+});
+
 test("personal state of a conversation is shown, and moves a pinned one to the top", async () => {
   const row = (id: string) => ({ conversation_id: id, title: id, head: 0, unread_count: 0, created_at: "" });
   const state = { archived: false, pinned: true, notifications_muted: true };
@@ -403,10 +437,11 @@ test("personal state of a conversation is shown, and moves a pinned one to the t
   const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket, fetch });
   chats.push(chat);
   await new Promise<void>((resolve) => chat.on("change", ({ status }) => status === "open" && resolve()));
-  await new Promise<void>((resolve) => chat.conversations.on("change", () => resolve()));
-  await chat.conversations.update("conv_b", { pinned: true });
+  const list = new ConversationList(chat);
+  await new Promise<void>((resolve) => list.on("change", () => resolve()));
+  await list.update("conv_b", { pinned: true });
   assert.equal(requests.at(-1), 'PATCH http://x/conversations/conv_b/me {"pinned":true}');
-  assert.deepEqual(chat.conversations.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
-  assert.deepEqual(chat.conversations.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
+  assert.deepEqual(list.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
+  assert.deepEqual(list.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
   await chat.close();
 });

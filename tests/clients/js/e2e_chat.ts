@@ -7,7 +7,9 @@ import { test } from "node:test";
 
 import type { Chat, Json, Room } from "../../../clients/js/src/index.ts";
 
-const client = (await import(process.env["CHAT_CLIENT"]!)) as typeof import("../../../clients/js/src/index.ts");
+const dist = process.env["CHAT_CLIENT"]!;
+const client = (await import(dist + "/index.js")) as typeof import("../../../clients/js/src/index.ts");
+const { ConversationList } = (await import(dist + "/conversations.js")) as typeof import("../../../clients/js/src/conversations.ts");
 const tokens: Record<string, string> = JSON.parse(process.env["CHAT_TOKENS"]!);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const PATIENCE = 30_000;
@@ -172,15 +174,16 @@ test("refused message rejects and holds the later ones until it is discarded", a
 
 test("list is live with unread counts and new conversations", async () => {
   const [room, other] = await newRooms("Listed");
-  await until(bob.conversations, () => bob.conversations.rows.some(({ title }) => title === "Listed"));
+  const list = new ConversationList(bob);
+  await until(list, () => list.rows.some(({ title }) => title === "Listed"));
   other.close();
-  const row = () => bob.conversations.rows.find(({ conversationId }) => conversationId === room.id);
+  const row = () => list.rows.find(({ conversationId }) => conversationId === room.id);
   await room.send("hello");
-  await until(bob.conversations, () => row()?.unreadCount === 1 && row()?.lastMessage?.content === "hello");
-  assert.equal(bob.conversations.rows[0], row());
+  await until(list, () => row()?.unreadCount === 1 && row()?.lastMessage?.content === "hello");
+  assert.equal(list.rows[0], row());
   const participants = [{ participant_id: "bob", name: "Bob" }];
   await alice.request("POST", "/conversations", { title: "Added", participants });
-  await until(bob.conversations, () => bob.conversations.rows.some(({ title }) => title === "Added"));
+  await until(list, () => list.rows.some(({ title }) => title === "Added"));
 });
 
 test("long message goes by http and long history comes by older", async () => {

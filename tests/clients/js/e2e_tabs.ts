@@ -1,6 +1,7 @@
 /** Two tabs of a browser, as frames of one page, on one storage. Run in Chromium by `test_tabs.py`. */
 
-import { Chat, IndexedDbStorage, type Room } from "../../../clients/js/src/index.ts";
+import { Chat, type Room } from "../../../clients/js/src/index.ts";
+import { IndexedDbStorage } from "../../../clients/js/src/indexed_db.ts";
 
 interface Tab extends Window {
   openRoom(): Promise<Room>;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
+import { ConversationList } from "../../../clients/js/src/conversations.ts";
 import { Chat, type ChatOptions, type Json } from "../../../clients/js/src/index.ts";
 import { Listed } from "../../../clients/js/src/core/listed.ts";
 import { connect, connected, error, frame, frames, HISTORY, newClient, NOW, SOCKET, WELCOME } from "./drive.ts";
@@ -143,8 +144,15 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
+interface Loaded {
+  chat: Chat;
+  list: ConversationList;
+  requests: string[];
+  errors: unknown[];
+}
+
 /** Return a chat whose list is loaded, and the pages that its server has answered. */
-async function listed(answers: () => Json | Promise<Json>): Promise<{ chat: Chat; requests: string[]; errors: unknown[] }> {
+async function listed(answers: () => Json | Promise<Json>): Promise<Loaded> {
   const requests: string[] = [];
   const errors: unknown[] = [];
   const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
@@ -159,33 +167,47 @@ async function listed(answers: () => Json | Promise<Json>): Promise<{ chat: Chat
   const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket: WebSocket!, fetch });
   chats.push(chat);
   chat.on("error", (problem) => errors.push(problem));
+  const list = new ConversationList(chat);
   await until(() => chat.status === "open");
-  void chat.conversations.rows;
+  void list.rows;
   await until(() => requests.length > 0);
-  return { chat, requests, errors };
+  return { chat, list, requests, errors };
 }
 
 test("feed moves conversations and counts without a request", async () => {
   const rows = [entry(2), entry(3, { conversation_id: "conv_b", unread_count: 0, last_message: last(1) })];
-  const { chat, requests } = await listed(() => ({ conversations: rows, total_unread: 9 }));
-  await until(() => chat.conversations.rows.length === 2);
-  assert.equal(chat.conversations.totalUnread, 9);
+  const { list, requests } = await listed(() => ({ conversations: rows, total_unread: 9 }));
+  await until(() => list.rows.length === 2);
+  assert.equal(list.totalUnread, 9);
   Socket.last.push(activity(5, { conversation_id: "conv_b", title: "Moved" }));
-  const [first] = chat.conversations.rows;
+  const [first] = list.rows;
   assert.deepEqual([first!.conversationId, first!.title, first!.unreadCount], ["conv_b", "Moved", 2]);
-  assert.equal(chat.conversations.totalUnread, 11);
+  assert.equal(list.totalUnread, 11);
   Socket.last.push({ ...read(5, 5, 0), conversation_id: "conv_b" });
-  assert.equal(chat.conversations.totalUnread, 9);
+  assert.equal(list.totalUnread, 9);
   Socket.last.push({ type: "conversation_removed", ...about, reason: "removed" });
-  assert.deepEqual(chat.conversations.rows.map(({ conversationId }) => conversationId), ["conv_b"]);
+  assert.deepEqual(list.rows.map(({ conversationId }) => conversationId), ["conv_b"]);
   assert.equal(requests.length, 1);
+});
+
+test("list that is observed before the chat has connected is loaded", async () => {
+  const WebSocket = Socket as unknown as ChatOptions["WebSocket"];
+  const fetch = async () => new Response(JSON.stringify({ conversations: [entry(2)] }));
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket: WebSocket!, fetch });
+  chats.push(chat);
+  const shown: number[] = [];
+  for await (const rows of new ConversationList(chat)) {
+    shown.push(rows.length);
+    if (rows.length) break;
+  }
+  assert.deepEqual(shown, [0, 1]);
 });
 
 test("list is loaded again for unknown conversations and higher heads and after a failure", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let rows = [entry(2)];
-  const { chat, requests, errors } = await listed(() => (rows.length ? { conversations: rows } : { error: { code: "UNAVAILABLE" } }));
-  await until(() => chat.conversations.rows.length === 1);
+  const { chat, list, requests, errors } = await listed(() => (rows.length ? { conversations: rows } : { error: { code: "UNAVAILABLE" } }));
+  await until(() => list.rows.length === 1);
   const afterPush = async (push: Json, delay = 1_000) => {
     const count = requests.length;
     for (let time = 0; time < 3; time++) Socket.last.push(push);
@@ -195,44 +217,44 @@ test("list is loaded again for unknown conversations and higher heads and after 
   };
   rows = [entry(2), entry(3, { conversation_id: "conv_b" })];
   await afterPush(activity(3, { conversation_id: "conv_b" }));
-  await until(() => chat.conversations.rows.length === 2);
+  await until(() => list.rows.length === 2);
   rows = [];
   await afterPush({ type: "pong", heads: { conv_a: 4 } });
   await until(() => errors.length > 0);
   rows = [entry(4)];
   context.mock.timers.tick(10_000);
-  await until(() => chat.conversations.rows.length === 1 && chat.conversations.rows[0]!.unreadCount === 4);
+  await until(() => list.rows.length === 1 && list.rows[0]!.unreadCount === 4);
   chat.online();
   await until(() => requests.length === 5);
 });
 
 test("page that was read before a change of membership is read again", async () => {
   let answer = (_: Json) => {};
-  const { chat, requests } = await listed(() => new Promise<Json>((resolve) => (answer = resolve)));
+  const { list, requests } = await listed(() => new Promise<Json>((resolve) => (answer = resolve)));
   answer({ conversations: [entry(2)] });
-  await until(() => chat.conversations.rows.length === 1);
-  void chat.conversations.reload();
+  await until(() => list.rows.length === 1);
+  void list.reload();
   await until(() => requests.length === 2);
   Socket.last.push({ type: "conversation_removed", ...about, reason: "removed" });
   answer({ conversations: [entry(2)] });
   await until(() => requests.length === 3);
-  assert.deepEqual(chat.conversations.rows, []);
+  assert.deepEqual(list.rows, []);
   answer({ conversations: [] });
   await turn();
-  assert.deepEqual(chat.conversations.rows, []);
+  assert.deepEqual(list.rows, []);
 });
 
 test("rows of another history are replaced and its frames are not mixed with them", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const NEWER = "2.conversations";
   let page: Json = { conversations: [entry(9)] };
-  const { chat, requests } = await listed(() => page);
-  await until(() => chat.conversations.rows.length === 1);
+  const { list, requests } = await listed(() => page);
+  await until(() => list.rows.length === 1);
   page = { conversations: [entry(4)], history: NEWER };
   Socket.last.push(activity(20, { history_id: NEWER }));
-  assert.equal(chat.conversations.rows[0]!.unreadCount, 9);
+  assert.equal(list.rows[0]!.unreadCount, 9);
   context.mock.timers.tick(1_000);
-  await until(() => requests.length === 2 && chat.conversations.rows[0]!.unreadCount === 4);
+  await until(() => requests.length === 2 && list.rows[0]!.unreadCount === 4);
 });
 
 test("row of a direct conversation has the other participant", async () => {

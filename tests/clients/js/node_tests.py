@@ -37,6 +37,12 @@ def bundle(source: Path, target: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def build(target: Path) -> None:
+    """Build the client as its package has it, without types."""
+    command = [str(node()), str(ROOT / CLIENT / "build.mjs"), str(target), "--no-types"]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+
+
 def read_results(output: str) -> dict[str, str | None]:
     """Return the problem of each test that the reporter has written, or None if it passed."""
     lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"name"')]

@@ -137,6 +137,28 @@ test("unanswered command is repeated after ten seconds and a jitter", () => {
   assert.equal(frame(client).client_message_id, "a");
 });
 
+test("online begins the backoffs of commands and requests anew", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  send(client, ["a"]);
+  let now = NOW;
+  const about = { retryable: true, conversation_id: "conv_a" };
+  const refuse = () => {
+    for (const command of frames(client)) client.receive(SOCKET, error(command, "UNAVAILABLE", about), now);
+  };
+  for (let attempt = 0; attempt < 6; attempt++) {
+    refuse();
+    client.advance((now += 15_000));
+  }
+  refuse();
+  client.advance((now += 1_000));
+  assert.deepEqual(frames(client), []);
+  client.online(now);
+  refuse();
+  client.advance((now += 1_000));
+  assert.deepEqual(frames(client).map(({ type }) => type).sort(), ["message", "subscribe"]);
+});
+
 test("refused message holds the later ones of its conversation only", () => {
   const client = refused("a", "b");
   const outputs = clear(client);
@@ -364,6 +386,17 @@ test("message that another client has sent into a newer history stays pending un
   const reply = page(frame(client, "subscribe"), 1, 2, 2, { events, history_id: "2.conversations" });
   client.receive(SOCKET, reply, NOW);
   assert.deepEqual(statuses(client), { "": "sent", a: "sent" });
+});
+
+test("client that is not the drainer deletes a message that it sees in the log", () => {
+  const client = followed(1, 3);
+  client.drain(null, NOW);
+  send(client, ["a"]);
+  const { key } = take(client, "save")[0]!;
+  const events = [event(4, "message", { sender: { participant_id: "alice" }, client_message_id: "a" })];
+  client.receive(SOCKET, { type: "events", history_id: HISTORY, conversation_id: "conv_a", events }, NOW);
+  const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 4, historyId: HISTORY };
+  assert.deepEqual(take(client, "forget"), [{ kind: "forget", key, sent }]);
 });
 
 test("message leaves the storage before it is resolved", () => {

@@ -5,31 +5,38 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from scripts.node import CLIENT
-from tests.clients.js.node_tests import REPORTER, ROOT, bundle, node, read_results
+from tests.clients.js.node_tests import REPORTER, build, bundle, node, read_results
 from tests.support.server import PATIENT_SETTINGS, ServerProcess, start_server
 
 LIMITS = {**PATIENT_SETTINGS, "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000", "CHAT_LIMIT_MESSAGE_BURST": "10000"}
-LARGEST = 15_100
-"""Bytes of the client with gzip. A page loads it before it can show anything."""
+LARGEST = {"index.js": 12_430, "conversations.js": 2_000, "indexed_db.js": 700}
+"""Bytes of each entry point with gzip. A page loads the first before it can show anything."""
+_IMPORT = re.compile(r'from"([^"]+)"')
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of the built client, without types."""
     target = tmp_path_factory.mktemp("dist")
-    command = [str(node()), str(ROOT / CLIENT / "build.mjs"), str(target), "--no-types"]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    build(target)
     return target
 
 
-def test_client_with_gzip_is_small_enough_for_the_first_route(built: Path) -> None:
-    assert len(gzip.compress((built / "index.js").read_bytes(), 9)) <= LARGEST
+@pytest.mark.parametrize("name", LARGEST)
+def test_entry_point_with_gzip_is_small_enough_for_the_first_route(built: Path, name: str) -> None:
+    assert len(gzip.compress((built / name).read_bytes(), 9)) <= LARGEST[name]
+
+
+def test_entry_points_import_nothing_but_the_first_one(built: Path) -> None:
+    imports = {name: set(_IMPORT.findall((built / name).read_text(encoding="utf-8"))) for name in LARGEST}
+    assert imports == {"index.js": set(), "conversations.js": {"./index.js"}, "indexed_db.js": set()}
+    assert {path.name for path in built.iterdir()} == LARGEST.keys()
 
 
 def start(directory: Path, name: str) -> ServerProcess:
@@ -40,7 +47,7 @@ def test_two_participants_chat_over_cut_sockets_and_a_restart(built: Path, tmp_p
     bundle(Path(__file__).with_name("e2e_chat.ts"), tmp_path / "e2e.mjs")
     server = start(tmp_path, "first")
     environment = {
-        "CHAT_CLIENT": str(built / "index.js"),
+        "CHAT_CLIENT": str(built),
         "CHAT_HTTP_URL": server.ready["http_url"],
         "CHAT_WS_URL": server.ready["ws_url"],
         "CHAT_TOKENS": json.dumps({name: server.token(name, name.title(), 3600) for name in ("alice", "bob")}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from pathlib import Path
 
 from scripts.node import CLIENT
 from tests.clients.js.node_tests import ROOT
@@ -19,6 +20,14 @@ def test_client_has_the_version_of_the_server() -> None:
 
 def test_client_has_no_runtime_dependency() -> None:
     assert not PACKAGE.keys() & {"dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"}
+
+
+def test_entry_points_are_those_of_the_build() -> None:
+    build = (ROOT / CLIENT / "build.mjs").read_text(encoding="utf-8")
+    entries = json.loads(build.partition("const ENTRIES = ")[2].partition(";")[0])
+    exported = [Path(entry["default"]).stem for entry in PACKAGE["exports"].values()]
+    typed = [Path(entry["types"]).name.removesuffix(".d.ts") for entry in PACKAGE["exports"].values()]
+    assert exported == typed == entries
 
 
 def test_lock_file_names_no_registry_and_has_digests() -> None:

@@ -116,6 +116,31 @@ def test_unanswered_command_is_repeated_after_ten_seconds_and_a_jitter() -> None
     assert [frame["client_message_id"] for frame in frames(client)] == ["a"]
 
 
+def test_online_begins_the_backoffs_of_commands_and_requests_anew() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    send(client, "a")
+    now = NOW
+
+    def refuse() -> None:
+        for command in frames(client):
+            client.receive(SOCKET, error(command, "UNAVAILABLE", retryable=True, conversation_id="conv_a"), now)
+
+    for _ in range(6):
+        refuse()
+        now += 15
+        client.advance(now)
+    refuse()
+    now += 1
+    client.advance(now)
+    assert frames(client) == []
+    client.online(now)
+    refuse()
+    now += 1
+    client.advance(now)
+    assert sorted(frame["type"] for frame in frames(client)) == ["message", "subscribe"]
+
+
 def test_refused_message_holds_the_later_ones_of_its_conversation_only() -> None:
     client = connected()
     send(client, "a", "b")

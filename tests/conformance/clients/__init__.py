@@ -17,9 +17,10 @@ def command(name: str, directory: Path) -> list[str]:
     if name == PYTHON:
         path = f"PYTHONPATH={ROOT / 'clients' / 'python' / 'src'}{os.pathsep}{ROOT}"
         return ["env", path, sys.executable, str(Path(__file__).with_name("python_client.py"))]
-    from tests.clients.js.node_tests import bundle, node
+    from tests.clients.js.node_tests import build, bundle, node
 
     target = directory / "javascript_client.mjs"
     if not target.exists():
+        build(directory / "dist")
         bundle(Path(__file__).with_name("javascript_client.ts"), target)
-    return [str(node()), "--enable-source-maps", str(target)]
+    return ["env", f"CHAT_CLIENT={directory / 'dist' / 'index.js'}", str(node()), str(target)]

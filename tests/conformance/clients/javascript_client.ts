@@ -1,8 +1,10 @@
-/** The JavaScript client under test: `Chat` and `Room` as an application uses them. */
+/** The JavaScript client under test: `Chat` and `Room` of its build, as an application uses them. */
 
 import { advance, answer, fetchByRunner, flush, readLine, reset, RunnerSocket, RunnerStorage } from "./javascript_environment.ts";
 import { settled, sockets, token, turnClock, write } from "./javascript_environment.ts";
-import { Chat, ChatError, type Json, type Message, type Room } from "../../../clients/js/src/index.ts";
+import type { Chat, Json, Message, Room } from "../../../clients/js/src/index.ts";
+
+const client = (await import(process.env["CHAT_CLIENT"]!)) as typeof import("../../../clients/js/src/index.ts");
 
 const HELLO = {
   name: "serverless-chat for JavaScript",
@@ -51,7 +53,7 @@ async function send(room: Room, content: string): Promise<void> {
     const place = { sequence_id: sequenceId, history_id: historyId };
     write("sent", { conversation_id: room.id, client_message_id: clientMessageId, ...place });
   } catch (error) {
-    if (!(error instanceof ChatError)) throw error;
+    if (!(error instanceof client.ChatError)) throw error;
     const { client_message_id } = error.details;
     if (!/^(CLOSED|DISCARDED)$/.test(error.code)) write("refused", { conversation_id: room.id, client_message_id, code: error.code });
   }
@@ -71,7 +73,7 @@ function start({ now, seed, storage: stored, window, tabs }: Json): void {
   shown.clear();
   inHandler.length = 0;
   storage = new RunnerStorage(stored, tabs);
-  chat = new Chat({
+  chat = new client.Chat({
     httpUrl: "http://server",
     wsUrl: "ws://server",
     token,

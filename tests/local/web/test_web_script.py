@@ -25,7 +25,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(parents=True)
     (root / "clients" / "js" / "src").mkdir(parents=True)
     (root / ".setup").mkdir()
-    for path in (root / "web" / name for name in web._FILES):
+    for path in (*(root / "web" / name for name in web._FILES), root / "clients" / "js" / "names.mjs"):
         path.write_text("{}", encoding="utf-8")
     (root / node.LOCK).write_text("node", encoding="utf-8")
     (root / "web" / "src" / "main.ts").write_text("one", encoding="utf-8")

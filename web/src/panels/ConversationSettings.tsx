@@ -17,7 +17,7 @@ export function ConversationSettings({ conversation, role }: { conversation: Ope
   const leave = async () => {
     if (!(await session.attempt(() => server.leave(conversation.id)))) return;
     app.select(null);
-    await session.chat.conversations.reload(); // hiding a direct conversation is not pushed
+    await session.list.reload(); // hiding a direct conversation is not pushed
   };
   const remove = async () => {
     if (await session.attempt(() => server.deleteConversation(conversation.id))) app.select(null);

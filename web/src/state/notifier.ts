@@ -1,7 +1,7 @@
 /** Notifications of the browser about messages in conversations that the user does not look at. */
 
 import { effect, signal } from "@preact/signals";
-import type { Conversation } from "serverless-chat";
+import type { Conversation } from "serverless-chat/conversations";
 import type { Session } from "./session.ts";
 
 export type Permission = "default" | "granted" | "denied" | "unsupported";

@@ -1,7 +1,9 @@
 /** The chat of one participant, as signals for the interface. */
 
 import { batch, signal } from "@preact/signals";
-import { Chat, type ChatError, type Conversation, IndexedDbStorage, type Sender, type Status } from "serverless-chat";
+import { Chat, type ChatError, type Sender, type Status } from "serverless-chat";
+import { type Conversation, ConversationList } from "serverless-chat/conversations";
+import { IndexedDbStorage } from "serverless-chat/indexed-db";
 import { Blocks } from "./blocks.ts";
 import { coalesced } from "./coalesced.ts";
 import { OpenConversation } from "./conversation.ts";
@@ -25,6 +27,7 @@ const TOAST_TIME = 6_000;
 
 export class Session {
   readonly chat: Chat;
+  readonly list: ConversationList;
   readonly server: Server;
   readonly drafts: Drafts;
   readonly status = signal<Status>("authenticating");
@@ -66,17 +69,17 @@ export class Session {
     this.chat.on("change", () => this.connectionChanged());
     this.chat.on("error", (error) => this.failed(error));
     this.chat.on("invited", () => void this.loadInvitations());
-    const { conversations } = this.chat;
+    const list = (this.list = new ConversationList(this.chat));
     const update = coalesced(() =>
       batch(() => {
-        this.conversations.value = conversations.rows;
-        for (const row of conversations.rows) if (row.direct && !row.other) void this.loadTitle(row.conversationId);
-        this.noteMentions(conversations.rows);
-        this.hasMore.value = conversations.hasMore;
-        this.unreadTotal.value = conversations.totalUnread;
+        this.conversations.value = list.rows;
+        for (const row of list.rows) if (row.direct && !row.other) void this.loadTitle(row.conversationId);
+        this.noteMentions(list.rows);
+        this.hasMore.value = list.hasMore;
+        this.unreadTotal.value = list.totalUnread;
       }),
     );
-    conversations.on("change", update);
+    list.on("change", update);
   }
 
   /** Return the row of a conversation, if it is loaded. */
@@ -167,7 +170,7 @@ export class Session {
       if (status === "open") this.wasOpen.value = true;
     });
     if (isNew) {
-      void this.chat.conversations.rows; // the first access loads them
+      void this.list.rows; // the first access loads them
       void this.loadInvitations();
     }
   }

@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import type { Conversation } from "serverless-chat";
+import type { Conversation } from "serverless-chat/conversations";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { ConversationRow } from "./ConversationRow.tsx";
@@ -101,7 +101,7 @@ export function ConversationList() {
         )}
         {query && !shown?.length && <p class="empty-list faint">{t.noMatches(app.search.value.trim())}</p>}
         {session.hasMore.value && !query && (
-          <button type="button" class="button more-rows" onClick={() => void session.chat.conversations.more()}>
+          <button type="button" class="button more-rows" onClick={() => void session.list.more()}>
             {t.loadMore}
           </button>
         )}

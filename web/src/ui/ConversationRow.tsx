@@ -1,4 +1,4 @@
-import type { Conversation, PersonalState } from "serverless-chat";
+import type { Conversation, PersonalState } from "serverless-chat/conversations";
 import { shortText } from "../text/dates.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
@@ -72,7 +72,7 @@ function RowMenu({ id, title, state }: { id: string; title: string; state: Perso
   const { session } = useApp();
   const t = texts.value;
   const change = (changes: Partial<PersonalState>) => () =>
-    void session.attempt(() => session.chat.conversations.update(id, changes));
+    void session.attempt(() => session.list.update(id, changes));
   const { archived, pinned, notificationsMuted } = state;
   return (
     <MenuOpener

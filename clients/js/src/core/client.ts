@@ -7,12 +7,12 @@
 
 import { Clock } from "./clock.ts";
 import { Connection } from "./connection.ts";
-import { FrameSender, historyNumber } from "./frames.ts";
+import { Context, historyNumber, type Random } from "./context.ts";
 import { ITEM_KEY, type Item } from "./items.ts";
 import { Outbox } from "./outbox.ts";
-import type { Json, Output, Outputs, Sent, Status } from "./outputs.ts";
+import type { Json, Output, Sent, Status } from "./outputs.ts";
 import type { Participant } from "./people.ts";
-import { earliest, RepeatedRequest, retryAfter, type Random } from "./retries.ts";
+import { RepeatedRequest, retryAfter } from "./retries.ts";
 import { POSITION_KEY, Subscription } from "./subscription.ts";
 import { asMessage, type Message, type Refusal } from "./view.ts";
 
@@ -30,12 +30,9 @@ interface Typing {
 
 /** All state of a client: connection, subscriptions, outbox. */
 export class Core {
-  /** The participant of the token, once the server has named it. */
-  participant: Json | null;
+  private readonly _context: Context;
   private readonly _stored: Map<string, Json>;
   private readonly _clock = new Clock();
-  private readonly _outputs: Outputs = [];
-  private readonly _sender = new FrameSender(this._outputs);
   private readonly _connection: Connection;
   private readonly _outbox: Outbox;
   private readonly _subscriptions = new Map<string, Subscription>();
@@ -43,28 +40,22 @@ export class Core {
   private _rowHeads: (() => [string, number][]) | null = null;
   private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
-  private _typingExpires = 6_000;
   private _helloId = "";
 
   /**
    * @param stored - The values of the storage.
-   * @param _random - Returns a number from 0 to below 1.
+   * @param random - Returns a number from 0 to below 1.
    * @param writer - Distinguishes the items of several clients on one storage.
-   * @param _window - How many of the newest events each view keeps.
+   * @param window - How many of the newest events each view keeps.
    */
-  constructor(
-    stored: Record<string, Json>,
-    private readonly _random: Random,
-    writer = "",
-    private readonly _window = Infinity,
-  ) {
+  constructor(stored: Record<string, Json>, random: Random, writer = "", window = Infinity) {
+    const context = (this._context = new Context(random, window));
     this._stored = new Map(Object.entries(stored));
-    this._sender.historyId = this._stored.get(HISTORY_KEY)?.historyId ?? null;
-    this.participant = this._stored.get(PARTICIPANT_KEY) ?? null;
-    this._connection = new Connection(this._sender, this._outputs, _random);
-    this._feed = new RepeatedRequest(() => this._sender.send("hello", { feed: true }), _random);
-    const seen = (conversationId: string) => this._subscriptions.get(conversationId)?.seen ?? 0;
-    this._outbox = new Outbox(this._sender, this._outputs, _random, writer, seen);
+    context.historyId = this._stored.get(HISTORY_KEY)?.historyId ?? null;
+    context.participant = this._stored.get(PARTICIPANT_KEY) ?? null;
+    this._connection = new Connection(context);
+    this._feed = new RepeatedRequest(() => context.send("hello", { feed: true }), random);
+    this._outbox = new Outbox(context, writer, (conversationId) => this._subscriptions.get(conversationId)?.seen ?? 0);
     this._outbox.takeOver(itemsOf(this._stored));
   }
 
@@ -72,17 +63,20 @@ export class Core {
 
   /** Yield the outputs until there are none; inputs in between may add some. */
   *outputs(): Generator<Output> {
-    for (let output; (output = this._outputs.shift()); ) yield output;
+    for (let output; (output = this._context.outputs.shift()); ) yield output;
   }
 
   /** Return in how many milliseconds to call `advance`, or null if there is nothing to wait for. */
   nextTimer(now: number): number | null {
     const time = this._clock.at(now);
-    const typing = [...this._typing.values()].map(({ endDue }) => endDue);
-    const timers = [...this._subscriptions.values()].map((subscription) => subscription.nextTimer());
-    const outbox = this._isOpen ? this._outbox.nextTimer(time) : null;
-    const due = earliest([this._connection.nextTimer(), this._feed.due, outbox, ...timers, ...typing]);
-    return due === null ? null : Math.max(0, Math.ceil(due - time));
+    const due = Math.min(
+      this._connection.nextTimer(),
+      this._feed.due,
+      this._connection.isOpen ? this._outbox.nextTimer(time) : Infinity,
+      ...[...this._subscriptions.values()].map((subscription) => subscription.nextTimer()),
+      ...[...this._typing.values()].map(({ endDue }) => endDue),
+    );
+    return due < Infinity ? Math.max(0, Math.ceil(due - time)) : null;
   }
 
   /** Let timers end. */
@@ -105,7 +99,7 @@ export class Core {
     this._connection.online(time);
     this._outbox.hurry();
     this._feed.hurry(time);
-    if (this._isOpen) for (const subscription of this._subscriptions.values()) subscription.hurry(time);
+    if (this._connection.isOpen) for (const subscription of this._subscriptions.values()) subscription.hurry(time);
     this.advance(now);
   }
 
@@ -135,7 +129,7 @@ export class Core {
     if (!this._connection.isCurrent(socket)) return;
     this._connection.opened(time);
     const subscribe: Json[] = [];
-    const id = (this._helloId = this._sender.send("hello", { subscribe, ...(this._rowHeads ? { feed: true } : {}) }));
+    const id = (this._helloId = this._context.send("hello", { subscribe, ...(this._rowHeads && { feed: true }) }));
     subscribe.push(...this._followed().slice(0, MAX_LISTED).map((subscription) => subscription.entry(id, time)));
   }
 
@@ -153,6 +147,7 @@ export class Core {
     if (!this._connection.isCurrent(socket) || !frame.type) return;
     if (!this._acceptHistory(frame, time)) return;
     this._apply(frame, time, now);
+    this._context.outputs.push({ kind: "frame", frame });
     this._finish(time);
   }
 
@@ -192,24 +187,27 @@ export class Core {
     const known = this._subscriptions.get(conversationId);
     if (!known || known.isEnded) {
       const { sequenceId, historyId } = this._stored.get(POSITION_KEY + conversationId) ?? {};
-      this._follow(conversationId, resume && historyId === this._sender.historyId ? sequenceId : undefined, time);
+      const subscription = new Subscription(conversationId, this._context);
+      this._subscriptions.set(conversationId, subscription);
+      if (resume && historyId === this._context.historyId && sequenceId !== undefined) subscription.resume(sequenceId);
+      if (this._connection.isOpen) subscription.start(time);
     }
   }
 
   /** Receive the activity of all conversations; `heads` returns those of the shown rows, to name in pings. */
   feed(heads: () => [string, number][], now: number): void {
     this._rowHeads = heads;
-    if (this._isGreeted) this._feed.start(this._clock.at(now));
+    if (this._connection.isGreeted) this._feed.start(this._clock.at(now));
   }
 
   /** Stop following a conversation. A read mark that was not sent yet is sent now. */
   close(conversationId: string): void {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
-    if (!subscription || !this._isGreeted || subscription.isEnded) return;
+    if (!subscription || !this._connection.isGreeted || subscription.isEnded) return;
     const mark = subscription.unsentRead;
-    if (mark) this._sender.send("read", { conversation_id: conversationId, sequence_id: mark });
-    this._sender.send("unsubscribe", { conversation_id: conversationId });
+    if (mark) this._context.send("read", { conversation_id: conversationId, sequence_id: mark });
+    this._context.send("unsubscribe", { conversation_id: conversationId });
   }
 
   /** Fetch the events before the marked start; return whether there are any. */
@@ -252,19 +250,20 @@ export class Core {
   /** Move the read mark of the participant, by default to the position. */
   read(conversationId: string, now: number, sequenceId?: number): void {
     const subscription = this._subscriptions.get(conversationId);
-    subscription?.read(sequenceId ?? subscription.timeline.position, this._clock.at(now), this._isOpen);
+    subscription?.read(sequenceId ?? subscription.timeline.position, this._clock.at(now), this._connection.isOpen);
   }
 
   /** Note a keystroke, or that the text was discarded. A pause ends typing, too. */
   typing(conversationId: string, isTyping: boolean, now: number): void {
     const time = this._clock.at(now);
     const last = this._typing.get(conversationId);
-    const is_typing = isTyping;
     const isDue = isTyping ? !last || time >= last.repeatDue : !!last;
-    if (isDue && this._isOpen) this._sender.send("typing", { conversation_id: conversationId, is_typing });
+    if (isDue && this._connection.isOpen) {
+      this._context.send("typing", { conversation_id: conversationId, is_typing: isTyping });
+    }
     if (!isTyping) this._typing.delete(conversationId);
     else {
-      const repeatDue = isDue ? time + this._typingExpires / 2 : last!.repeatDue;
+      const repeatDue = isDue ? time + this._context.typingExpires / 2 : last!.repeatDue;
       this._typing.set(conversationId, { repeatDue, endDue: time + TYPING_PAUSE });
     }
   }
@@ -275,7 +274,7 @@ export class Core {
 
   /** Return the messages of the view, then those that are pending or failed. */
   messages(conversationId: string): Message[] {
-    const sender = this.participant ?? undefined;
+    const sender = this._context.participant;
     const pending = this._outbox.pending(conversationId).map((item): Message => {
       const { sequenceId, clientMessageId } = item;
       const error = item.error as Refusal | null;
@@ -301,7 +300,7 @@ export class Core {
 
   typists(conversationId: string): { participantId: string; name: string }[] {
     const others = this._subscriptions.get(conversationId)?.people.typists() ?? [];
-    return others.filter(({ participantId }) => participantId !== this._me);
+    return others.filter(({ participantId }) => participantId !== this._context.me);
   }
 
   /** Return the last event that the participant has read, and the number of messages of others after it. */
@@ -317,31 +316,15 @@ export class Core {
 
   /** The history of all sequence ids. */
   get historyId(): string | null {
-    return this._sender.historyId;
+    return this._context.historyId;
+  }
+
+  /** The participant of the token, once the server has named it. */
+  get participant(): Json | null {
+    return this._context.participant;
   }
 
   // Internals
-
-  private get _isOpen(): boolean {
-    return this._connection.state === "open";
-  }
-
-  /** Whether `hello` was sent on the connection. */
-  private get _isGreeted(): boolean {
-    return /^(greeting|open)$/.test(this._connection.state);
-  }
-
-  private get _me(): string {
-    return this.participant?.participant_id ?? "";
-  }
-
-  private _follow(conversationId: string, position: number | undefined, time: number): void {
-    const { _sender, _outputs, _random, _window } = this;
-    const subscription = new Subscription(conversationId, _sender, _outputs, _random, () => this._me, _window);
-    this._subscriptions.set(conversationId, subscription);
-    if (position !== undefined) subscription.resume(position);
-    if (this._isOpen) subscription.start(time);
-  }
 
   /** Return the positions to name in pings, a hundred in each. */
   private _heads(): Json[] {
@@ -361,22 +344,20 @@ export class Core {
   private _acceptHistory(frame: Json, time: number): boolean {
     const named: string[] = [frame, ...(frame.results ?? [])].map((part) => part.history_id).filter(Boolean);
     const newest = named.sort((one, other) => historyNumber(other) - historyNumber(one))[0];
-    const known = this._sender.historyId;
+    const known = this.historyId;
     if (newest === undefined || newest === known) return true;
     if (historyNumber(newest) <= historyNumber(known)) return false;
-    this._sender.historyId = newest;
+    this._context.historyId = newest;
     this._outbox.historyChanged(known === null);
-    if (known !== null) this._beginHistory(time);
-    this._save(HISTORY_KEY, { historyId: newest });
-    return true;
-  }
-
-  private _beginHistory(time: number): void {
-    this._forgetPositions();
-    for (const subscription of this._followed()) {
-      subscription.historyChanged();
-      subscription.start(time);
+    if (known !== null) {
+      this._forgetPositions();
+      for (const subscription of this._followed()) {
+        subscription.historyChanged();
+        subscription.start(time);
+      }
     }
+    this._context.save(HISTORY_KEY, { historyId: newest });
+    return true;
   }
 
   private _forgetPositions(): void {
@@ -384,12 +365,8 @@ export class Core {
     const followed = [...this._subscriptions.keys()].map((conversationId) => POSITION_KEY + conversationId);
     for (const key of new Set([...stored, ...followed])) {
       this._stored.delete(key);
-      this._outputs.push({ kind: "forget", key });
+      this._context.forget(key);
     }
-  }
-
-  private _save(key: string, value: Json): void {
-    this._outputs.push({ kind: "save", key, value });
   }
 
   private _apply(frame: Json, time: number, wallTime: number): void {
@@ -404,7 +381,6 @@ export class Core {
       case "pong":
         this._connection.ponged(frame);
         for (const id in frame.heads) this._subscriptions.get(id)?.noteHead(frame.heads[id], time);
-        this._list(frame);
         break;
       case "profile":
         for (const { people } of this._subscriptions.values()) people.pushed(frame, time, 0);
@@ -421,7 +397,7 @@ export class Core {
       case "error":
         if (frame.code === "TOKEN_EXPIRED") this._connection.tokenExpired(time);
         if (this._connection.state === "greeting" && frame.id === this._helloId && !frame.conversation_id) {
-          this._connection.drop(time, retryAfter(frame));
+          this._connection.lost(time, retryAfter(frame));
           this._afterConnectionChange();
         }
         if (frame.id === this._feed.id) this._feed.failed(time, retryAfter(frame));
@@ -434,8 +410,6 @@ export class Core {
 
   private _applyToSubscription(frame: Json, time: number): void {
     const subscription = this._subscriptions.get(frame.conversation_id);
-    const isRead = frame.type === "read" && "unread_count" in frame;
-    if (isRead || /^(conversation_(added|removed|deleted)|invited|personal_state|activity)$/.test(frame.type)) this._list(frame);
     if (!subscription || subscription.isEnded) return;
     switch (frame.type) {
       case "events":
@@ -460,36 +434,33 @@ export class Core {
         break;
       case "presence":
       case "typing":
-        subscription.people.pushed(frame, time, this._typingExpires);
+        subscription.people.pushed(frame, time, this._context.typingExpires);
     }
   }
 
   private _welcomed(frame: Json, time: number, wallTime: number): void {
     const { participant } = frame;
-    if (this.participant && this.participant.participant_id !== participant.participant_id) {
+    const context = this._context;
+    const known = context.participant;
+    if (known && known.participant_id !== participant.participant_id) {
       this._outbox.purge();
       this._forgetPositions();
     }
-    if (JSON.stringify(this.participant) !== JSON.stringify(participant)) {
-      this.participant = participant;
-      this._save(PARTICIPANT_KEY, participant);
+    if (JSON.stringify(known) !== JSON.stringify(participant)) {
+      context.participant = participant;
+      context.save(PARTICIPANT_KEY, participant);
     }
-    this._sender.frameBytes = frame.limits?.frame_bytes ?? this._sender.frameBytes;
-    this._typingExpires = frame.typing_expires * 1_000 || this._typingExpires;
+    context.frameBytes = frame.limits?.frame_bytes ?? context.frameBytes;
+    context.typingExpires = frame.typing_expires * 1_000 || context.typingExpires;
     this._connection.welcomed(frame, time);
     this._connection.planRenewal(frame.expires_at, time, wallTime);
     if (frame.id === this._feed.id) this._feed.answered();
     for (const subscription of this._followed()) subscription.connected(time);
-    this._list(frame);
-  }
-
-  private _list(frame: Json): void {
-    this._outputs.push({ kind: "list", frame });
   }
 
   private _afterConnectionChange(): void {
-    if (this._isGreeted) return;
-    this._feed.cancel();
+    if (this._connection.isGreeted) return;
+    this._feed.plan();
     this._outbox.disconnected();
     this._typing.clear();
     for (const subscription of this._subscriptions.values()) subscription.disconnected();
@@ -498,14 +469,14 @@ export class Core {
   /** Compare the outbox with the view, and send the items that may be sent. */
   private _finish(time: number): void {
     this._resolveByView(time);
-    if (this._isOpen) this._outbox.flush(time);
+    if (this._connection.isOpen) this._outbox.flush(time);
   }
 
   /** Look for items of other clients in the view: an event can precede the news of its item. */
   private _lookAgain(now: number): void {
     const time = this._clock.at(now);
     for (const { conversationId, timeline } of this._subscriptions.values()) {
-      this._outbox.seen(conversationId, timeline.events, this._me, time);
+      this._outbox.seen(conversationId, timeline.events, time);
     }
     this._finish(time);
   }
@@ -513,8 +484,8 @@ export class Core {
   private _resolveByView(time: number): void {
     for (const subscription of this._subscriptions.values()) {
       const { conversationId, people } = subscription;
-      this._outbox.seen(conversationId, subscription.takeNewEvents(), this._me, time);
-      if (people.isChanged) this._outputs.push({ kind: "people", conversationId });
+      this._outbox.seen(conversationId, subscription.takeNewEvents(), time);
+      if (people.isChanged) this._context.notify("people", conversationId);
       people.isChanged = false;
     }
     for (const conversationId of this._outbox.conversations()) {

@@ -1,8 +1,8 @@
 /** The connection: a socket that is opened, kept alive, rotated, and opened again after a backoff. */
 
-import type { FrameSender } from "./frames.ts";
-import type { Json, Outputs, Status } from "./outputs.ts";
-import { ANSWER_TIMEOUT, Backoff, earliest, retryAfter, type Random } from "./retries.ts";
+import type { Context } from "./context.ts";
+import type { Json, Status } from "./outputs.ts";
+import { ANSWER_TIMEOUT, Backoff, retryAfter } from "./retries.ts";
 
 const TOKEN_TIMEOUT = 30_000;
 const PONG_TIMEOUT = 5_000;
@@ -20,26 +20,31 @@ export class Connection {
   state: Status = "stopped";
   private readonly _backoff: Backoff;
   private _socket = 0;
-  private _stepDue: number | null = null;
+  private _stepDue = Infinity;
   private _pingInterval = DEFAULT_PING_INTERVAL;
-  private _pingDue: number | null = null;
+  private _pingDue = Infinity;
   private _pongId = "";
-  private _pongDue: number | null = null;
-  private _renewalDue: number | null = null;
+  private _pongDue = Infinity;
+  private _renewalDue = Infinity;
   private _isRenewing = false;
-  private _rotationDue: number | null = null;
+  private _rotationDue = Infinity;
 
-  constructor(
-    private readonly _sender: FrameSender,
-    private readonly _outputs: Outputs,
-    private readonly _random: Random,
-  ) {
-    this._backoff = new Backoff(_random);
+  constructor(private readonly _context: Context) {
+    this._backoff = new Backoff(_context.random);
+  }
+
+  get isOpen(): boolean {
+    return this.state === "open";
+  }
+
+  /** Whether `hello` was sent on the socket. */
+  get isGreeted(): boolean {
+    return this.isOpen || this.state === "greeting";
   }
 
   /** Whether there is a socket, open or not. */
   private get _hasSocket(): boolean {
-    return /^(connecting|greeting|open)$/.test(this.state);
+    return this.isGreeted || this.state === "connecting";
   }
 
   /** Return whether an input is about the socket in use. */
@@ -53,35 +58,29 @@ export class Connection {
 
   /** Close the socket, and do not connect again. */
   stop(): void {
-    this._close();
-    this._enter("stopped", null);
+    this._enter("stopped");
   }
 
   /** Begin anew if there is no connection yet; test an open one by a ping. */
   online(now: number): void {
-    if (this.state === "open") {
+    if (this.isOpen) {
       this._pingDue = now;
-      this._pongDue = null; // only an answer to the new ping counts: a former one can be late
+      this._pongDue = Infinity; // only an answer to the new ping counts: a former one can be late
     } else if (this.state === "waiting" || this._hasSocket) {
-      this._close();
       this._connect(now);
     }
   }
 
   /** Use a token for the handshake, or to renew that of the open connection. A ticket is for another connection. */
   tokenReceived(token: string | { ticket: string }, now: number): void {
-    if (this._isRenewing && typeof token !== "string") {
-      this._close();
-      this._enter("authenticating", null);
-    }
+    if (this._isRenewing && typeof token !== "string") this._enter("authenticating");
     if (this.state === "authenticating") {
-      this._socket++;
       this._enter("connecting", now + ANSWER_TIMEOUT);
-      this._outputs.push({ kind: "connect", socket: this._socket, token });
-    } else if (this.state === "open" && this._isRenewing) {
+      this._context.outputs.push({ kind: "connect", socket: ++this._socket, token });
+    } else if (this._isRenewing) {
       this._isRenewing = false;
       this._renewalDue = now + ANSWER_TIMEOUT + this._backoff.next();
-      this._sender.send("auth", { token });
+      this._context.send("auth", { token });
     }
   }
 
@@ -100,18 +99,17 @@ export class Connection {
     this._enter("greeting", now + ANSWER_TIMEOUT);
   }
 
-  /** Connect again after the backoff; the socket is closed, or was refused. */
+  /** Close the socket, if it is not closed yet, and connect again after the backoff. */
   lost(now: number, minimum = 0): void {
     this._enter("waiting", now + this._backoff.next(minimum));
   }
 
   /** Begin to ping, and plan the rotation. */
   welcomed(welcome: Json, now: number): void {
-    this._backoff.reset();
     this._pingInterval = welcome.ping_interval * 1_000 || DEFAULT_PING_INTERVAL;
     this._pingDue = now + this._pingInterval;
-    this._rotationDue = now + ROTATION - this._random() * ROTATION_JITTER;
-    this._enter("open", null);
+    this._rotationDue = now + ROTATION - this._context.random() * ROTATION_JITTER;
+    this._enter("open");
   }
 
   /** Renew the token some time before it expires. */
@@ -123,48 +121,44 @@ export class Connection {
 
   /** Renew the token at once: the server does not accept it any more. */
   tokenExpired(now: number): void {
-    if (this.state === "open" && !this._isRenewing) this._renew(now);
+    if (this.isOpen && !this._isRenewing) this._renew(now);
   }
 
   /** Note that the connection is alive. */
   ponged(frame: Json): void {
-    if (frame.id === this._pongId) this._pongDue = null;
+    if (frame.id === this._pongId) this._pongDue = Infinity;
   }
 
   /** Connect again, unless the server forbids it. */
   disconnectedByServer(frame: Json, now: number): void {
-    this._close();
     if (frame.reconnect) this.lost(now, retryAfter(frame));
-    else this._enter("stopped", null);
+    else this.stop();
   }
 
-  nextTimer(): number | null {
-    return earliest([this._stepDue, this._pingDue, this._pongDue, this._renewalDue, this._rotationDue]);
+  nextTimer(): number {
+    return Math.min(this._stepDue, this._pingDue, this._pongDue, this._renewalDue, this._rotationDue);
   }
 
   /** Let timers end; `heads` returns the positions to name in each of some pings. */
   advance(now: number, heads: () => Json[]): void {
-    const isDue = (due: number | null) => due !== null && now >= due;
-    if (isDue(this._stepDue)) {
+    if (now >= this._stepDue) {
       if (this.state === "waiting") this._connect(now);
-      else this.drop(now);
+      else this.lost(now);
     }
-    if (this.state !== "open") return;
-    if (isDue(this._pongDue)) {
-      this.drop(now);
-    } else if (isDue(this._rotationDue)) {
-      this._close();
+    if (now >= this._pongDue) {
+      this.lost(now);
+    } else if (now >= this._rotationDue) {
       this._connect(now);
     } else {
-      if (isDue(this._pingDue)) this._ping(now, heads());
-      if (isDue(this._renewalDue)) this._renew(now);
+      if (now >= this._pingDue) this._ping(now, heads());
+      if (now >= this._renewalDue) this._renew(now);
     }
   }
 
   private _ping(now: number, pings: Json[]): void {
     this._pingDue = now + this._pingInterval;
-    const ids = pings.map((heads) => this._sender.send("ping", { heads }));
-    if (this._pongDue !== null) return;
+    const ids = pings.map((heads) => this._context.send("ping", { heads }));
+    if (this._pongDue < Infinity) return;
     this._pongId = ids[0]!;
     this._pongDue = now + PONG_TIMEOUT;
   }
@@ -172,32 +166,26 @@ export class Connection {
   private _renew(now: number): void {
     this._isRenewing = true;
     this._renewalDue = now + TOKEN_TIMEOUT;
-    this._outputs.push({ kind: "token" });
+    this._context.outputs.push({ kind: "token" });
   }
 
   private _connect(now: number): void {
     this._enter("authenticating", now + TOKEN_TIMEOUT);
-    this._outputs.push({ kind: "token" });
+    this._context.outputs.push({ kind: "token" });
   }
 
-  /** Close the socket, and connect again after the backoff. */
-  drop(now: number, minimum = 0): void {
-    this._close();
-    this.lost(now, minimum);
-  }
-
-  private _close(): void {
-    if (this._hasSocket) this._outputs.push({ kind: "disconnect", socket: this._socket });
-  }
-
-  private _enter(state: Status, due: number | null): void {
+  /** Enter a state that ends at a time at the latest. Those without a socket close it. */
+  private _enter(state: Status, due = Infinity): void {
+    const { outputs } = this._context;
     const before = this.state;
+    const hadSocket = this._hasSocket;
     this.state = state;
     this._stepDue = due;
-    if (state !== "open") {
-      this._pingDue = this._pongDue = this._renewalDue = this._rotationDue = null;
+    if (hadSocket && !this._hasSocket) outputs.push({ kind: "disconnect", socket: this._socket });
+    if (!this.isOpen) {
+      this._pingDue = this._pongDue = this._renewalDue = this._rotationDue = Infinity;
       this._isRenewing = false;
     }
-    if (before !== state) this._outputs.push({ kind: "status", status: state });
+    if (before !== state) outputs.push({ kind: "status", status: state });
   }
 }

@@ -1,7 +1,7 @@
 /** The items of the outbox: messages and updates that are not known to be in the log yet. */
 
 import type { Json } from "./outputs.ts";
-import { Backoff, type Random } from "./retries.ts";
+import { Backoff } from "./retries.ts";
 
 export const ITEM_KEY = "outbox/";
 
@@ -54,7 +54,7 @@ export function commandOf(item: Item, id: string, seen: number, present: string 
 }
 
 /** The items of one conversation: at most one command or batch in flight; a failed message holds the later ones. */
-export class Lane {
+export class Lane extends Backoff {
   items: Item[] = [];
   /** Messages that are in the log, but not in the view yet. */
   acknowledged: Item[] = [];
@@ -62,11 +62,6 @@ export class Lane {
   notBefore = 0;
   /** The part of that which the server has asked for. */
   retryAt = 0;
-  readonly backoff: Backoff;
-
-  constructor(random: Random) {
-    this.backoff = new Backoff(random);
-  }
 
   /** Add an item at its place in the order. */
   insert(item: Item): void {
@@ -79,7 +74,7 @@ export class Lane {
   /** Wait before the next attempt. */
   delay(now: number, minimum = 0): void {
     this.retryAt = now + minimum;
-    this.notBefore = now + this.backoff.next(minimum);
+    this.notBefore = now + this.next(minimum);
   }
 
   /** Wait no longer than the server has asked for, or a second: the token is valid again. */

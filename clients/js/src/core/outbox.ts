@@ -1,9 +1,9 @@
 /** The outbox: sends each item until it is acknowledged or refused, once and in order for each conversation. */
 
-import { historyNumber, isRefusal, size, type FrameSender } from "./frames.ts";
+import { type Context, historyNumber, isRefusal, size } from "./context.ts";
 import { commandOf, isMessage, Lane, refersToHistory, ITEM_KEY, type Item } from "./items.ts";
-import type { Json, Outputs, Place, Sent } from "./outputs.ts";
-import { ANSWER_TIMEOUT, earliest, retryAfter, type Random } from "./retries.ts";
+import type { Json, Place, Sent } from "./outputs.ts";
+import { ANSWER_TIMEOUT, retryAfter } from "./retries.ts";
 
 const MAX_BATCH = 24;
 /** Bytes of a batch besides its commands, with a reserve. */
@@ -35,9 +35,7 @@ export class Outbox {
    * @param _seen - Returns the last event of a conversation that the user has read, or 0.
    */
   constructor(
-    private readonly _sender: FrameSender,
-    private readonly _outputs: Outputs,
-    private readonly _random: Random,
+    private readonly _context: Context,
     private readonly _writer: string,
     private readonly _seen: (conversationId: string) => number,
   ) {}
@@ -46,7 +44,7 @@ export class Outbox {
   restore(stored: Item): void {
     const sent = this._resolved.get(stored.clientMessageId ?? "");
     if (sent) {
-      this._outputs.push({ kind: "forget", key: stored.key, sent }); // saved by a client that did not know it
+      this._context.forget(stored.key, sent); // saved by a client that did not know it
       return;
     }
     const lane = this._lane(stored.conversationId);
@@ -86,7 +84,7 @@ export class Outbox {
   purge(): void {
     for (const lane of this._lanes.values()) {
       for (const item of lane.items) {
-        this._outputs.push({ kind: "forget", key: item.key });
+        this._context.forget(item.key);
         this._withdraw(item);
       }
     }
@@ -118,7 +116,7 @@ export class Outbox {
     const place = this._resolved.get(String(target));
     const known = place?.sequenceId ?? target;
     if (typeof known === "number") {
-      const { historyId } = place ?? this._sender;
+      const { historyId } = place ?? this._context;
       this._queue(this._newItem(conversationId, command, fields, { target: known, historyId }));
       return;
     }
@@ -134,7 +132,7 @@ export class Outbox {
     const lane = this._lane(conversationId);
     const message = lane.message(clientMessageId);
     if (!message?.error) return;
-    if (refersToHistory(message) && message.historyId !== this._sender.historyId) {
+    if (refersToHistory(message) && message.historyId !== this._context.historyId) {
       this._refuse(message, OTHER_HISTORY);
       return;
     }
@@ -170,11 +168,11 @@ export class Outbox {
   }
 
   /** Resolve the messages that are among these events of the log: their acknowledgements may be lost. */
-  seen(conversationId: string, events: readonly Json[], participantId: string, now: number): void {
+  seen(conversationId: string, events: readonly Json[], now: number): void {
     const lane = this._lanes.get(conversationId);
     if (!lane?.items.length) return;
     for (const event of events) {
-      if (event.type !== "message" || event.sender.participant_id !== participantId) continue;
+      if (event.type !== "message" || event.sender.participant_id !== this._context.me) continue;
       const message = lane.message(event.client_message_id);
       const place = this._place(event.sequence_id);
       if (!message) {
@@ -191,7 +189,7 @@ export class Outbox {
     const lane = this._lanes.get(conversationId)!;
     // Another client can be in a newer history already.
     lane.acknowledged = lane.acknowledged.filter(
-      (item) => position !== null && (item.sequenceId! > position || item.historyId !== this._sender.historyId),
+      (item) => position !== null && (item.sequenceId! > position || item.historyId !== this._context.historyId),
     );
   }
 
@@ -206,7 +204,7 @@ export class Outbox {
       lane.acknowledged = [];
       lane.notBefore = 0;
       for (const item of [...lane.items]) {
-        const { historyId } = this._sender;
+        const { historyId } = this._context;
         if (!refersToHistory(item) || item.historyId === historyId) continue;
         if (isFirst && item.historyId === null) {
           item.historyId = historyId;
@@ -224,7 +222,10 @@ export class Outbox {
   /** End all delays, and send the items without an answer again. */
   hurry(): void {
     this.disconnected();
-    for (const lane of this._lanes.values()) lane.notBefore = 0;
+    for (const lane of this._lanes.values()) {
+      lane.notBefore = 0;
+      lane.reset();
+    }
   }
 
   /** Shorten the delays: the token is valid again. None ends, as the server may refuse this one, too. */
@@ -232,11 +233,11 @@ export class Outbox {
     for (const lane of this._lanes.values()) lane.renewed(now);
   }
 
-  nextTimer(now: number): number | null {
+  nextTimer(now: number): number {
     const delays = [...this._lanes.values()]
       .filter((lane) => lane.flightId === null && lane.notBefore > now && lane.sendable().length)
       .map((lane) => lane.notBefore);
-    return this.isDrainer ? earliest([...delays, ...[...this._flights.values()].map((f) => f.deadline)]) : null;
+    return this.isDrainer ? Math.min(...delays, ...[...this._flights.values()].map((f) => f.deadline)) : Infinity;
   }
 
   /** Give up the flights whose answer is overdue. */
@@ -250,7 +251,7 @@ export class Outbox {
 
   private _lane(conversationId: string): Lane {
     let lane = this._lanes.get(conversationId);
-    if (!lane) this._lanes.set(conversationId, (lane = new Lane(this._random)));
+    if (!lane) this._lanes.set(conversationId, (lane = new Lane(this._context.random)));
     return lane;
   }
 
@@ -263,7 +264,7 @@ export class Outbox {
       clientMessageId: null,
       target: null,
       targetMessage: null,
-      historyId: fields.reply_to != null ? this._sender.historyId : null,
+      historyId: fields.reply_to != null ? this._context.historyId : null,
       isAttempted: false,
       error: null,
       sequenceId: null,
@@ -278,12 +279,12 @@ export class Outbox {
 
   private _save(item: Item): void {
     const { isAlone: _, isUnmarked: __, ...value } = item;
-    this._outputs.push({ kind: "save", key: item.key, value });
+    this._context.save(item.key, value);
     this._changed(item.conversationId);
   }
 
   private _changed(conversationId: string): void {
-    this._outputs.push({ kind: "outbox", conversationId });
+    this._context.notify("outbox", conversationId);
   }
 
   private _remove(item: Item): void {
@@ -294,13 +295,13 @@ export class Outbox {
 
   private _delete(item: Item): void {
     for (const update of this._lane(item.conversationId).updatesOf(item.clientMessageId)) this._delete(update);
-    this._outputs.push({ kind: "forget", key: item.key });
+    this._context.forget(item.key);
     this._withdraw(item);
     this._remove(item);
   }
 
   private _withdraw({ command, conversationId, clientMessageId }: Item): void {
-    if (command === "message") this._outputs.push({ kind: "withdrawn", conversationId, clientMessageId });
+    if (command === "message") this._context.notify("withdrawn", conversationId, { clientMessageId });
   }
 
   /** Delete updates whose message left the storage: they have no target any more. */
@@ -330,7 +331,7 @@ export class Outbox {
   /** Return items for one frame, from conversations without a flight. */
   private _nextBatch(now: number): Item[] {
     const batch: Item[] = [];
-    let free = this._sender.frameBytes - ENVELOPE_BYTES;
+    let free = this._context.frameBytes - ENVELOPE_BYTES;
     for (const lane of this._lanes.values()) {
       if (lane.flightId !== null || now < lane.notBefore) continue;
       for (const item of lane.sendable()) {
@@ -346,7 +347,7 @@ export class Outbox {
 
   private _command(item: Item, id: string): Json {
     const seen = item.isUnmarked ? 0 : this._seen(item.conversationId);
-    return commandOf(item, id, seen, this._sender.historyId);
+    return commandOf(item, id, seen, this._context.historyId);
   }
 
   /** Record the attempt, and send the items as one frame, or by HTTP if they do not fit into one. */
@@ -357,11 +358,15 @@ export class Outbox {
         this._save(item);
       }
     }
-    const requestId = this._sender.nextId();
+    const { outputs, frameBytes } = this._context;
+    const requestId = this._context.nextId();
     const isSingle = batch.length === 1;
-    const commands = batch.map((item) => this._command(item, isSingle ? requestId : this._sender.nextId()));
-    if (size(commands[0]!) > this._sender.frameBytes) this._outputs.push({ kind: "post", requestId, commands });
-    else this._sender.sendAsIs(isSingle ? commands[0]! : { type: "batch", id: requestId, commands });
+    const commands = batch.map((item) => this._command(item, isSingle ? requestId : this._context.nextId()));
+    if (size(commands[0]!) > frameBytes) outputs.push({ kind: "post", requestId, commands });
+    else {
+      const frame = isSingle ? commands[0]! : { type: "batch", id: requestId, commands };
+      outputs.push({ kind: "send", frame, hasItems: true });
+    }
     this._flights.set(requestId, { items: batch, deadline: now + ANSWER_TIMEOUT });
     for (const item of batch) this._lane(item.conversationId).flightId = requestId;
   }
@@ -382,8 +387,8 @@ export class Outbox {
       item.isUnmarked = true; // the mark can be of data that was restored meanwhile
     } else if (isRefusal(frame)) {
       this._refuse(item, frame);
-    } else if (frame.sequence_id && frame.history_id && frame.history_id === this._sender.historyId) {
-      lane.backoff.reset();
+    } else if (frame.sequence_id && frame.history_id && frame.history_id === this._context.historyId) {
+      lane.reset();
       this._sent(item, this._place(frame.sequence_id));
     } else if (frame.code !== "NOT_ATTEMPTED" && lane.notBefore <= now) {
       lane.delay(now, retryAfter(frame));
@@ -399,7 +404,7 @@ export class Outbox {
       this._delete(item);
     }
     const { conversationId, command, clientMessageId } = item;
-    this._outputs.push({ kind: "refused", conversationId, command, clientMessageId, error });
+    this._context.notify("refused", conversationId, { command, clientMessageId, error });
   }
 
   /** Take an item that is in the log out of the outbox; its updates get the sequence id first. */
@@ -409,25 +414,24 @@ export class Outbox {
     const lane = this._lane(conversationId);
     this._target(lane.updatesOf(clientMessageId), place);
     this._acknowledge(lane, item, place);
-    this._outputs.push({ kind: "forget", key, sent }); // before it is resolved: it must never be sent again
+    this._context.forget(key, sent); // before it is resolved: it must never be sent again
     this._remove(item);
     this._notify(sent);
   }
 
   private _acknowledge(lane: Lane, item: Item, { sequenceId, historyId }: Place): void {
-    if (!isMessage(item) || historyNumber(historyId) < historyNumber(this._sender.historyId)) return;
+    if (!isMessage(item) || historyNumber(historyId) < historyNumber(this._context.historyId)) return;
     lane.acknowledged.push(Object.assign(item, { sequenceId, historyId, error: null }));
   }
 
   private _notify(sent: Sent): void {
-    const { clientMessageId } = sent;
-    if (clientMessageId === null) return;
-    this._resolved.set(clientMessageId, sent);
-    this._outputs.push({ kind: "resolved", ...sent, clientMessageId });
+    if (sent.clientMessageId === null) return;
+    this._resolved.set(sent.clientMessageId, sent);
+    this._context.notify("resolved", sent.conversationId, sent);
   }
 
   private _place(sequenceId: number): Place {
-    return { sequenceId, historyId: this._sender.historyId };
+    return { sequenceId, historyId: this._context.historyId };
   }
 
   /** Let updates of a message be sent: it has a sequence id. Only the drainer stores that. */

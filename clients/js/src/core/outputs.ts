@@ -14,13 +14,13 @@ export type Output =
   | { kind: "connect"; socket: number; token: string | { ticket: string } }
   /** Close this WebSocket. No input about it has an effect from here on. */
   | { kind: "disconnect"; socket: number }
-  /** Send this frame on the open WebSocket. */
-  | { kind: "send"; frame: Json }
+  /** Send this frame on the open WebSocket; one with items of the outbox only while all changes are stored. */
+  | { kind: "send"; frame: Json; hasItems?: true }
   /** Send `POST /batch`, and pass the answer to `batchPosted` with this id. */
   | { kind: "post"; requestId: string; commands: Json[] }
   | { kind: "save"; key: string; value: Json }
   /** Delete a stored value; `sent` if it is an item that is in the log. */
-  | { kind: "forget"; key: string; sent?: Sent }
+  | { kind: "forget"; key: string; sent: Sent | null }
   | Notification;
 
 /** A place in the log. */
@@ -60,11 +60,10 @@ export type Notification =
   | { kind: "refused"; conversationId: string; command: string; clientMessageId: string | null; error: Json }
   /** A message left the outbox unsent: the user deleted it, or it is of another participant. */
   | { kind: "withdrawn"; conversationId: string; clientMessageId: string | null }
-  /** A frame about the list of conversations: of the feed, about memberships, or a `pong`. */
-  | { kind: "list"; frame: Json };
+  /** A frame of the server, after the client has applied it. */
+  | { kind: "frame"; frame: Json }
+  /** The network is back, or the page is visible again. */
+  | { kind: "awake" };
 
 /** A state of the connection. */
 export type Status = "stopped" | "waiting" | "authenticating" | "connecting" | "greeting" | "open";
-
-/** The queue of outputs. */
-export type Outputs = Output[];

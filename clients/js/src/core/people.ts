@@ -1,7 +1,6 @@
 /** Who is in a conversation, who is typing, and what was read: all that is not in the log. */
 
 import type { Json } from "./outputs.ts";
-import { earliest } from "./retries.ts";
 import { camelCased } from "./view.ts";
 
 /** A participant of a conversation. */
@@ -104,8 +103,8 @@ export class People {
     return typing.map(([participantId, { name }]) => ({ participantId, name }));
   }
 
-  nextTimer(): number | null {
-    return earliest([...this._typists.values()].map(({ until }) => until || null));
+  nextTimer(): number {
+    return Math.min(...[...this._typists.values()].map(({ until }) => until || Infinity));
   }
 
   advance(now: number): void {

@@ -1,20 +1,14 @@
-/** Backoff, and requests that are repeated until they are answered. */
+/** Backoff, and requests that are repeated until they are answered. A time of `Infinity` never comes. */
 
+import type { Random } from "./context.ts";
 import type { Json } from "./outputs.ts";
 
 /** After how many milliseconds without an answer a request is repeated. */
 export const ANSWER_TIMEOUT = 10_000;
 const MAX_DELAY = 30_000;
 
-/** Returns a number from 0 to below 1. */
-export type Random = () => number;
-
 /** Return the milliseconds of `retry_after`. */
 export const retryAfter = (frame: Json): number => (frame.retry_after ?? 0) * 1_000;
-
-/** Return the earliest of some times, or null if there is none. */
-export const earliest = (times: readonly (number | null)[]): number | null =>
-  times.reduce((first, time) => (time === null || (first !== null && first <= time) ? first : time), null);
 
 /** Full jitter: before attempt n + 1 a random time from 0 to min(30, 2ⁿ) seconds. */
 export class Backoff {
@@ -28,28 +22,28 @@ export class Backoff {
     return minimum + this._random() * Math.min(MAX_DELAY, 1_000 * 2 ** this._attempts);
   }
 
-  /** Begin anew, after a success. */
+  /** Begin anew, after a success, or because the network is back. */
   reset(): void {
     this._attempts = 0;
   }
 }
 
 /** One request that is sent again after a timeout or a transient error, with a new frame id each time. */
-export class RepeatedRequest {
-  id: string | null = null;
-  due: number | null = null;
-  private readonly _backoff: Backoff;
+export class RepeatedRequest extends Backoff {
+  /** The frame that awaits an answer, or "". */
+  id = "";
+  due = Infinity;
 
   constructor(
     private readonly _send: () => string,
     random: Random,
   ) {
-    this._backoff = new Backoff(random);
+    super(random);
   }
 
   /** Whether an answer or another attempt is awaited. */
   get isRunning(): boolean {
-    return this.due !== null;
+    return this.due < Infinity;
   }
 
   start(now: number): void {
@@ -62,37 +56,33 @@ export class RepeatedRequest {
     this.due = now + ANSWER_TIMEOUT;
   }
 
-  /** Send it some time later. */
-  plan(due: number): void {
-    this.id = null;
+  /** Send it some time later; never, if it is planned for then. */
+  plan(due = Infinity): void {
+    this.id = "";
     this.due = due;
   }
 
   /** Send it again after the backoff. */
   failed(now: number, minimum = 0): void {
-    this.plan(now + this._backoff.next(minimum));
+    this.plan(now + this.next(minimum));
   }
 
   /** End it; the next one begins without backoff. */
   answered(): void {
-    this._backoff.reset();
-    this.cancel();
-  }
-
-  /** End it without an answer. */
-  cancel(): void {
-    this.id = this.due = null;
+    this.reset();
+    this.plan();
   }
 
   /** Send it again now, if it is running: its frame may be lost. */
   hurry(now: number): void {
+    this.reset();
     if (this.isRunning) this.start(now);
   }
 
   /** Let a timeout or a backoff end. */
   advance(now: number): void {
-    if (this.due === null || now < this.due) return;
-    if (this.id === null) this.start(now);
-    else this.failed(now);
+    if (now < this.due) return;
+    if (this.id) this.failed(now);
+    else this.start(now);
   }
 }

@@ -1,9 +1,9 @@
 /** The subscription of one conversation: keeps its timeline at the head of the log. */
 
-import { isRefusal, type FrameSender } from "./frames.ts";
-import type { Json, Outputs } from "./outputs.ts";
+import { type Context, isRefusal } from "./context.ts";
+import type { Json, Notification } from "./outputs.ts";
 import { People } from "./people.ts";
-import { earliest, RepeatedRequest, retryAfter, type Random } from "./retries.ts";
+import { RepeatedRequest, retryAfter } from "./retries.ts";
 import { Timeline } from "./timeline.ts";
 import { View } from "./view.ts";
 
@@ -28,13 +28,14 @@ const reachedBy = (page: OlderPage): number => page.events.at(-1)?.sequence_id ?
 
 /** Subscribes, fills gaps by `sync`, and fetches older events; at most one request of each kind at a time. */
 export class Subscription {
-  readonly timeline = new Timeline();
-  readonly view = new View();
+  timeline = new Timeline();
+  view = new View();
   readonly people = new People();
   isEnded = false;
   private _isSubscribed = false;
   private _askedAfter: number | null = null;
-  private _gapSince: number | null = null;
+  /** Until when a gap may stay open. */
+  private _gapDue = Infinity;
   private _older: OlderPage | null = null;
   private _taken: Json[] = [];
   /** The mark that the server has not acknowledged; 0 if there is none. */
@@ -44,22 +45,18 @@ export class Subscription {
   private readonly _request: RepeatedRequest;
   private readonly _olderRequest: RepeatedRequest;
   private readonly _readRequest: RepeatedRequest;
+  private readonly _requests: readonly RepeatedRequest[];
 
-  /**
-   * @param _me - Returns the id of the participant.
-   * @param _window - How many of the newest events the view keeps.
-   */
   constructor(
     readonly conversationId: string,
-    private readonly _sender: FrameSender,
-    private readonly _outputs: Outputs,
-    random: Random,
-    private readonly _me: () => string,
-    private readonly _window: number,
+    private readonly _context: Context,
   ) {
-    this._request = new RepeatedRequest(() => this._sendRequest(), random);
-    this._olderRequest = new RepeatedRequest(() => this._sendOlder(), random);
-    this._readRequest = new RepeatedRequest(() => this._sendRead(), random);
+    const repeated = (send: () => string) => new RepeatedRequest(send, _context.random);
+    this._requests = [
+      (this._request = repeated(() => this._sendRequest())),
+      (this._olderRequest = repeated(() => this._send("sync", { after: reachedBy(this._older!) }))),
+      (this._readRequest = repeated(() => this._send("read", { sequence_id: this._readWanted }))),
+    ];
   }
 
   /** Begin after a stored position instead of at the newest page. */
@@ -89,19 +86,19 @@ export class Subscription {
   /** Await nothing more: the next connection subscribes again. */
   disconnected(): void {
     this._isSubscribed = false;
-    this._gapSince = null;
-    for (const request of this._requests()) request.cancel();
+    this._gapDue = Infinity;
+    for (const request of this._requests) request.plan();
     this.people.disconnected();
   }
 
   /** Discard all events; `start` subscribes again. */
   historyChanged(): void {
     const wasLoaded = this.timeline.isLoaded;
-    this.timeline.clear();
+    this.timeline = new Timeline();
     this._beginAnew();
     this._readWanted = this.people.readUpTo = 0;
-    this._readRequest.cancel();
-    if (wasLoaded) this._outputs.push({ kind: "discarded", conversationId: this.conversationId });
+    this._readRequest.plan();
+    if (wasLoaded) this._notify("discarded");
   }
 
   /** Stop following the conversation. */
@@ -109,7 +106,7 @@ export class Subscription {
     this.disconnected();
     this.isEnded = true;
     this._older = null;
-    this._outputs.push({ kind: "ended", conversationId: this.conversationId, code });
+    this._notify("ended", { code });
   }
 
   /** Return the events that came into the view since the last call. */
@@ -148,32 +145,29 @@ export class Subscription {
   /** Apply a `read` of any participant; the own one comes from another device. */
   readPushed(frame: Json): void {
     this.people.pushed(frame, 0, 0);
-    if (frame.participant_id === this._me()) this._mark(frame.sequence_id);
+    if (frame.participant_id === this._context.me) this._mark(frame.sequence_id);
   }
 
   /** Move the own read mark, and count what follows it; return whether that is forward. */
   private _mark(sequenceId: number): boolean {
     if (sequenceId <= this.people.readUpTo) return false;
     const isUnread = (event: Json) =>
-      event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._me();
+      event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._context.me;
     this.people.read(sequenceId, this.timeline.events.filter(isUnread).length);
     return true;
   }
 
   /** Apply an answer to `read`; return whether it was one. */
   readAnswered(frame: Json, now: number): boolean {
-    if (frame.id !== this._readRequest.id || frame.id === undefined) return false;
+    const request = this._readRequest;
+    if (frame.id !== request.id) return false;
     if (frame.type === "error" && !isRefusal(frame)) {
-      this._readRequest.failed(now, retryAfter(frame));
+      request.failed(now, retryAfter(frame));
       return true;
     }
-    this._readRequest.answered();
-    if (frame.type === "error") {
-      this._readWanted = 0;
-      return true;
-    }
+    request.answered();
     if (this._readWanted > frame.read_up_to) {
-      this._readRequest.plan(now + READ_DELAY);
+      request.plan(now + READ_DELAY);
     } else {
       this._readWanted = 0;
       if (frame.read_up_to >= this.people.readUpTo) this.people.read(frame.read_up_to, frame.unread_count);
@@ -198,7 +192,7 @@ export class Subscription {
     if (frame.id === this._request.id) {
       this._request.answered();
       this._isSubscribed = true;
-      this._gapSince = null;
+      this._gapDue = Infinity;
       const before = this.timeline.position;
       this._takePage(frame);
       if (frame.head >= this.timeline.position) this.people.loaded(frame);
@@ -223,26 +217,29 @@ export class Subscription {
 
   /** Repeat requests without an answer at once. */
   hurry(now: number): void {
-    for (const request of this._requests()) request.hurry(now);
+    for (const request of this._requests) request.hurry(now);
     this.noteHead(this.timeline.head, now);
   }
 
-  nextTimer(): number | null {
-    const gap = this._gapSince === null ? null : this._gapSince + GAP_PATIENCE;
-    return earliest([gap, this.people.nextTimer(), ...this._requests().map((request) => request.due)]);
+  nextTimer(): number {
+    return Math.min(this._gapDue, this.people.nextTimer(), ...this._requests.map(({ due }) => due));
   }
 
   /** Let timers end. */
   advance(now: number): void {
-    for (const request of this._requests()) request.advance(now);
+    for (const request of this._requests) request.advance(now);
     this.people.advance(now);
-    if (this._gapSince === null || now < this._gapSince + GAP_PATIENCE) return;
-    this._gapSince = null;
+    if (now < this._gapDue) return;
+    this._gapDue = Infinity;
     if (!this._request.isRunning) this._request.start(now);
   }
 
-  private _requests(): RepeatedRequest[] {
-    return [this._request, this._olderRequest, this._readRequest];
+  private _notify(kind: Notification["kind"], fields?: object): void {
+    this._context.notify(kind, this.conversationId, fields);
+  }
+
+  private _send(type: string, fields: Json): string {
+    return this._context.send(type, { conversation_id: this.conversationId, ...fields });
   }
 
   /** Return the position to subscribe from, or nothing for the newest page. */
@@ -254,24 +251,14 @@ export class Subscription {
 
   private _sendRequest(): string {
     const after = this._after();
-    const type = this._isSubscribed && "after" in after ? "sync" : "subscribe";
-    return this._sender.send(type, { conversation_id: this.conversationId, ...after });
-  }
-
-  private _sendOlder(): string {
-    const after = this._older ? reachedBy(this._older) : 0;
-    return this._sender.send("sync", { conversation_id: this.conversationId, after });
-  }
-
-  private _sendRead(): string {
-    return this._sender.send("read", { conversation_id: this.conversationId, sequence_id: this._readWanted });
+    return this._send(this._isSubscribed && "after" in after ? "sync" : "subscribe", after);
   }
 
   private _takePage(frame: Json): void {
     const { events, head, reset } = frame;
+    if (reset) this.timeline = new Timeline();
     const { timeline } = this;
     const first: number = events[0]?.sequence_id ?? head + 1;
-    if (reset) timeline.clear();
     const isConnected = timeline.isLoaded && first <= timeline.position + 1;
     if (isConnected || (this._askedAfter !== null && !reset)) {
       timeline.noteHead(head);
@@ -284,12 +271,13 @@ export class Subscription {
   }
 
   private _beginAnew(): void {
-    this.view.clear();
+    this.view = new View();
     this._isExtended = false;
     this._taken = [];
-    this._older = this._gapSince = null;
-    this._request.cancel();
-    this._olderRequest.cancel();
+    this._older = null;
+    this._gapDue = Infinity;
+    this._request.plan();
+    this._olderRequest.plan();
   }
 
   private _takeOlder(frame: Json, now: number): void {
@@ -312,51 +300,50 @@ export class Subscription {
     this._older = null;
     this._isExtended = true;
     this.timeline.prepend(events);
-    this.view.add(events);
-    this._taken.push(...events);
-    this._outputs.push({ kind: "prepended", conversationId: this.conversationId, events });
+    this._show("prepended", events);
   }
 
   private _apply(events: readonly Json[]): void {
     const applied = this.timeline.apply(events);
     if (!applied.length) return;
-    this.view.add(applied);
-    this._taken.push(...applied);
-    for (const event of applied) this.people.applied(event, this._me());
-    this._outputs.push({ kind: "appended", conversationId: this.conversationId, events: applied });
+    for (const event of applied) this.people.applied(event, this._context.me);
+    this._show("appended", applied);
     this._savePosition();
     this._trim();
   }
 
   private _trim(): void {
     const { events, position } = this.timeline;
-    if (this._isExtended || this._older || events.length <= this._window + WINDOW_SLACK) return;
-    const start = position + 1 - this._window;
+    const { window } = this._context;
+    if (this._isExtended || this._older || events.length <= window + WINDOW_SLACK) return;
+    const start = position + 1 - window;
     this.timeline.trim(start);
     this.view.trim(start);
-    this._outputs.push({ kind: "trimmed", conversationId: this.conversationId, start });
+    this._notify("trimmed", { start });
   }
 
   private _replaced(events: Json[]): void {
+    this._show("replaced", events, { historyId: this._context.historyId ?? "", start: this.timeline.start });
+  }
+
+  private _show(kind: "replaced" | "prepended" | "appended", events: Json[], fields?: object): void {
     this.view.add(events);
     this._taken.push(...events);
-    const historyId = this._sender.historyId ?? "";
-    const start = this.timeline.start!;
-    this._outputs.push({ kind: "replaced", conversationId: this.conversationId, historyId, start, events });
+    this._notify(kind, { events, ...fields });
   }
 
   /** Save the position after its events were notified: a restart repeats events rather than skip them. */
   private _savePosition(): void {
-    const value = { sequenceId: this.timeline.position, historyId: this._sender.historyId };
-    this._outputs.push({ kind: "save", key: POSITION_KEY + this.conversationId, value });
+    const { historyId } = this._context;
+    this._context.save(POSITION_KEY + this.conversationId, { sequenceId: this.timeline.position, historyId });
   }
 
   /** Fetch missing events: at once if the server has more, else if the gap stays open. */
   private _settle(now: number, hasMore = false): void {
     const { timeline } = this;
-    if (!timeline.isBehind) this._gapSince = null;
+    if (!timeline.isBehind) this._gapDue = Infinity;
     else if (this._request.isRunning || !this._isSubscribed) return; // its answer comes back here
     else if (hasMore || timeline.head - timeline.position > MAX_CATCH_UP) this._request.start(now);
-    else this._gapSince ??= now;
+    else this._gapDue = Math.min(this._gapDue, now + GAP_PATIENCE);
   }
 }

@@ -25,14 +25,6 @@ export class Timeline {
     return this.isLoaded && this.head > this.position;
   }
 
-  /** Discard everything: it is of another history. */
-  clear(): void {
-    this.events = [];
-    this.start = null;
-    this.position = this.head = 0;
-    this._held.clear();
-  }
-
   /** Begin with the event after a stored position. */
   resume(position: number): void {
     this.start = position + 1;

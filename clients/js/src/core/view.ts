@@ -99,17 +99,6 @@ export class View {
   /** The result of `messages`, until something changes. */
   private _messages: readonly Message[] | null = null;
 
-  /** Discard everything. */
-  clear(): void {
-    this._events.clear();
-    this._order = [];
-    this._folded.clear();
-    this._updates.clear();
-    this._erasures = [];
-    this._expiredUpTo = 0;
-    this._messages = null;
-  }
-
   /** Take in events of the timeline, newer or older than the others. */
   add(events: readonly Json[]): void {
     let isSorted = true;
