@@ -34,7 +34,7 @@ class Simulation:
         self._order = itertools.count()
         self._queue: list[tuple[float, int, greenlet]] = []
         self._outside: greenlet | None = None
-        """What called `run`; every activity switches to it to wait, and ends in it."""
+        """The caller of `run`; every activity switches to it to wait, and ends in it."""
 
     # ---- time ------------------------------------------------------------------------------------------
 

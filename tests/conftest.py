@@ -1,4 +1,4 @@
-"""The order of a whole run, its groups of tests, its garbage collection, and the fixture that several folders share."""
+"""The order of a whole run, its groups of tests, its garbage collection, and a fixture of several folders."""
 
 from __future__ import annotations
 

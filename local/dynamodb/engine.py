@@ -104,7 +104,7 @@ class Engine:
         return self._storage.items(self._database.table(table))
 
     def fill(self, items: Iterable[tuple[str, StoredKey, StoredKey, str]]) -> None:
-        """Put new items, each as its table, its key and its JSON, without any check, for tests. Raises DynamoError."""
+        """Put new items, each as table, key and JSON, without any check, for tests. Raises DynamoError."""
         with self._storage.writing:
             changes = [
                 (Change(self._database.table(table), (pk, sk), None, decode(encoded)), encoded)

@@ -58,7 +58,7 @@ def _session() -> boto3.session.Session:
 @contextlib.contextmanager
 def client_of(service: str, url: str, key_id: str, region: str = REGION) -> Iterator[Any]:
     """Yield boto3's client for a service, with this access key id."""
-    client = _session().client(  # type: ignore[call-overload]  # of any service
+    client = _session().client(
         service, region, endpoint_url=url, aws_access_key_id=key_id, aws_secret_access_key="secret", config=CONFIG
     )
     try:

@@ -136,7 +136,7 @@ def some_of(store: Store, count: int) -> int | None:
 
 
 def samples_unless_whole(count: int) -> int | None:
-    """Return the number of samples for atomic transactions of which there are many schedules: all in a long run."""
+    """Return the number of samples of many schedules with atomic transactions: all of them in a long run."""
     return count if SAMPLES < WHOLE else None
 
 

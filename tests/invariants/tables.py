@@ -71,8 +71,8 @@ class Tables:
     def harness(self, shape: Setup | None = None) -> Harness:
         """Return a new conversation with this setup.
 
-        The application creates the first one of each setup in this process; this is a copy of its items under other
-        ids, in one write.
+        The application creates the first one of each setup in this process; this is a copy of its items under
+        other ids, in one write.
         """
         shape = shape or Setup()
         template = _TEMPLATES.get((self.settings, shape))

@@ -1,4 +1,4 @@
-"""An alarm for what runs in the main thread and does not end."""
+"""An alarm for code of the main thread that does not end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Ring = Callable[[FrameType | None], object]
 class Alarm:
     """Calls `ring` with the frame that runs so many seconds after `start`, and again until `stop`.
 
-    `ring` may raise, which ends what runs. A no-op outside the main thread, and where the system has no signal for
+    `ring` may raise, which ends that code. A no-op outside the main thread, and where the system has no signal for
     it. There is one such signal: set up an alarm, use it, and remove it.
     """
 

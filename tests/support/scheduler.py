@@ -93,7 +93,7 @@ class Operation:
         """Wait at a gate; called by the operation. Raises RuntimeError elsewhere."""
         if getcurrent() is not self._greenlet:
             raise RuntimeError(
-                f"{step} does not come from its operation, but from the thread {threading.current_thread().name!r}: "
+                f"{step} comes from outside its operation, in the thread {threading.current_thread().name!r}: "
                 "set up and check with the engine itself, and give the operation a SerialExecutor"
             )
         if not self._abandoned:
