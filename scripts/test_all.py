@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.list:
         for part in chosen:
-            _print(f"{part.name:18} {part.description}")
+            _print(f"{part.name:24} {part.description}")
         return 0
     results = Results(ROOT / "build" / "test-all")
     try:

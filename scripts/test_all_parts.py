@@ -145,6 +145,12 @@ PARTS = (
         {"CHAT_LAWS_EXAMPLES": "300"},
     ),
     Part(
+        "interleavings",
+        "Eight times as many drawn interleavings, and all those of three senders",
+        (*PYTEST, "-n", "2", "tests/invariants", "-k", "interleavings"),
+        {"CHAT_LAWS_SAMPLES": "8"},
+    ),
+    Part(
         "kills",
         "SIGKILL of random processes while messages are sent: 200 rounds",
         (*PYTEST, "tests/local/test_kill.py"),

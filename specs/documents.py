@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from specs import asyncapi, openapi
@@ -12,7 +14,8 @@ from specs.version import VERSION
 ROOT = Path(__file__).parents[1]
 
 
-def documents() -> dict[str, str]:
+@functools.cache
+def documents() -> Mapping[str, str]:
     """Return the text of every published file by its path. The text is the same on every machine."""
     http = openapi.document(VERSION)
     return {

@@ -7,7 +7,7 @@ operation or an argument that the engine does not have is refused by its name.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local.dynamodb.batch_operations import BatchOperations
@@ -15,8 +15,10 @@ from local.dynamodb.database import Database
 from local.dynamodb.errors import DynamoError, validation
 from local.dynamodb.feed import Change, Feed
 from local.dynamodb.idempotency import IdempotencyTokens
+from local.dynamodb.item_codec import decode
 from local.dynamodb.item_operations import ItemOperations
 from local.dynamodb.query_operation import QueryOperation
+from local.dynamodb.schema import StoredKey
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.table_operations import TableOperations
 from local.dynamodb.transaction_operations import TransactionOperations
@@ -100,6 +102,15 @@ class Engine:
     def items(self, table: str) -> list[Item]:
         """Return all items of a table, for tests and measurements. Raises DynamoError."""
         return self._storage.items(self._database.table(table))
+
+    def fill(self, items: Iterable[tuple[str, StoredKey, StoredKey, str]]) -> None:
+        """Put new items, each as table, key and JSON, without any check, for tests. Raises DynamoError."""
+        with self._storage.writing:
+            changes = [
+                (Change(self._database.table(table), (pk, sk), None, decode(encoded)), encoded)
+                for table, pk, sk, encoded in items
+            ]
+            self._database.commit(changes)
 
     def snapshot(self) -> bytes:
         """Return everything in an engine in memory, for `reset`."""

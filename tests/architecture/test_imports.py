@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,20 @@ import chalicelib.awshttp
 ROOT = Path(__file__).parents[2]
 
 
+@functools.cache
+def import_statements(file: Path) -> Sequence[ast.Import | ast.ImportFrom]:
+    """Return the import statements of a file, in functions and under TYPE_CHECKING as well."""
+    text = file.read_text()
+    if "import" not in text:
+        return ()
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in import_statements(file):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif node.level == 0:
             yield node.module or ""
 
 
@@ -59,8 +69,8 @@ PACKAGES = {
 
 
 def imported_modules(file: Path) -> Iterator[str]:
-    """Return the full names of the product's modules that a file imports, under TYPE_CHECKING as well."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    """Return the full names of the product's modules that a file imports."""
+    for node in import_statements(file):
         if isinstance(node, ast.ImportFrom):
             assert node.level <= 1, f"{file}: a package imports from another one by its full name"
             package = ".".join(file.relative_to(ROOT).parts[:-1])
@@ -132,7 +142,8 @@ def test_private_modules_of_the_http_client_are_imported_only_by_itself_and_its_
     inside = {*files("chalicelib/awshttp"), *files("tests/unit/awshttp")}
     outside = files("chalicelib", "bench", "infra", "local", "scripts", "specs", "tests")
     for file in [*outside, ROOT / "app.py"]:
-        if file not in inside:
+        # A file that imports one contains its name, or imports it from the package.
+        if file not in inside and "awshttp" in file.read_text():
             imported = {*imports(file), *imported_modules(file)}
             assert not private & imported, f"{file} imports a private module"
 

@@ -170,10 +170,10 @@ def test_concurrent_joins_never_exceed_max_uses(crowd: MakeClients) -> None:
     waiting, came = guests, set()
     while waiting:
         answers = run_concurrently(*[functools.partial(_tries, who, chat, invite) for who in waiting])
-        assert {answer.status for answer in answers} <= {200, 404, 503}
+        assert {answer.status for answer in answers} <= {200, 404, 429, 503}
         came |= {who.id for who, answer in zip(waiting, answers, strict=True) if answer.status == 200}
-        # A client repeats a request that was answered with CONVERSATION_BUSY: it had no effect.
-        waiting = [who for who, answer in zip(waiting, answers, strict=True) if answer.status == 503]
+        # A client repeats a request that had no effect: throttled before a function had it, or CONVERSATION_BUSY.
+        waiting = [who for who, answer in zip(waiting, answers, strict=True) if answer.status in (429, 503)]
     assert len(came) == 10
     assert {participant["participant_id"] for participant in alice.get_conversation(chat)["participants"]} == {
         alice.id,

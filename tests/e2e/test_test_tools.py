@@ -144,11 +144,18 @@ class FakeItem:
         self.callspec = None if target is None else SimpleNamespace(params={"chat_target": target})
 
 
+@pytest.fixture
+def in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The selection of `make test`, in a whole run as well."""
+    monkeypatch.delenv("CHAT_E2E_WHOLE", raising=False)
+
+
 def selected_rows(file: str, target: str | None, name: str = "test_a", rows: int = 12) -> int:
     items: list[Any] = [FakeItem(file, name, target) for _ in range(rows)]
     return rows - len(left_out(items))
 
 
+@pytest.mark.usefixtures("in_part")
 @pytest.mark.parametrize(
     ("file", "development", "bundle", "on_ministack"),
     [
@@ -166,6 +173,7 @@ def test_rows_are_selected_by_file_and_target(file: str, development: int, bundl
     assert found == [development, bundle, on_ministack, 12]
 
 
+@pytest.mark.usefixtures("in_part")
 @pytest.mark.parametrize("file", ["test_message_updates", "test_fuzz_http", "test_fuzz_socket"])
 def test_slow_tests_of_limits_and_of_invalid_input_run_in_development_only(file: str) -> None:
     source = Path(__file__).with_name(f"{file}.py").read_text("utf-8")
@@ -182,8 +190,8 @@ def test_every_row_is_selected_on_every_target_by_a_whole_run(monkeypatch: pytes
     assert left_out(items) == []
 
 
+@pytest.mark.usefixtures("in_part")
 def test_sample_is_one_value_except_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CHAT_E2E_WHOLE", raising=False)
     assert sample("development", 1, "abc") == "abc"
     assert [sample(BUNDLE, number, "abc") for number in range(4)] == [["a"], ["b"], ["c"], ["a"]]
     assert sample(MINISTACK, 0, "") == ""

@@ -1,14 +1,11 @@
 """The stepper finds planted errors and executes the schedules that it reports."""
 
 import math
-import os
-import sys
 import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +14,6 @@ from botocore.exceptions import ClientError
 from local.faults.client import DynamoClient
 from local.faults.errors import is_conflict
 from tests.faults.toys import TIMEOUT, Partition
-from tests.support.cores import one_core
 from tests.support.stepper import (
     Check,
     NotRepeatableError,
@@ -238,15 +234,19 @@ def test_duplicate_operation_name_is_rejected() -> None:
         run.operation("A", lambda: None)
 
 
-def test_threads_of_an_aborted_schedule_end_without_effect(toy_store: ToyStore) -> None:
+def test_operations_of_an_aborted_schedule_end_without_effect(toy_store: ToyStore) -> None:
     partition = toy_store.partition()
+    ended: list[str] = []
 
     def scenario(run: Run) -> Check:
         def stubborn() -> None:
             try:
-                gets(run.client("A", toy_store.engine), partition, 1)
+                try:
+                    gets(run.client("A", toy_store.engine), partition, 1)
+                finally:
+                    run.client("A", toy_store.engine).put_item(**partition.put("a", 1))
             finally:
-                run.client("A", toy_store.engine).put_item(**partition.put("a", 1))
+                ended.append("A")
 
         run.operation("A", stubborn)
         run.start()
@@ -255,7 +255,7 @@ def test_threads_of_an_aborted_schedule_end_without_effect(toy_store: ToyStore) 
     with pytest.raises(LookupError):
         explore(scenario)
     assert partition.contents(toy_store.engine) == {}
-    assert not [thread for thread in threading.enumerate() if thread.name == "operation A"]
+    assert ended == ["A"]
 
 
 def test_virtual_clock_sleep_does_not_block_the_run(toy_store: ToyStore) -> None:
@@ -459,29 +459,3 @@ def test_reduction_runs_independent_operations_once_and_still_finds_a_lost_updat
     assert len(explore(apart).schedules) == 6
     with pytest.raises(AssertionError):
         explore(two_of(toy_store, careless_increment), reduce=True)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system binds threads to cores")
-def test_operations_run_on_one_core_and_the_test_on_all_again(toy_store: ToyStore) -> None:
-    before = os.sched_getaffinity(0)
-    seen: list[set[int]] = []
-
-    def scenario(run: Run) -> Check:
-        run.operation("A", lambda: seen.append(os.sched_getaffinity(0)))
-        return lambda outcomes: None
-
-    explore(scenario)
-    sample(scenario, count=1, seed=1)
-    assert [len(cores) for cores in seen] == [1, 1]
-    assert os.sched_getaffinity(0) == before
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system binds threads to cores")
-def test_core_that_another_process_keeps_is_left_to_it(tmp_path: Path) -> None:
-    cores = os.sched_getaffinity(0)
-    with one_core(tmp_path):
-        taken = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores)
-        with one_core(tmp_path):
-            assert (os.sched_getaffinity(0) == taken) == (len(cores) == 1)
-    assert os.sched_getaffinity(0) == cores

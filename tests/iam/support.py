@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import zlib
 from collections.abc import Iterator
@@ -48,11 +49,18 @@ def new_guard(policies: dict[str, list[Json]], store_url: str, management_url: s
     return Guard(policies, store_url, management_url, region=REGION, account=ACCOUNT, api=API)
 
 
+@functools.cache
+def _session() -> boto3.session.Session:
+    """Return the session of all clients, which keeps the descriptions of services."""
+    return boto3.session.Session()
+
+
 @contextlib.contextmanager
 def client_of(service: str, url: str, key_id: str, region: str = REGION) -> Iterator[Any]:
     """Yield boto3's client for a service, with this access key id."""
-    session = boto3.session.Session(region_name=region, aws_access_key_id=key_id, aws_secret_access_key="secret")
-    client = session.client(service, endpoint_url=url, config=CONFIG)
+    client = _session().client(
+        service, region, endpoint_url=url, aws_access_key_id=key_id, aws_secret_access_key="secret", config=CONFIG
+    )
     try:
         yield client
     finally:

@@ -93,8 +93,8 @@ def template(stage: Stage, request: pytest.FixtureRequest) -> Json:
 
 
 @pytest.fixture(scope="session")
-def verdict(template: Json, shared: Path) -> Verdict:
-    return judge(template, shared / "verdicts")
+def verdict(template: Json, dev: Json, prod: Json, every: Json, shared: Path) -> Verdict:
+    return judge(template, shared / "verdicts", beside=(dev, prod, every))
 
 
 @pytest.fixture(scope="session")

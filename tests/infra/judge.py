@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -38,22 +39,39 @@ class Verdict:
     """AWS's schemas of the types in the translation."""
 
 
-def judge(template: Json, place: Path) -> Verdict:
-    """Return the results, computed unless another test process or an earlier run has done so."""
-    text = json.dumps(template, sort_keys=True)
+def judge(template: Json, place: Path, beside: Sequence[Json] = ()) -> Verdict:
+    """Return the results, computed unless another test process or an earlier run has done so.
+
+    `beside` are templates of which the results will be needed, too: to load the tools and their schemas takes as
+    long as a template.
+    """
     place.mkdir(parents=True, exist_ok=True)
-    known = place / hashlib.sha256(text.encode()).hexdigest()
-    with known.with_suffix(".lock").open("w") as lock:
+    texts = [json.dumps(each, sort_keys=True) for each in (template, *beside)]
+    answers: dict[str, str] = {}
+    with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not known.exists():
-            BuildCache().build("verdict", _SOURCES, known, lambda target: _ask(text, target), key=text)
-    return Verdict(**json.loads((known / "verdict.json").read_text()))
+        if not _result(texts[0], place).exists():
+            wanted = [text for text in dict.fromkeys(texts) if not _result(text, place).exists()]
+            for text in wanted:
+
+                def build(target: Path, text: str = text) -> None:
+                    if not answers:
+                        answers.update(_ask(wanted))
+                    target.mkdir()
+                    (target / "verdict.json").write_text(answers[text])
+
+                BuildCache().build("verdict", _SOURCES, _result(text, place), build, key=text)
+    return Verdict(**json.loads((_result(texts[0], place) / "verdict.json").read_text()))
 
 
-def _ask(text: str, target: Path) -> None:
+def _result(text: str, place: Path) -> Path:
+    return place / hashlib.sha256(text.encode()).hexdigest()
+
+
+def _ask(texts: Sequence[str]) -> dict[str, str]:
     assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
     program = str(Path(__file__).with_name("judge_program.py"))
-    done = subprocess.run([PYTHON, program], input=text, capture_output=True, text=True, timeout=300, check=False)
+    asked = f"[{','.join(texts)}]"
+    done = subprocess.run([PYTHON, program], input=asked, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    target.mkdir()
-    (target / "verdict.json").write_text(done.stdout)
+    return dict(zip(texts, map(json.dumps, json.loads(done.stdout)), strict=True))

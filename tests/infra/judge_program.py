@@ -1,8 +1,8 @@
-"""Run by the interpreter of `.venv-lint`: translate a template as AWS does, and lint it before and after.
+"""Run by the interpreter of `.venv-lint`: translate templates as AWS does, and lint them before and after.
 
-Reads the template as JSON from standard input, and writes `{"findings": [...], "translation": {...},
-"findings_of_translation": [...], "kinds": {...}}` to standard output. Not imported by tests: the tools are
-installed elsewhere.
+Reads a JSON list of templates from standard input, and writes a list to standard output, with `{"findings": [...],
+"translation": {...}, "findings_of_translation": [...], "kinds": {...}}` for each. Not imported by tests: the tools
+are installed elsewhere.
 """
 
 import copy
@@ -59,18 +59,21 @@ def kinds(template: Json) -> dict[str, Json]:
     return found
 
 
-def main() -> None:
-    """Process one template."""
-    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
-    template: Json = json.load(sys.stdin)
+def verdict(template: Json) -> Json:
+    """Return everything about one template."""
     translation = translated(template) if "Transform" in template else template
-    verdict = {
+    return {
         "findings": findings(template),
         "translation": translation,
         "findings_of_translation": findings(translation),
         "kinds": kinds(translation),
     }
-    json.dump(verdict, sys.stdout)
+
+
+def main() -> None:
+    """Process the templates."""
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    json.dump([verdict(template) for template in json.load(sys.stdin)], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.settings import Settings
+from local.dynamodb.item_codec import encode
 from local.faults.client import DynamoClient
 from local.faults.engine import MemoryEngine
 from tests.invariants.harness import QUANTUM, Harness, Setup
-from tests.support.items import batch_write, items_with, stored_keys
+from tests.support.items import items_with, stored_keys, write_encoded
 
+_TEMPLATES: dict[tuple[Settings, Setup], _Template] = {}
 SECRET = "a secret of the law tests, 32 bytes and more"
 
 
@@ -44,7 +46,6 @@ class Tables:
             version="laws",
             history_id=HistoryId(0, conversations_table),
         )
-        self._templates: dict[Setup, tuple[Harness, str]] = {}
         self._numbers = itertools.count(1)
 
     def with_limits(self, **limits: int) -> Tables:
@@ -70,17 +71,16 @@ class Tables:
     def harness(self, shape: Setup | None = None) -> Harness:
         """Return a new conversation with this setup.
 
-        The application creates the first one of each setup; this is a copy under other ids, in one write.
+        The application creates the first one of each setup in this process; this is a copy of its items under
+        other ids, in one write.
         """
         shape = shape or Setup()
-        if shape not in self._templates:
-            made = self._create(shape)
-            self._templates[shape] = made, json.dumps([[at.table, item] for at, item in made.items().items()])
-        template, items = self._templates[shape]
+        template = _TEMPLATES.get((self.settings, shape))
+        if template is None:
+            template = _TEMPLATES[self.settings, shape] = _Template(self._create(shape))
         tag = f"{next(self._numbers)}-{secrets.token_hex(4)}"
         harness = Harness(self, shape, tag, f"conv_{secrets.token_urlsafe(16)}")
-        copied = items.replace(template.conversation, harness.conversation).replace(template.tag, tag)
-        batch_write(self.engine, json.loads(copied))
+        write_encoded(self.engine, template.copy(harness))
         return harness
 
     def _create(self, shape: Setup) -> Harness:
@@ -95,3 +95,17 @@ class Tables:
             process.connect(socket)
             process.send_frame(socket, "subscribe" if socket in shape.subscribed else "ping")
         return harness
+
+
+class _Template:
+    """The items of a conversation, as JSON."""
+
+    def __init__(self, made: Harness) -> None:
+        self._ids = made.conversation, made.tag
+        self._text = json.dumps([[*key, encode(item)] for key, item in made.items().items()], ensure_ascii=False)
+
+    def copy(self, harness: Harness) -> list[tuple[str, str, str, str]]:
+        """Return table, key and JSON of each item, with the ids of another conversation."""
+        conversation, tag = self._ids
+        copied = self._text.replace(conversation, harness.conversation).replace(tag, harness.tag)
+        return [(table, pk, sk, encoded) for table, pk, sk, encoded in json.loads(copied)]

@@ -9,7 +9,15 @@ from chalicelib.core.kernel.limits import Timing
 from tests.invariants.cases import said_as
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, TWO_DEVICES, Harness, Setup
-from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave, some_of
+from tests.invariants.interleaving import (
+    BOTH_STORES,
+    Act,
+    Results,
+    Store,
+    interleave,
+    samples_unless_whole,
+    some_of,
+)
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.support.fakes import START_TIME
@@ -140,7 +148,15 @@ def test_three_concurrent_sends(tables: Tables, engine_tables: Tables) -> None:
     acts = {
         name: by_socket(socket, text, "k") for socket, (name, text) in zip(MEMBERS, texts.items(), strict=True)
     }
-    interleave(tables, Setup(), acts, judge, max_schedules=3000, engine_tables=engine_tables)
+    interleave(
+        tables,
+        Setup(),
+        acts,
+        judge,
+        max_schedules=3000,
+        samples=samples_unless_whole(240),
+        engine_tables=engine_tables,
+    )
 
 
 @BOTH_STORES

@@ -79,6 +79,14 @@ def batch_write(engine: DynamoClient, items: Sequence[tuple[str, RawItem]]) -> N
             request = engine.batch_write_item(RequestItems=request).get("UnprocessedItems") or {}
 
 
+def write_encoded(engine: DynamoClient, items: Sequence[tuple[str, str, str, str]]) -> None:
+    """Put new items, each as its table, its key and its JSON."""
+    if isinstance(engine, MemoryEngine):
+        engine.engine.fill(items)
+    else:
+        batch_write(engine, [(table, json.loads(encoded)) for table, _, _, encoded in items])
+
+
 def plain(items: Items, table: str, pk: str, prefix: str = "") -> dict[str, dict[str, Any]]:
     """Return the items of a partition by sort key, as plain values, in the order of the keys."""
     chosen = {key.sk: item for key, item in items.items() if (key.table, key.pk) == (table, pk)}

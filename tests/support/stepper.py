@@ -30,7 +30,6 @@ from typing import ParamSpec, TypeVar
 
 from local.faults.region import ShowsOld
 from local.faults.seeded import seeded_choice
-from tests.support.cores import one_core
 from tests.support.crashes import CrashPoint, crash_points
 from tests.support.scheduler import DEADLINE, Outcome, Run, Step, StuckError
 from tests.support.search import NotRepeatableError, Search, text_of
@@ -77,7 +76,6 @@ class Exploration:
     redundant: int = 0
 
 
-@one_core()
 def explore(
     scenario: Scenario,
     *,
@@ -116,7 +114,6 @@ def explore(
             return found
 
 
-@one_core()
 def sample(
     scenario: Scenario,
     *,

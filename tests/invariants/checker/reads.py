@@ -28,8 +28,10 @@ _FOR_SENDING = {"messages", "#LEASE"}
 """The sort keys of rate limiters, and of the lease of a leader."""
 _RANDOM_PART = re.compile(r"(?<=ivt_)[\w-]{22}|(?<=#at)\d{15}[0-9a-f]{8}")
 """The random part of an invite id, and time and random part in the key of an audit entry of no commit."""
-_TIME = re.compile(r"(?<!\d)1[78]\d{8}(?:\d{3})?(?!\d)|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_TIME = re.compile(r"([12](?<!\d\d)(?:(?<=1)[78]\d{8}(?:\d{3})?(?!\d)|\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z))")
+"""A time. It begins with a character class, by which `re` finds the places to try."""
 _TIME_CLASS_SECONDS = 5.0
+_encode = json.JSONEncoder(sort_keys=True).encode
 
 
 class Reads(Finished):
@@ -64,7 +66,7 @@ class Reads(Finished):
         sending uses are left out.
         """
         items = {key: item for key, item in self._items.items() if key.sk not in _FOR_SENDING}
-        text = "\n".join(json.dumps([*key, item], sort_keys=True) for key, item in items.items())
+        text = "\n".join(_encode([*key, item]) for key, item in items.items())
         text = text.replace(self._harness.conversation, "(conversation)").replace(self._harness.tag, "(tag)")
         names = [digest(self._harness.participant_id(name)) for name in self._harness.names]
         names += [event["message_id"] for event in self._story.messages]
@@ -195,15 +197,17 @@ class Reads(Finished):
 
 
 def _without_times(text: str) -> str:
-    seconds = {time: _seconds(time) for time in {*_TIME.findall(text)}}
+    parts = _TIME.split(text)
+    times = parts[1::2]
+    seconds = {time: _seconds(time) for time in {*times}}
     ranks = {value: rank for rank, value in enumerate(sorted({*seconds.values()}))}
-
-    def placeholder(found: re.Match[str]) -> str:
-        value = seconds[found[0]]
-        # The class of the usual time of a request has it in its middle.
-        return f"(time {ranks[value]} of {round((value - START_TIME) / _TIME_CLASS_SECONDS)})"
-
-    return _TIME.sub(placeholder, text)
+    # The class of the usual time of a request has it in its middle.
+    placeholders = {
+        time: f"(time {ranks[value]} of {round((value - START_TIME) / _TIME_CLASS_SECONDS)})"
+        for time, value in seconds.items()
+    }
+    parts[1::2] = [placeholders[time] for time in times]
+    return "".join(parts)
 
 
 def _seconds(time: str) -> float:

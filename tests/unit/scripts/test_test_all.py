@@ -200,3 +200,10 @@ def test_names_of_parts_are_unique_and_their_files_exist() -> None:
         if part.command[0] == "-m" and part.command[1].startswith("scripts."):
             path = ROOT / part.command[1].replace(".", "/")
             assert path.is_dir() or path.with_suffix(".py").exists(), part.name
+
+
+def test_variables_of_parts_are_read_by_tests() -> None:
+    files = [path for kind in ("*.py", "*.ts") for path in (ROOT / "tests").rglob(kind) if path != Path(__file__)]
+    read = "".join(path.read_text(encoding="utf-8") for path in files)
+    names = {name for part in PARTS for name in part.variables}
+    assert [name for name in sorted(names) if f'"{name}"' not in read and f".{name}" not in read] == []
