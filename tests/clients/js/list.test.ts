@@ -196,7 +196,7 @@ test("list that is observed before the chat has connected is loaded", async () =
   const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket: WebSocket!, fetch });
   chats.push(chat);
   const shown: number[] = [];
-  for await (const rows of new ConversationList(chat)) {
+  for await (const rows of new ConversationList(chat).values({ signal: AbortSignal.timeout(10_000) })) {
     shown.push(rows.length);
     if (rows.length) break;
   }
