@@ -271,7 +271,6 @@ export const de: Texts = {
   notificationsDenied: "Benachrichtigungen sind in den Einstellungen des Browsers gesperrt.",
   shortcuts: "Tastenkürzel",
   signOut: "Abmelden",
-  theme: "Darstellung",
   themes: { system: "System", light: "Hell", dark: "Dunkel" },
 
   shortcutGroups: { everywhere: "Überall", list: "Liste", messages: "Nachrichten", composer: "Eingabe" },

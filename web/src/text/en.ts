@@ -288,7 +288,6 @@ export const en = {
   notificationsDenied: "Notifications are blocked in the settings of the browser.",
   shortcuts: "Keyboard shortcuts",
   signOut: "Sign out",
-  theme: "Appearance",
   themes: { system: "System", light: "Light", dark: "Dark" } as Record<string, string>,
 
   // Shortcuts
