@@ -45,9 +45,7 @@ class BuildCache:
         `key` is everything else that the result depends on. Nothing is kept if `build` raises an exception.
         """
         kept = self._directory / f"{name}-{self._digest(sources, key)}"
-        if kept.exists():
-            os.utime(kept)
-            shutil.copytree(kept, target, symlinks=True)
+        if kept.exists() and _copied(kept, target):
             return
         build(target)
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -83,3 +81,14 @@ class BuildCache:
 
 def _is_source(path: Path) -> bool:
     return path.is_file() and not _IGNORED & set(path.parts)
+
+
+def _copied(kept: Path, target: Path) -> bool:
+    """Copy a result; return False if it is gone, as another process may evict it at any time."""
+    try:
+        os.utime(kept)
+        shutil.copytree(kept, target, symlinks=True)
+    except OSError:
+        shutil.rmtree(target, ignore_errors=True)
+        return False
+    return True

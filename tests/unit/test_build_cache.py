@@ -100,3 +100,12 @@ def test_oldest_results_of_the_same_name_are_removed(checkout: Path) -> None:
     kept = sorted(path.name.partition("-")[0] for path in (checkout / "build" / "cache").iterdir())
     assert kept == ["bundle"] * 6 + ["template"]
     assert build(checkout, builder, "newest") == "run 9"
+
+
+def test_result_that_another_process_evicts_meanwhile_is_built_again(checkout: Path) -> None:
+    builder = Builder()
+    build(checkout, builder, "first")
+    (kept,) = (checkout / "build" / "cache").iterdir()
+    kept.rename(kept.with_name("aside"))
+    kept.touch()  # it exists, and there is nothing to copy
+    assert build(checkout, builder, "second") == "run 2"
