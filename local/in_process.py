@@ -9,11 +9,17 @@ from chalicelib.aws.sqs import SqsDeliveryQueue, SqsJobQueue
 from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
+from chalicelib.core.messaging.queue_wait import Pace, Queueing
 from local.dynamodb.client import EngineClient
 from local.dynamodb.engine import Engine
 from local.gateway import workers
+from local.neighbours import Neighbours
 from local.sqs.client import QueueService
 from local.sqs.queues import Queues
+
+LEASE_MS = 16
+"""For how long a leader has the lease of a queue: reading the queue, a transaction of some tens of messages, and
+the time in which senders that were acknowledged come back, so that one commit has the messages of all."""
 
 
 class FunctionClock(SystemClock):
@@ -22,6 +28,11 @@ class FunctionClock(SystemClock):
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
         workers.sleep(seconds)
+
+
+def in_process_queueing() -> Queueing:
+    """Return the conditions of queues on the embedded engine, which has no limit for the writes of a partition."""
+    return Queueing(Pace(lease_ms=LEASE_MS, message_ms=0), Neighbours(workers.sleep))
 
 
 class InProcessClients:
