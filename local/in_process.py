@@ -17,9 +17,10 @@ from local.neighbours import Neighbours
 from local.sqs.client import QueueService
 from local.sqs.queues import Queues
 
-LEASE_MS = 16
-"""For how long a leader has the lease of a queue: reading the queue, a transaction of some tens of messages, and
-the time in which senders that were acknowledged come back, so that one commit has the messages of all."""
+PACE = Pace(lease_ms=8, message_ms=2, burst_ms=0)
+"""The embedded engine has no limit for the writes of a partition. A leader follows the one before it when this
+machine has acknowledged and pushed the messages of that one: an earlier one finds few messages, and so makes small
+commits, each of which is pushed to everybody."""
 
 
 class FunctionClock(SystemClock):
@@ -31,8 +32,8 @@ class FunctionClock(SystemClock):
 
 
 def in_process_queueing() -> Queueing:
-    """Return the conditions of queues on the embedded engine, which has no limit for the writes of a partition."""
-    return Queueing(Pace(lease_ms=LEASE_MS, message_ms=0), Neighbours(workers.sleep))
+    """Return the conditions of queues on the embedded engine, for senders that share this process."""
+    return Queueing(PACE, Neighbours(workers.sleep))
 
 
 class InProcessClients:

@@ -59,6 +59,7 @@ class MessageRouter:
         settings = self._runtime.settings
         if not self._runtime.functions.has_room(connection.client):
             self._runtime.counters["websocket.overloaded"] += 1
+            self._runtime.relief.refused()
             self._fail(connection, _THROTTLED, self._runtime.ids.short())
             return
         wait = 0.0

@@ -51,6 +51,7 @@ class Pace(NamedTuple):
 
     lease_ms: int = LEASE_MS
     message_ms: float = MESSAGE_MS
+    burst_ms: int = BURST_MS
 
 
 DYNAMODB = Pace()
@@ -92,15 +93,15 @@ LAMBDA = Queueing()
 
 def new_lease(queued: QueuedRun, previous: QueueLease | None, now: int, pace: Pace = DYNAMODB) -> QueueLease:
     """Return the lease of the next leader, the sender of `queued`. `now` is in ms."""
-    tat = now if previous is None else min(max(previous.tat, now), now + BURST_MS)
+    tat = now if previous is None else min(max(previous.tat, now), now + pace.burst_ms)
     length = pace.lease_ms
-    return QueueLease(queued.queue_id, max(now + length, tat + length - BURST_MS), tat + length)
+    return QueueLease(queued.queue_id, max(now + length, tat + length - pace.burst_ms), tat + length)
 
 
 def with_messages(lease: QueueLease, count: int, pace: Pace = DYNAMODB) -> QueueLease:
     """Return the lease after its leader found out how many messages it appends."""
     tat = lease.tat + max(round(pace.message_ms * count) - pace.lease_ms, 0)
-    return QueueLease(lease.holder, max(lease.until, tat - BURST_MS), tat)
+    return QueueLease(lease.holder, max(lease.until, tat - pace.burst_ms), tat)
 
 
 class QueueWait:
