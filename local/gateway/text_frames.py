@@ -5,7 +5,7 @@ that holds it, and a task that assembles it, several times as much work; a gatew
 of messages a second.
 """
 
-from websockets.frames import apply_mask
+from websockets.utils import apply_mask
 
 _TEXT, _MASKED, _TWO_BYTES = 0x81, 0x80, 126
 
@@ -13,7 +13,7 @@ _TEXT, _MASKED, _TWO_BYTES = 0x81, 0x80, 126
 def take_text(data: bytes, start: int, longest: int) -> tuple[str, int] | None:
     """Return the message at `start` and the end of its frame; None for anything else, or anything incomplete.
 
-    Its payload has at most `longest` bytes. What is not taken is not judged either: it may be valid.
+    Its payload has at most `longest` bytes. Frames that are not taken can be valid.
     """
     payload = start + 6
     if len(data) < payload or data[start] != _TEXT or not data[start + 1] & _MASKED:

@@ -263,7 +263,12 @@ def test_surplus_thread_takes_the_next_job(setup: Setup) -> None:
     """A thread that sleeps does not count, so there are more threads than workers all the time."""
     setup.limits = replace(setup.limits, surplus_seconds=DEADLINE)
     asleep, awake = threading.Event(), threading.Event()
-    sleeping = Job(lambda: sleep(DEADLINE, lambda seconds: (asleep.set(), awake.wait(seconds))))
+
+    def wait(seconds: float) -> None:
+        asleep.set()
+        awake.wait(seconds)
+
+    sleeping = Job(lambda: sleep(DEADLINE, wait))
     threads: set[str] = set()
     for job in (sleeping, *(Job(lambda: threads.add(threading.current_thread().name)) for _ in range(30))):
         done = threading.Event()
