@@ -4,7 +4,7 @@ import random
 import threading
 
 import pytest
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 
 from local.gateway import WebSocketApi
 from local.gateway.text_frames import take_text
@@ -110,3 +110,16 @@ def test_messages_beyond_those_in_flight_wait(serve: Serve) -> None:
         assert gateway.counters()["websocket.messages"] == 2
         leave.set()
         function.wait_for(4)
+
+
+def test_message_within_the_fragments_of_another_is_a_protocol_error(serve: Serve) -> None:
+    function = FakeFunction()
+    gateway = serve(WebSocketApi(default=function))
+    with raw_socket(gateway.ws_url) as socket:
+        socket.open()
+        socket.sock.sendall(frame(b"begins", fin=False) + frame(b"", Opcode.PING))
+        assert socket.read_frame().opcode is Opcode.PONG, "so the first one has been parsed"
+        socket.send_text("interrupts")
+        end = socket.read_frame()
+        assert (end.opcode, Close.parse(end.data).code) == (Opcode.CLOSE, 1002)
+    assert function.events == []
