@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from local.gateway.workers import Limits
+from local.gateway.worker_limits import Limits
 from local.settings import ROOT
 
 from .checkout import RunningChat, running_chat

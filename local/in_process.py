@@ -9,11 +9,18 @@ from chalicelib.aws.sqs import SqsDeliveryQueue, SqsJobQueue
 from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
+from chalicelib.core.messaging.queue_wait import Pace, Queueing
 from local.dynamodb.client import EngineClient
 from local.dynamodb.engine import Engine
 from local.gateway import workers
+from local.neighbours import Neighbours
 from local.sqs.client import QueueService
 from local.sqs.queues import Queues
+
+PACE = Pace(lease_ms=8, message_ms=2, burst_ms=0)
+"""The embedded engine has no limit for the writes of a partition. A leader follows the one before it when this
+machine has acknowledged and pushed the messages of that one: an earlier one finds few messages, and so makes small
+commits, each of which is pushed to everybody."""
 
 
 class FunctionClock(SystemClock):
@@ -22,6 +29,11 @@ class FunctionClock(SystemClock):
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
         workers.sleep(seconds)
+
+
+def in_process_queueing() -> Queueing:
+    """Return the conditions of queues on the embedded engine, for senders that share this process."""
+    return Queueing(PACE, Neighbours(workers.sleep))
 
 
 class InProcessClients:

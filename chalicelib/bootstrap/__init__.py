@@ -13,6 +13,7 @@ from chalicelib.bootstrap.process import (
     revocations,
     use_clients,
     use_clock,
+    use_queueing,
     verifier,
     warm_up,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "revocations",
     "use_clients",
     "use_clock",
+    "use_queueing",
     "verifier",
     "warm_up",
 ]

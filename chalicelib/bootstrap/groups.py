@@ -110,7 +110,7 @@ def _sender(shared: Shared, rate_limits: RateLimitStore, screening: MessageScree
         memberships=stores.memberships,
         rate_limits=rate_limits,
         log=log,
-        group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime),
+        group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime, queueing=shared.queueing),
         runtime=runtime,
         screening=screening,
     )

@@ -15,6 +15,7 @@ from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.bootstrap.wiring import build
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
+from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.validation import Request
@@ -59,6 +60,7 @@ class ServiceClients(Protocol):
 class _Process:
     clients: ServiceClients | None = None
     clock: Clock = SystemClock()
+    queueing = LAMBDA
 
 
 def use_clients(clients: ServiceClients | None) -> None:
@@ -72,6 +74,11 @@ def use_clients(clients: ServiceClients | None) -> None:
 def use_clock(clock: Clock) -> None:
     """Set the clock of the application, which must not be built yet."""
     _Process.clock = clock
+
+
+def use_queueing(queueing: Queueing) -> None:
+    """Set the conditions under which the application, which must not be built yet, uses queues."""
+    _Process.queueing = queueing
 
 
 @functools.cache
@@ -113,6 +120,7 @@ def application() -> Application:
         publishing=_publishing_ports(settings, clients),
         clock=clock,
         observer=observer,
+        queueing=_Process.queueing,
     )
 
 

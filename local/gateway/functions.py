@@ -24,7 +24,8 @@ from typing import Any
 from local.gateway.fair_queue import Job
 from local.gateway.ids import Ids
 from local.gateway.settings import GatewaySettings
-from local.gateway.workers import Limits, QueueFull, WorkerPool
+from local.gateway.worker_limits import Limits
+from local.gateway.workers import QueueFull, WorkerPool
 
 Handler = Callable[[dict[str, Any], Any], Any]
 

@@ -42,10 +42,14 @@ class MessageRouter:
     async def wait_for_room(self, connection: Connection) -> None:
         """Wait until fewer messages of the connection's client are in flight than the settings allow."""
         client = _client(connection)
-        while self._in_flight[client] >= self._runtime.settings.messages_in_flight:
+        while not self.has_room_in_flight(connection):
             room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting[client].append(room)
             await room
+
+    def has_room_in_flight(self, connection: Connection) -> bool:
+        """Return whether another message of the connection's client may be in flight."""
+        return self._in_flight[_client(connection)] < self._runtime.settings.messages_in_flight
 
     def accept(self, connection: Connection, body: str) -> None:
         """Start to handle one message; does not block.
@@ -55,6 +59,7 @@ class MessageRouter:
         settings = self._runtime.settings
         if not self._runtime.functions.has_room(connection.client):
             self._runtime.counters["websocket.overloaded"] += 1
+            self._runtime.relief.refused()
             self._fail(connection, _THROTTLED, self._runtime.ids.short())
             return
         wait = 0.0

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from local.gateway.clock import Clock
 from local.gateway.functions import Functions
 from local.gateway.ids import Ids
+from local.gateway.relief import Relief
 from local.gateway.settings import GatewaySettings
 from local.gateway.throttle import TokenBucket
 
@@ -66,6 +67,7 @@ class Runtime:
         self.new_connections = TokenBucket(
             lambda: (self.settings.connection_rate, max(1.0, self.settings.connection_rate)), clock.monotonic
         )
+        self.relief = Relief()
         self.random = random.Random(settings.seed)
         self._post_counts: Counter[int] = Counter()
         self._access_log = access_log

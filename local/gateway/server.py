@@ -202,6 +202,7 @@ class Gateway:
             failure.append(exc)
         finally:
             self._runtime.functions.close()
+            self._runtime.relief.end()
             ready.set()
 
     async def _serve(self, apis: Apis, ready: threading.Event) -> None:

@@ -41,7 +41,9 @@ class SocketServer:
 
     async def start(self, listener: sockets_api.socket) -> None:
         """Start to accept connections on a bound socket."""
-        hooks = SocketHooks(lambda: self._runtime.settings, self._sockets.add, self._on_frame, self._on_lost)
+        hooks = SocketHooks(
+            lambda: self._runtime.settings, self._sockets.add, self._on_frame, self._on_text, self._on_lost
+        )
         self._server = await serve(
             self._serve,
             sock=listener,
@@ -126,6 +128,13 @@ class SocketServer:
         connection = socket.gateway_connection
         if connection is not None and (not is_ping or self._runtime.settings.ping_resets_idle):
             connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
+
+    def _on_text(self, socket: GatewaySocket, text: str) -> bool:
+        connection = socket.gateway_connection
+        if connection is None or not self._messages.has_room_in_flight(connection):
+            return False
+        self._messages.accept(connection, text)
+        return True
 
     def _on_lost(self, socket: GatewaySocket) -> None:
         self._sockets.discard(socket)

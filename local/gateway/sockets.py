@@ -17,6 +17,7 @@ from websockets.server import ServerProtocol
 
 from local.gateway.registry import Connection
 from local.gateway.settings import GatewaySettings
+from local.gateway.text_frames import take_text
 
 _FIN, _TEXT, _CONTINUATION = 0x80, Opcode.TEXT.value, Opcode.CONT.value
 NO_STATUS_REASON = "Client-side close frame status not set"
@@ -24,11 +25,13 @@ NO_STATUS_REASON = "Client-side close frame status not set"
 
 @dataclass(frozen=True)
 class SocketHooks:
-    """Callbacks to the gateway: socket created, frame received, TCP connection lost."""
+    """Callbacks to the gateway: socket created, frame received, message received, TCP connection lost."""
 
     settings: Callable[[], GatewaySettings]
     on_made: Callable[["GatewaySocket"], None]
     on_frame: Callable[["GatewaySocket", bool], None]
+    on_text: Callable[["GatewaySocket", str], bool]
+    """Takes a message at once; False if it has to wait."""
     on_lost: Callable[["GatewaySocket"], None]
 
 
@@ -48,6 +51,8 @@ class GatewaySocket(ServerConnection):
         self.handshake_task: asyncio.Task[Any] | None = None
         self._server_close: tuple[int, str] | None = None
         self._close_timer_started = False
+        self._is_awaited = False
+        """Whether `next_message` waits, so that no message before the next one is on its way."""
 
     def connection_made(self, transport: Any) -> None:
         """Register the socket, and limit the time until its upgrade request."""
@@ -56,9 +61,26 @@ class GatewaySocket(ServerConnection):
         self.loop.call_later(self.hooks.settings().handshake_timeout, self._abort_without_request)
 
     def data_received(self, data: bytes) -> None:
-        """Start the close timer once a close frame has been sent or received."""
-        super().data_received(data)
+        """Hand whole messages on, and the rest to the library; start the close timer after a close frame."""
+        if self._is_awaited:
+            data = self._hand_on(data)
+        if data:
+            super().data_received(data)
         self._start_close_timer()
+
+    def _hand_on(self, data: bytes) -> bytes:
+        """Hand messages on that need no parser and no queue; return the bytes after them."""
+        parser, start = self.protocol, 0
+        longest = min(parser.max_message_size or 0, parser.max_fragment_size or 0)
+        if len(self.recv_messages.frames) or parser.reader.buffer or parser.current_size is not None:
+            return data  # the library has the beginning of a message, or one that is not taken yet
+        while self.state is State.OPEN and self._server_close is None:
+            found = take_text(data, start, longest)
+            if found is None or not self.hooks.on_text(self, found[0]):
+                break
+            self.hooks.on_frame(self, False)
+            start = found[1]
+        return data[start:] if start else data
 
     def process_event(self, event: Event) -> None:
         """Report data frames and pings to the idle timer."""
@@ -141,10 +163,13 @@ class GatewaySocket(ServerConnection):
 
     async def next_message(self) -> str | bytes | None:
         """Return the next message, or None after the end of the connection."""
+        self._is_awaited = True
         try:
             return await self.recv()
         except ConnectionClosed:
             return None
+        finally:
+            self._is_awaited = False
 
     def _start_close_timer(self) -> None:
         if self.protocol.close_expected() and not self._close_timer_started:

@@ -5,7 +5,7 @@ lock, so that every invocation takes longer and clients give up. `Limits.workers
 ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for another
 invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call each
 other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
-messages. Surplus threads end when they have no job, and the others after `idle_seconds` without one.
+messages. Threads end after `idle_seconds` without a job, and surplus ones after `surplus_seconds`.
 
 There are two queues: one of bounded length for jobs whose clients wait, in which the clients take turns
 (`fair_queue.py`), and one for background jobs, which are kept until they run: every fourth job if both are queued.
@@ -15,9 +15,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from local.gateway.fair_queue import FairQueue, Job, Usage, pause_after
+from local.gateway.worker_limits import Limits
 
 _BACKGROUND_INTERVAL = 4
 _thread = threading.local()
@@ -38,22 +38,6 @@ def sleep(seconds: float, wait: Callable[[float], object] = time.sleep) -> None:
 
 class QueueFull(Exception):
     """All workers are busy, and the queue has no room."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The bounds of a pool."""
-
-    workers: int
-    """Jobs that run at the same time, without those that sleep or are blocked."""
-    max_threads: int
-    """The maximum number of threads, including those that replace blocked ones."""
-    queue_length: int
-    """The maximum number of queued jobs, not counting background jobs; beyond it, a client has only its part."""
-    blocked_after: float
-    """Seconds after which a running job no longer counts as one of `workers`."""
-    idle_seconds: float = 10.0
-    """Seconds without a job after which a thread ends."""
 
 
 class WorkerPool:
@@ -218,13 +202,15 @@ class WorkerPool:
                     self._started_at[this] = self._monotonic()
                     self._jobs[this] = job
                     return job
-                if self._threads > limits.workers or not self._wait_for_wake(limits.idle_seconds):
+                is_surplus = self._threads > limits.workers
+                seconds = limits.surplus_seconds if is_surplus else limits.idle_seconds
+                if not self._wait_for_wake(seconds) and (self._threads > limits.workers or not is_surplus):
                     break
             self._threads -= 1
             return None
 
     def _wait_for_wake(self, seconds: float) -> bool:
-        """Wait, without the lock, until this thread is to look for a job; return False after `seconds`."""
+        """Wait, without the lock, until a job may be there; return False after `seconds`."""
         self._idle.append(woken := threading.Event())
         self._lock.release()
         try:

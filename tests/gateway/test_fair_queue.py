@@ -7,7 +7,8 @@ import pytest
 
 from local.gateway import Apis, RestApi, Route, WebSocketApi, load_gateway_responses
 from local.gateway.fair_queue import FairQueue, Job, Usage, pause_after
-from local.gateway.workers import Limits, QueueFull, WorkerPool, sleep
+from local.gateway.worker_limits import Limits
+from local.gateway.workers import QueueFull, WorkerPool, sleep
 
 from .conftest import Connect, Serve
 from .support import DEADLINE, Event, FakeFunction, fetch, wait_until

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.gateway import Apis, Gateway, RequestAuthorizer, RestApi, Route, WebSocketApi, load_gateway_responses
+from local.gateway.relief import INTERVAL
 
 from .conftest import Connect, Serve
 from .support import DEADLINE, Event, FakeFunction, allow, fetch, manage, raw_socket, server_side, wait_until
@@ -65,6 +67,7 @@ def test_message_that_does_not_fit_into_the_queue_gets_an_error_frame(
     frame = json.loads(next_text(client))
     assert frame["message"] == "Too Many Requests"
     assert gateway.counters()["websocket.messages"] == 1, "no event was made for the other one"
+    assert sys.getswitchinterval() == INTERVAL, "the functions get their part of the interpreter"
     assert frame["connectionId"] == gateway.connections()[0]
     held.set()
     default.wait_for(1)

@@ -3,11 +3,13 @@
 import functools
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from local.gateway.fair_queue import Job
-from local.gateway.workers import Limits, QueueFull, WorkerPool, sleep
+from local.gateway.worker_limits import Limits
+from local.gateway.workers import QueueFull, WorkerPool, sleep
 
 from .support import DEADLINE, wait_until
 
@@ -245,7 +247,8 @@ def test_blocked_workers_are_replaced_up_to_the_maximum(setup: Setup) -> None:
     assert setup.pool.threads() == 4
 
 
-def test_surplus_threads_end_when_the_queue_is_empty(setup: Setup) -> None:
+def test_surplus_threads_end_soon_after_the_queue_is_empty(setup: Setup) -> None:
+    setup.limits = replace(setup.limits, surplus_seconds=0.02)
     gates = occupy(setup)
     setup.now = 1.0
     gates += [setup.submit_gate(), setup.submit_gate()]
@@ -254,6 +257,28 @@ def test_surplus_threads_end_when_the_queue_is_empty(setup: Setup) -> None:
     for gate in gates:
         gate.opened.set()
     wait_until(lambda: setup.pool.threads() == 2, "the end of the surplus threads")
+
+
+def test_surplus_thread_takes_the_next_job(setup: Setup) -> None:
+    """A thread that sleeps does not count, so there are more threads than workers all the time."""
+    setup.limits = replace(setup.limits, surplus_seconds=DEADLINE)
+    asleep, awake = threading.Event(), threading.Event()
+
+    def wait(seconds: float) -> None:
+        asleep.set()
+        awake.wait(seconds)
+
+    sleeping = Job(lambda: sleep(DEADLINE, wait))
+    threads: set[str] = set()
+    for job in (sleeping, *(Job(lambda: threads.add(threading.current_thread().name)) for _ in range(30))):
+        done = threading.Event()
+        setup.pool.submit(job)
+        setup.pool.submit(Job(done.set))
+        assert asleep.wait(DEADLINE)
+        assert done.wait(DEADLINE)
+    assert setup.pool.threads() <= 4
+    assert len(threads) <= 3
+    awake.set()
 
 
 def test_submissions_in_a_burst_do_not_start_surplus_threads(setup: Setup) -> None:

@@ -10,8 +10,7 @@ time of one append.
 
 Correctness depends neither on the lease nor on clocks: two concurrent leaders conflict on the head, and a message
 is appended only if it is still in the queue and not in the log. A sender that gives up removes its message; if the
-sender has crashed, the next leader appends it, or drops it once it is old. The lease of a crashed leader ends by
-itself.
+sender has crashed, the next leader appends it, or drops it once it is old. A crashed leader's lease ends.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from chalicelib.core.kernel.errors import ChatError, ConversationBusy, NotFound
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
-from chalicelib.core.messaging.queue_wait import QueueWait, new_lease, with_messages
+from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing, QueueWait, new_lease, with_messages
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.transaction_size import TransactionSize
 from chalicelib.core.model.conversations import Head, Membership
@@ -63,8 +62,11 @@ class QueueResult(NamedTuple):
 class GroupCommit:
     """Appends messages by way of the queue."""
 
-    def __init__(self, *, event_log: EventLogStore, log: Log, runtime: Runtime) -> None:
+    def __init__(
+        self, *, event_log: EventLogStore, log: Log, runtime: Runtime, queueing: Queueing = LAMBDA
+    ) -> None:
         self._event_log = event_log
+        self._pace, self._neighbours = queueing
         self._log = log
         self._clock = runtime.clock
         self._gather = runtime.gather
@@ -80,21 +82,22 @@ class GroupCommit:
         """
         now = milliseconds(self._clock)
         queued = QueuedRun(f"{now:015d}#{secrets.token_urlsafe(9)}", now, messages, member)
-        wait = QueueWait(queued, self._clock)
-        front = self._enqueue(queued, charge)
-        while True:
-            lease = self._take_lease(queued, front) if wait.may_lead(front) else None
-            if lease is not None:
-                result = self._lead(queued, lease)
-                if result is not None:
-                    return result
-                wait.failed()
-            if backoff.expired:
-                return self._leave(queued, ConversationBusy(retry_after=retry_after()))
-            self._clock.sleep(wait.next_delay(front))
-            front = self._event_log.queue_front(member.conversation_id)
-            if front.oldest_id is None or front.oldest_id > queued.queue_id:
-                return self._result(queued)
+        with QueueWait(queued, self._clock, self._neighbours) as wait:
+            front = self._enqueue(queued, charge)
+            while True:
+                lease = self._take_lease(queued, front) if wait.may_lead(front) else None
+                if lease is not None:
+                    result = self._lead(queued, lease)
+                    if result is not None:
+                        return result
+                    wait.failed()
+                if backoff.expired:
+                    return self._leave(queued, ConversationBusy(retry_after=retry_after()))
+                if wait.sleep(front):
+                    return self._result(queued)
+                front = self._event_log.queue_front(member.conversation_id)
+                if front.oldest_id is None or front.oldest_id > queued.queue_id:
+                    return self._result(queued)
 
     def _enqueue(self, queued: QueuedRun, charge: RateLimitCharge) -> QueueFront:
         """Queue a run; return the front of the queue at that time.
@@ -126,7 +129,7 @@ class GroupCommit:
 
     def _take_lease(self, queued: QueuedRun, front: QueueFront) -> QueueLease | None:
         """Return the lease; None if another sender was first."""
-        lease = new_lease(queued, front.lease, milliseconds(self._clock))
+        lease = new_lease(queued, front.lease, milliseconds(self._clock), self._pace)
         is_taken = self._event_log.take_lease(queued.member.conversation_id, lease, front.lease)
         return lease if is_taken else None
 
@@ -171,7 +174,7 @@ class GroupCommit:
         new = next_head(head, len(messages), milliseconds(self._clock), is_contended=len(batch) > 1)
         commit = Commit(old=head, new=new, messages=messages)
         writes: list[Callable[[], object]] = [lambda: self._event_log.commit(commit)]
-        exact = with_messages(lease, len(messages))
+        exact = with_messages(lease, len(messages), self._pace)
         if exact != lease:
             writes.append(lambda: self._extend_lease(head.conversation_id, exact, lease))
         try:
@@ -185,6 +188,8 @@ class GroupCommit:
                 if has_duplicate or queued.member.participant_id in failed.stale_memberships:
                     self._event_log.dequeue(queued.member.conversation_id, queued.queue_id)
         else:
+            if self._neighbours is not None:
+                self._neighbours.committed(head.conversation_id, [queued.queue_id for queued in batch])
             return commit
         return None
 

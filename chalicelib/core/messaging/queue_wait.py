@@ -6,9 +6,17 @@ first-in, first-out line, so those at its front, who have the least time to wait
 
 The lease also paces the leaders by the generic cell rate algorithm (ITU-T I.371): in the long run, they append no
 more than the partition takes.
+
+Senders that share a process, as in the local cloud, are neighbours: a leader notifies those whose runs it has
+committed, and the one that leads next. On Lambda a process has one sender at a time. A notification only ends a
+wait early, so one that is lost costs no more than that wait.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
 
 from chalicelib.core.kernel.backoff import full_jitter, random_delay
 from chalicelib.core.kernel.clock import Clock, milliseconds
@@ -34,30 +42,100 @@ ALL_TRY_AFTER_MS = 15
 """Without a leader, a growing share of the senders that look tries to take the lease, and after so long all."""
 LEADER_DELAY = {"base": 0.012, "cap": 0.1}
 """Bounds in seconds of the delay after a failed attempt of a leader."""
+SHORTEST_LOOK = 0.002
+"""Seconds before the next look of the neighbour that leads next, if the lease is free but another took it."""
 
 
-def new_lease(queued: QueuedRun, previous: QueueLease | None, now: int) -> QueueLease:
+class Pace(NamedTuple):
+    """How fast leaders may follow each other: that of DynamoDB by default."""
+
+    lease_ms: int = LEASE_MS
+    message_ms: float = MESSAGE_MS
+    burst_ms: int = BURST_MS
+
+
+DYNAMODB = Pace()
+
+
+class Neighbour(Protocol):
+    """A waiting sender, as the others of its process see it."""
+
+    @property
+    def is_next(self) -> bool:
+        """Whether it leads next of those in its process."""
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait, at most until a notification; return whether the run has been committed by another sender."""
+
+
+class Neighbours(Protocol):
+    """The senders of one process that wait in the queues of conversations."""
+
+    def enter(self, conversation_id: str, queue_id: str) -> Neighbour:
+        """Add a sender, before its run is queued."""
+
+    def leave(self, conversation_id: str, queue_id: str) -> None:
+        """Remove a sender; a no-op if it has left."""
+
+    def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
+        """Notify the senders of these runs, and the one that leads next."""
+
+
+class Queueing(NamedTuple):
+    """The conditions under which a process uses queues."""
+
+    pace: Pace = DYNAMODB
+    neighbours: Neighbours | None = None
+
+
+LAMBDA = Queueing()
+
+
+def new_lease(queued: QueuedRun, previous: QueueLease | None, now: int, pace: Pace = DYNAMODB) -> QueueLease:
     """Return the lease of the next leader, the sender of `queued`. `now` is in ms."""
-    tat = now if previous is None else min(max(previous.tat, now), now + BURST_MS)
-    return QueueLease(queued.queue_id, max(now + LEASE_MS, tat + LEASE_MS - BURST_MS), tat + LEASE_MS)
+    tat = now if previous is None else min(max(previous.tat, now), now + pace.burst_ms)
+    length = pace.lease_ms
+    return QueueLease(queued.queue_id, max(now + length, tat + length - pace.burst_ms), tat + length)
 
 
-def with_messages(lease: QueueLease, count: int) -> QueueLease:
+def with_messages(lease: QueueLease, count: int, pace: Pace = DYNAMODB) -> QueueLease:
     """Return the lease after its leader found out how many messages it appends."""
-    tat = lease.tat + max(round(MESSAGE_MS * count) - LEASE_MS, 0)
-    return QueueLease(lease.holder, max(lease.until, tat - BURST_MS), tat)
+    tat = lease.tat + max(round(pace.message_ms * count) - pace.lease_ms, 0)
+    return QueueLease(lease.holder, max(lease.until, tat - pace.burst_ms), tat)
 
 
 class QueueWait:
-    """The waiting of one sender."""
+    """The waiting of one sender; a context manager, which is entered before the run is queued."""
 
-    def __init__(self, queued: QueuedRun, clock: Clock) -> None:
+    def __init__(self, queued: QueuedRun, clock: Clock, neighbours: Neighbours | None = None) -> None:
         self._queued = queued
         self._clock = clock
+        self._neighbours = neighbours
+        self._neighbour: Neighbour | None = None
         self._looks = 0
         self._failures = 0
         self._lease_until = 0
         self._lease_since = 0.0
+
+    def __enter__(self) -> Self:
+        if self._neighbours is not None:
+            run = self._queued
+            self._neighbour = self._neighbours.enter(run.member.conversation_id, run.queue_id)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._neighbours is not None:
+            self._neighbours.leave(self._queued.member.conversation_id, self._queued.queue_id)
+
+    def sleep(self, front: QueueFront) -> bool:
+        """Wait until the next look at the queue; return whether the run has been committed meanwhile."""
+        delay = self.next_delay(front)
+        if self._neighbour is not None:
+            return self._neighbour.sleep(delay)
+        self._clock.sleep(delay)
+        return False
 
     def may_lead(self, front: QueueFront) -> bool:
         """Return whether to take the lease: it is free, or is this sender's.
@@ -72,7 +150,7 @@ class QueueWait:
             return True
         free = milliseconds(self._clock) - lease.until
         if free >= 0:
-            return random_delay(0, 1) < 0.25 + free / ALL_TRY_AFTER_MS
+            return self._is_next() or random_delay(0, 1) < 0.25 + free / ALL_TRY_AFTER_MS
         now = self._clock.monotonic()
         if lease.until != self._lease_until:
             self._lease_until, self._lease_since = lease.until, now
@@ -91,10 +169,15 @@ class QueueWait:
         self._looks += 1
         delay = random_delay(longest / 2, longest)
         leased = 0.0 if front.lease is None else (front.lease.until - milliseconds(self._clock)) / 1000
+        if self._is_next() and leased < LONGEST_LEASE:
+            return min(delay, max(leased, SHORTEST_LOOK))
         if delay < leased < LONGEST_LEASE:
             # Nothing changes before, and not all may look at the same time.
             delay = leased + random_delay(0, LEASE_SPREAD)
         return delay
+
+    def _is_next(self) -> bool:
+        return self._neighbour is not None and self._neighbour.is_next
 
     def _is_leader(self, front: QueueFront) -> bool:
         return front.lease is not None and front.lease.holder == self._queued.queue_id

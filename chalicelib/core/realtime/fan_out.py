@@ -71,11 +71,11 @@ class FanOut:
         Returns after about `within` seconds, however the connections behave.
         """
         deadline = self._clock.monotonic() + within
-        is_replied, stale = self._gather(
+        is_replied, *stale = self._gather(
             lambda: reply is None or self._post_reply(reply, deadline),
-            lambda: self._fan_out(pushes, deadline),
+            *([lambda: self._fan_out(pushes, deadline)] if pushes else ()),  # a reply alone needs no thread
         )
-        generations = {item.connection_id: (item.generation, item.participant_id) for item in stale}
+        generations = {one.connection_id: (one.generation, one.participant_id) for part in stale for one in part}
         if reply is not None and not is_replied:
             generations.setdefault(reply.connection_id, (reply.generation, ""))
         offline: list[Push] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from chalicelib.core.kernel.clock import milliseconds
@@ -14,6 +16,8 @@ from chalicelib.core.messaging.queue_wait import (
     LEASE_TIMEOUT,
     LONGEST_LOOK,
     MESSAGE_MS,
+    SHORTEST_LOOK,
+    Pace,
     QueueWait,
     new_lease,
     with_messages,
@@ -125,6 +129,69 @@ def test_leader_that_failed_tries_again_soon_and_then_less_often() -> None:
     assert after(20) <= 0.1
 
 
+# ---- neighbours --------------------------------------------------------------------------------------------
+
+
+class OneNeighbour:
+    """The senders of a process with one, which records its sleeps."""
+
+    def __init__(self, *, is_next: bool) -> None:
+        self.is_next = is_next
+        self.slept: list[float] = []
+        self.waiting: list[str] = []
+
+    def enter(self, conversation_id: str, queue_id: str) -> OneNeighbour:
+        """Add the sender."""
+        self.waiting.append(f"{conversation_id} {queue_id}")
+        return self
+
+    def leave(self, conversation_id: str, queue_id: str) -> None:
+        """Remove it."""
+        self.waiting.remove(f"{conversation_id} {queue_id}")
+
+    def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
+        """Do nothing."""
+
+    def sleep(self, seconds: float) -> bool:
+        """Be notified at once."""
+        self.slept.append(seconds)
+        return True
+
+
+def looks_of(front: QueueFront, *, is_next: bool) -> list[tuple[float, bool]]:
+    """Return the delay before the second look, and whether the sender leads then, of many senders."""
+    found = []
+    for _ in range(ATTEMPTS):
+        neighbours = OneNeighbour(is_next=is_next)
+        with QueueWait(OWN, FakeClock(), neighbours) as wait:
+            assert wait.sleep(front), "notified"
+            (delay,) = neighbours.slept
+            found.append((delay, wait.may_lead(front)))
+    return found
+
+
+def test_next_leader_looks_when_the_lease_ends() -> None:
+    front = QueueFront(HELD, OLDER, NOW)
+    assert looks_of(front, is_next=True) == [(LEASE_MS / 1000, False)] * ATTEMPTS
+    assert all(delay > LEASE_MS / 1000 for delay, _ in looks_of(front, is_next=False))
+    other_clock = QueueFront(HELD._replace(until=NOW + 3_600_000), OLDER, NOW)
+    assert all(delay <= FIRST_LOOK for delay, _ in looks_of(other_clock, is_next=True))
+
+
+def test_next_leader_takes_a_free_lease_and_looks_soon_if_another_was_first() -> None:
+    front = QueueFront(FREE._replace(until=NOW), OLDER, NOW)
+    assert looks_of(front, is_next=True) == [(SHORTEST_LOOK, True)] * ATTEMPTS
+    assert not all(leads for _, leads in looks_of(front, is_next=False))
+
+
+def test_sender_leaves_its_neighbours_after_an_error() -> None:
+    neighbours = OneNeighbour(is_next=True)
+    with pytest.raises(RuntimeError), QueueWait(OWN, FakeClock(), neighbours):
+        assert neighbours.waiting
+        raise RuntimeError
+    assert not neighbours.waiting
+
+
 # ---- pace --------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +218,16 @@ def test_small_batches_are_not_slowed_down() -> None:
     for _ in range(200):
         lease = with_messages(new_lease(OWN, lease, now), 7)
         assert lease.until - now == LEASE_MS
+        now = lease.until
+
+
+@pytest.mark.parametrize(("count", "milliseconds_between"), [(1, 8), (4, 8), (10, 20), (24, 48)])
+def test_pace_without_a_burst_follows_the_size_of_each_commit(count: int, milliseconds_between: int) -> None:
+    pace = Pace(lease_ms=8, message_ms=2, burst_ms=0)
+    lease, now = None, NOW
+    for _ in range(20):
+        lease = with_messages(new_lease(OWN, lease, now, pace), count, pace)
+        assert lease.until - now == milliseconds_between
         now = lease.until
 
 

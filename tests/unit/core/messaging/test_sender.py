@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chalicelib.core.kernel.clock import Clock
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import ConversationBusy, Unavailable
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.log.appending import Log
 from chalicelib.core.messaging.group_commit import GroupCommit
+from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing
+from chalicelib.core.messaging.run import SendResult
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.model.messages import QueueLease
+from chalicelib.core.model.messages import QueueFront, QueueLease
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
 from chalicelib.core.realtime.outbox import Activity, ToSubscribers
+from local.neighbours import Neighbours
 from tests.support.app_harness import AppHarness
 from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
@@ -48,6 +52,7 @@ def sender(
     timing: Timing | None = None,
     clock: Clock | None = None,
     store: Any = None,
+    queueing: Queueing = LAMBDA,
 ) -> Sender:
     store = store or ConflictingStore(harness.chat.stores.event_log, errors)
     runtime = new_runtime(observer=observer, timing=timing, clock=clock or harness.clock)
@@ -57,7 +62,7 @@ def sender(
         memberships=harness.chat.stores.memberships,
         rate_limits=harness.chat.stores.rate_limits,
         log=log,
-        group_commit=GroupCommit(event_log=store, log=log, runtime=runtime),
+        group_commit=GroupCommit(event_log=store, log=log, runtime=runtime, queueing=queueing),
         runtime=runtime,
     )
 
@@ -88,6 +93,60 @@ def test_message_is_queued_after_the_first_conflict(
         Metric.MESSAGES_QUEUED: 1,
         Metric.APPEND_CONFLICTS: 1,
     }
+
+
+class Looks:
+    """A store that counts the looks at the queue."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def queue_front(self, conversation_id: str) -> QueueFront:
+        """Count, and return the front."""
+        self.count += 1
+        front: QueueFront = self._store.queue_front(conversation_id)
+        return front
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["notified", "the notification is lost"])
+def test_sender_whose_run_a_neighbour_commits_does_not_look_again(
+    harness: AppHarness, observer: FakeObserver, is_lost: bool
+) -> None:
+    conversation_id = harness.create_conversation("alice", "bob")
+    log = harness.chat.stores.event_log
+    head = log.head(conversation_id)
+    assert head is not None
+    assert log.take_lease(conversation_id, QueueLease("another", milliseconds(harness.clock) + 20, 0), None)
+    answers: list[SendResult] = []
+    waits: list[float] = []
+
+    def wait(seconds: float, until: Callable[[float], object]) -> None:
+        waits.append(seconds)
+        if len(waits) > 1:
+            return  # bob, who leads at his second look
+        harness.clock.advance(1)
+        bob = sender(harness, observer, [HeadConflict(head)], queueing=Queueing(neighbours=neighbours))
+        answers.append(bob.send(Principal("bob", "bob"), conversation_id, SendMessage(content="second")))
+        assert until(0) is (not is_lost)
+
+    neighbours = Forgetful(wait) if is_lost else Neighbours(wait)
+    store = Looks(ConflictingStore(log, [HeadConflict(head)]))
+    alice = sender(harness, observer, [], store=store, queueing=Queueing(neighbours=neighbours))
+    answers.append(alice.send(Principal("alice", "alice"), conversation_id, SendMessage(content="first")))
+    assert sorted(answer.event["sequence_id"] for answer in answers) == [2, 3]
+    assert len(waits) == 2
+    assert store.count == (2 if is_lost else 1), "a lost notification costs one look, and nothing else"
+
+
+class Forgetful(Neighbours):
+    """Neighbours whose notifications are lost."""
+
+    def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
+        """Notify nobody."""
 
 
 class StoreWithoutLeases:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from chalicelib.core.kernel.clock import Clock, SystemClock
+from chalicelib.core.kernel.concurrency import Gather, run_parallel
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
@@ -13,14 +17,14 @@ from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
 
 
-def fan_out(harness: AppHarness, observer: FakeObserver, clock: Clock) -> FanOut:
+def fan_out(harness: AppHarness, observer: FakeObserver, clock: Clock, gather: Gather = run_parallel) -> FanOut:
     return FanOut(
         connections=harness.chat.stores.connections,
         subscriptions=harness.chat.stores.subscriptions,
         presence=harness.chat.realtime.fan_out._presence,
         feed=harness.chat.realtime.fan_out._feed,
         poster=harness.poster,
-        runtime=new_runtime(observer=observer, clock=clock),
+        runtime=new_runtime(observer=observer, clock=clock, gather=gather),
     )
 
 
@@ -48,6 +52,18 @@ def test_ack_latency_starts_when_api_gateway_received_the_frame(
     # A clock behind API Gateway's does not yield a negative duration.
     delivery.deliver([], within=5, reply=ack._replace(connection_id="b=", received_at=2_000_000))
     assert observer.values[Metric.ACK_LATENCY] == [250.0, 0.0]
+
+
+def test_reply_alone_needs_no_thread(harness: AppHarness, observer: FakeObserver) -> None:
+    calls: list[int] = []
+
+    def gather(*tasks: Callable[[], Any]) -> list[Any]:
+        calls.append(len(tasks))
+        return run_parallel(*tasks)
+
+    delivery = fan_out(harness, observer, FakeClock(), gather)
+    delivery.deliver([], within=5, reply=DirectReply("a=", 0, [{"type": "pong"}]))
+    assert calls == [1]
 
 
 def test_fan_out_is_measured_for_all_outcomes(harness: AppHarness, observer: FakeObserver) -> None:
