@@ -148,7 +148,7 @@ class Judge:
         self.may_keep = is_full
 
     def rests(self, is_drainer: bool) -> None:
-        """Note that the client has carried out all that a line caused: what it shows as sent left the storage."""
+        """Note that the client has carried out all that a line caused: messages shown as sent left the storage."""
         for send, history_id in self._unforgotten:
             if not send.is_stored or (is_drainer and not self.may_keep):
                 send.done_in.add(history_id)

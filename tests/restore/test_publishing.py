@@ -1,4 +1,4 @@
-"""Endpoints after a restore: each drops what is lost, and then has what the log has."""
+"""Endpoints after a restore: each drops the lost events, and then has those of the log."""
 
 from __future__ import annotations
 

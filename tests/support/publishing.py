@@ -29,7 +29,7 @@ class Range(NamedTuple):
 
 
 class FakeSink:
-    """An `EventSink` whose answers a test chooses. A repeat is the same, without what was removed."""
+    """An `EventSink` whose answers a test chooses. A repeat is the same, without removed members."""
 
     def __init__(self, answer: Callable[[Delivery], DeliveryResult] = lambda delivery: ACKNOWLEDGED) -> None:
         self.answer = answer
