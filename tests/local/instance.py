@@ -106,8 +106,7 @@ class Instances:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # If the tests run as a background job of a script, SIGINT is ignored, which children inherit.
-            preexec_fn=_restore_interrupt_handler,  # noqa: PLW1509 — a single call that takes no lock
+            preexec_fn=receive_interrupts,  # noqa: PLW1509 — a single call that takes no lock
         )
         self._running.append(process)
         return process
@@ -128,5 +127,6 @@ class Instances:
         return process.returncode, errors
 
 
-def _restore_interrupt_handler() -> None:
+def receive_interrupts() -> None:
+    """Have SIGINT end this process, also where a script runs the tests in the background, so that it is ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -16,7 +16,7 @@ from typing import Any
 from local.banner import Ready, banner
 from local.settings import chat_settings, stage_environment
 from local.tokens import mint
-from tests.local.instance import ROOT, TIMEOUT, Instance, Instances, call, get
+from tests.local.instance import ROOT, TIMEOUT, Instance, Instances, call, get, receive_interrupts
 
 SECRET = stage_environment()["CHAT_JWT_SECRET"]
 ALICE = mint("alice", "Alice", secret=SECRET)
@@ -60,7 +60,14 @@ def paste(lines: str) -> list[str]:
 def listening(line: str) -> Iterator[subprocess.Popen[str]]:
     """Run the `listen` line for the context."""
     words = line.replace(".venv/bin/", BIN).split()
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listener:
+    with subprocess.Popen(
+        words,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=receive_interrupts,  # noqa: PLW1509 — no thread has a lock that it needs
+    ) as listener:
         try:
             yield listener
         finally:

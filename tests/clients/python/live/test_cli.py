@@ -22,13 +22,9 @@ from typing import Any
 import pytest
 
 from tests.clients.python.live.server import LiveServer, token
-from tests.local.instance import ROOT, TIMEOUT, call
+from tests.local.instance import ROOT, TIMEOUT, call, receive_interrupts
 
 HOSTILE = "title\x1b]0;gotcha\x07 \u202egnp.exe"
-
-
-def _receive_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -49,8 +45,7 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A background job of a script ignores SIGINT, and its children inherit that.
-            preexec_fn=_receive_interrupts,  # noqa: PLW1509 — no thread has a lock that it needs
+            preexec_fn=receive_interrupts,  # noqa: PLW1509 — no thread has a lock that it needs
         )
         self.processes.append(process)
         return process
