@@ -128,5 +128,5 @@ class Instances:
 
 
 def receive_interrupts() -> None:
-    """Have SIGINT end this process, also where a script runs the tests in the background, so that it is ignored."""
+    """Have SIGINT end this process, also where a script that runs the tests in the background ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
