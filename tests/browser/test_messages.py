@@ -124,17 +124,21 @@ def test_refused_message_is_shown_as_failed_and_can_be_sent_again(
     bob.context.set_offline(True)
     web_chat.drop_connections()
     send(bob, "too late")
+    send(bob, "even later")
     alice_client.mute(quiet, bob_client)
     bob.context.set_offline(False)
     failed = message(bob, "too late")
     expect(failed.get_by_role("alert")).to_contain_text("Not sent: You are muted.")
+    held = message(bob, "even later")
+    expect(held).to_contain_text("Waiting: an earlier message was not sent")
     expect(bob.get_by_text("You are muted until")).to_be_visible()
     alice_client.mute(quiet, bob_client, 0)
     expect(bob.get_by_role("textbox", name="Message Quiet")).to_be_visible()
     failed.get_by_role("button", name="Try again").click()
     expect(failed.get_by_role("alert")).to_have_count(0)
     expect(failed.locator(".pending")).to_have_count(0)
-    assert [found["content"] for found in alice_client.list_messages(quiet)] == ["too late"]
+    expect(held.locator(".send-state")).to_have_count(0)
+    assert [found["content"] for found in alice_client.list_messages(quiet)] == ["too late", "even later"]
 
 
 def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page: OpenPage) -> None:

@@ -21,6 +21,8 @@ export class OpenConversation {
   readonly hasOlder = signal(false);
   readonly isLoadingOlder = signal(false);
   readonly error = signal<ChatError | null>(null);
+  /** Whether a message was refused: later ones wait for its retry or discard (rule 25 of docs/client.md). */
+  readonly hasFailed = signal(false);
   /** The message that the next one replies to. */
   readonly replyingTo = signal<Message | null>(null);
   readonly editing = signal<Message | null>(null);
@@ -137,6 +139,8 @@ export class OpenConversation {
     }
     batch(() => {
       this.entries.value = this.maker.make(room.messages, room.events, this.me());
+      const unsent = room.messages.slice(room.messages.findLastIndex(({ status }) => status === "sent") + 1);
+      this.hasFailed.value = unsent.some(({ status }) => status === "failed");
       this.participants.value = room.participants;
       if (!sameProfiles(this.profiles.peek(), room.participants)) {
         this.profiles.value = new Map(room.participants.map((participant) => [participant.participantId, participant]));

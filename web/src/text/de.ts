@@ -57,6 +57,7 @@ export const de: Texts = {
   hidden: "Nachricht einer blockierten Person",
   showHidden: "Anzeigen",
   sending: "Wird gesendet",
+  held: "Wartet: Eine frühere Nachricht wurde nicht gesendet",
   failed: "Nicht gesendet",
   retry: "Erneut versuchen",
   discard: "Verwerfen",

@@ -62,6 +62,7 @@ export const en = {
   hidden: "Message of a blocked participant",
   showHidden: "Show",
   sending: "Sending",
+  held: "Waiting: an earlier message was not sent",
   failed: "Not sent",
   retry: "Try again",
   discard: "Discard",

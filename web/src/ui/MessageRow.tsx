@@ -109,6 +109,7 @@ function SendState({ message, conversation }: { message: Message; conversation: 
   if (message.status === "sent" || !message.clientMessageId) return null;
   const id = message.clientMessageId;
   if (message.status === "pending") {
+    if (conversation.hasFailed.value) return <div class="send-state held">{t.held}</div>;
     return (
       <span class="send-state">
         <Icon name="clock" />
