@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib import bootstrap
 from chalicelib.core.messaging.queue_wait import LAMBDA
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.core.publishing.configured import parse_endpoints
+from chalicelib.settings import Settings
 from local.backend import Backend
 from local.errors import LocalError
 from local.events import CHANGES_QUEUE, publishing, publishing_relayed
@@ -74,8 +75,10 @@ def load_app(app_dir: Path) -> ModuleType:
 def check_settings(environment: Mapping[str, str]) -> None:
     """Validate the app's settings before its first event. Raises LocalError."""
     try:
-        Settings.from_environment(environment)
-    except SettingsError as exc:
+        settings = Settings.from_environment(environment)
+        if settings.events:
+            parse_endpoints(settings.endpoints, local=settings.webhooks_local)
+    except ValueError as exc:
         raise LocalError(f"The app's settings are invalid: {exc}.") from None
 
 

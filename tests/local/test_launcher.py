@@ -139,6 +139,15 @@ def test_unknown_setting_is_reported(instances: Instances, toy_app: Path) -> Non
     assert "Traceback" not in errors
 
 
+def test_invalid_endpoint_in_the_settings_is_reported(instances: Instances, toy_app: Path) -> None:
+    settings = {"CHAT_EVENTS": "on", "CHAT_ENDPOINTS": '[{"event_bus": "product", "notify": true}]'}
+    code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0", **settings)
+    assert code == 1
+    message = "The app's settings are invalid: CHAT_ENDPOINTS: entry 1 must have a url for notify"
+    assert errors.splitlines()[-1].startswith(message)
+    assert "Traceback" not in errors
+
+
 def test_app_that_cannot_be_imported_is_reported_with_its_traceback(instances: Instances, toy_app: Path) -> None:
     (toy_app / "app.py").write_text("import nothing_of_the_sort\n", encoding="utf-8")
     code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0")

@@ -81,9 +81,7 @@ class Attempts:
                 notify=notify,
             )
         )
-        # An endpoint that begins at the beginning lags since its creation, however old the events are.
-        waits_since = max(from_rfc3339(events[0]["created_at"]), endpoint.created_at / 1000)
-        self._observer.count(Metric.PUBLISHING_LAG, max(self._clock.now() - waits_since, 0.0))
+        self._observer.count(Metric.PUBLISHING_LAG, self._lag(endpoint, cursor, events[0]))
         if result.outcome is Outcome.ACKNOWLEDGED:
             return True
         if result.outcome is Outcome.GONE:
@@ -92,6 +90,17 @@ class Attempts:
         else:
             self._put_off(endpoint, cursor, result)
         return False
+
+    def _lag(self, endpoint: Endpoint, cursor: Cursor, oldest: Event) -> float:
+        """Return for how many seconds the oldest event of an attempt has waited."""
+        now = self._clock.now()
+        if "sequence_id" in oldest:
+            # An endpoint that begins at the beginning lags since its creation, however old the events are.
+            waits_since = max(from_rfc3339(oldest["created_at"]), endpoint.created_at / 1000)
+        else:
+            # `log_reset` has the time of the restore, also if the conversation is first active a year later.
+            waits_since = cursor.failing_since / 1000 or now
+        return max(now - waits_since, 0.0)
 
     def _extend(self, cursor: Cursor) -> bool:
         return self.acquire(cursor.conversation_id, cursor.endpoint_id, cursor.lease or "") is not None

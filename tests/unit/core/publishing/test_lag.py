@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.core.kernel.metrics import Metric
 from tests.support.publishing import FAILED, PublishingHarness
+from tests.unit.core.publishing.test_starts import restored
 
 DAY = 24 * 3600.0
 
@@ -48,3 +49,28 @@ def test_endpoint_that_begins_at_the_beginning_lags_since_its_creation(harness: 
     harness.clock.advance(7)
     harness.publish(chat)
     assert lags(harness) == [pytest.approx(7, abs=0.1)]
+
+
+def test_conversation_that_is_first_active_long_after_a_restore_does_not_lag(harness: PublishingHarness) -> None:
+    chat = harness.create_conversation("alice", "bob")
+    harness.clock.advance(3 * DAY)
+    harness.add_endpoint()
+    harness.clock.advance(3600)
+    after = restored(harness)
+    after.clock.advance(30 * DAY)
+    after.send_message("alice", chat)
+    after.publish(chat)
+    assert [delivery.events[0]["type"] for delivery in after.sink.attempts] == ["log_reset", "message"]
+    assert lags(after) == [pytest.approx(0, abs=0.1)] * 2
+
+
+def test_reset_that_fails_lags_since_its_first_attempt(harness: PublishingHarness) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.publish(chat)
+    after = restored(harness)
+    after.sink.answer = lambda delivery: FAILED
+    after.publish(chat)
+    after.wait(DAY)
+    assert lags(after) == sorted(lags(after))
+    assert DAY / 2 < lags(after)[-1] < DAY
