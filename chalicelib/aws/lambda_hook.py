@@ -16,6 +16,7 @@ from chalicelib.awshttp import (
     Multiplexer,
     Origin,
     Response,
+    SignedPost,
     Signer,
     TlsContext,
 )
@@ -75,29 +76,16 @@ class LambdaHook:
             raise HookFailed("the response is not valid JSON") from None
 
 
-class _Call:
+class _Call(SignedPost):
     """The transfer of one call."""
 
-    def __init__(self, signer: Signer, clock: Clock, path: str, body: bytes) -> None:
-        self._signer = signer
-        self._clock = clock
-        self._path = path
-        self._body = body
-        self._attempts = 0
-        self.response: Response | None = None
-        """The last response; None if the last attempt had none."""
+    response: Response | None = None
+    """The last response; None if the last attempt had none."""
 
-    def next_request(self) -> bytes:
-        """Return the request, signed now."""
-        return self._signer.context_at(self._clock.now()).post(self._path, self._body)
-
-    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
-        """Return the delay before another attempt in seconds, or None if the call is complete."""
-        if safe_to_retry:
-            return 0.0
-        self._attempts += 1
+    def retry_delay(self, response: Response | None, attempts: int) -> float | None:
+        """Retry what was not executed: the function may have been called by an attempt without a response."""
         self.response = response
         is_retryable = response is not None and (response.status == 429 or response.status >= 500)
-        if not is_retryable or self._attempts == MAX_ATTEMPTS:
+        if not is_retryable or attempts == MAX_ATTEMPTS:
             return None
-        return full_jitter(self._attempts - 1, base=_RETRY_BASE, cap=_RETRY_CAP)
+        return full_jitter(attempts - 1, base=_RETRY_BASE, cap=_RETRY_CAP)

@@ -3,8 +3,7 @@
 The SDK's arguments and responses are those of the protocol, so nothing is translated, and the service descriptions
 that the SDK loads at every cold start are not needed. Retries are those of the SDK's mode "standard" (AWS SDKs and
 Tools Reference Guide, "Retry behavior"): up to three attempts after a missing response, a 5xx or throttling, with
-full jitter of up to one and two seconds, from a budget that all calls share (`_retry_quota.py`). A kept connection
-that turns out to be closed as it is used costs neither an attempt nor a delay.
+full jitter of up to one and two seconds, from a budget that all calls share (`_retry_quota.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from chalicelib.awshttp._multiplexer import Multiplexer
 from chalicelib.awshttp._origin import Origin
 from chalicelib.awshttp._pool import ConnectionPool
 from chalicelib.awshttp._retry_quota import NO_RETRY_INCREMENT, RETRY_COST, THROTTLING_RETRY_COST, RetryQuota
+from chalicelib.awshttp._signed_post import SignedPost
 from chalicelib.awshttp._sigv4 import Credentials, Signer
 from chalicelib.awshttp._tls import TlsContext
 
@@ -122,37 +122,26 @@ class AwsJsonClient:
         return _Call(self._path, self._signer(operation), self._clock, self._quota, body)
 
 
-class _Call:
-    """The transfer of one operation: its request, and its retries."""
+class _Call(SignedPost):
+    """The transfer of one operation."""
 
     def __init__(self, path: str, signer: Signer, clock: Clock, quota: RetryQuota, body: bytes) -> None:
-        self._path = path
-        self._signer = signer
-        self._clock = clock
+        super().__init__(signer, clock, path, body)
         self._quota = quota
         self._last_cost = NO_RETRY_INCREMENT
         """The amount that a success returns to the quota."""
-        self._body = body
-        self._attempts = 0
         self.outcome: tuple[int, dict[str, Any]] | None = None
         """Status and content of the last response; None if the last attempt had none."""
 
-    def next_request(self) -> bytes:
-        """Return the request, signed now: a signature expires."""
-        return self._signer.context_at(self._clock.now()).post(self._path, self._body)
-
-    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
-        """Return the delay before the next attempt in seconds, or None if the call is complete."""
-        if safe_to_retry:
-            return 0.0
-        self._attempts += 1
+    def retry_delay(self, response: Response | None, attempts: int) -> float | None:
+        """Retry after a missing response, a 5xx or throttling, as far as the quota allows it."""
         self.outcome = None if response is None else _parse_content(response)
         if self.outcome is not None and self.outcome[0] == 200:
             self._quota.release(self._last_cost)
             return None
-        if self._attempts == MAX_ATTEMPTS or not self._is_retryable() or not self._acquire_retry():
+        if attempts == MAX_ATTEMPTS or not self._is_retryable() or not self._acquire_retry():
             return None
-        return random.uniform(0, 2.0 ** (self._attempts - 1))  # noqa: S311 — jitter
+        return random.uniform(0, 2.0 ** (attempts - 1))  # noqa: S311 — jitter
 
     def _is_retryable(self) -> bool:
         """Return whether another attempt may succeed."""

@@ -97,7 +97,7 @@ class SigningContext:
 
     def post(self, path: str, body: bytes) -> bytes:
         """Return a POST request, head and body."""
-        authorization = self.authorization("POST", canonical_path(path), body_hash(body))
+        authorization = self.authorization("POST", _canonical_path(path), body_hash(body))
         line = f"POST {path} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
         return b"".join((line.encode(), self.header_lines, f"Content-Length: {len(body)}\r\n\r\n".encode(), body))
 
@@ -144,6 +144,10 @@ def _signing_key(secret_key: str, day: str, region: str, service: str) -> Hmac:
 def canonical_path(path: str) -> str:
     """Return a percent-encoded path encoded once more, as all services but S3 require it in a signature."""
     return quote(path, safe="/-_.~")
+
+
+_canonical_path = functools.lru_cache(64)(canonical_path)
+"""The clients of services with one path, or one for each function, ask for it with each request."""
 
 
 def body_hash(body: bytes) -> str:
