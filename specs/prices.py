@@ -9,6 +9,8 @@ import sys
 
 from chalicelib.core.conversations.prices import CHANGES, MESSAGES, PER_NAMED, PER_STORED, PRICES
 
+_BATCHES = ("batch", "POST /batch")
+
 
 def table() -> str:
     """Return the table in Markdown: one row for each price and limit."""
@@ -28,6 +30,8 @@ def _row_of(request: str, price: int) -> tuple[str, str]:
     more = f", and {PER_NAMED[request]} for each conversation named" if request in PER_NAMED else ""
     if request in PER_STORED:
         more = f", and {PER_STORED[request]} for a hundred conversations that it reads"
+    if request in _BATCHES:
+        return f"{price}, and {PRICES['read']} for each `read`", "rate limit on messages; `read`: budget"
     if request in MESSAGES:
         return f"{price}{more}", "rate limit on messages"
     return f"{price}{more}", "limit on changes" if request in CHANGES else "budget"

@@ -83,7 +83,7 @@ def messaging_services(shared: Shared, conversations: ConversationServices) -> M
             reactions=_reactions(shared, prepaid),
             history=conversations.history,
             rate_limits=stores.rate_limits,
-            budget=shared.budget,
+            charge=shared.charge,
             runtime=shared.runtime,
             screening=screening,
         ),

@@ -20,7 +20,7 @@ MESSAGES: Final = frozenset(
         "DELETE /conversations/{conversation_id}/messages/{sequence_id}/reactions",
     }
 )  # fmt: skip
-"""Requests that the rate limit on messages charges. Reads in a batch are charged to the budget, as single ones."""
+"""Requests that the rate limit on messages charges. Reads in a batch are charged besides, as single ones."""
 CHANGES: Final = frozenset(
     {
         "PATCH /conversations/{conversation_id}", "POST /conversations/{conversation_id}/join",
@@ -94,8 +94,6 @@ PRICES: Final[Mapping[str, int]] = {
 """By the type of a command, or the method and path of a route; `connect` is a handshake."""
 PER_NAMED: Final[Mapping[str, int]] = {"hello": 25, "ping": 1}
 """The price of each conversation that a command names."""
-
-
 PER_STORED: Final[Mapping[str, int]] = {
     "GET /conversations": 25, "GET /me/export": 50, "GET /service/participants/export": 50,
 }  # fmt: skip

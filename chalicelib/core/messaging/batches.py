@@ -17,14 +17,13 @@ from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.messaging.batch_results import BatchResult, Outcome
-from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.rate_limiter import charge_batch
 from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.ports.rate_limits import Charge, RateLimitStore
 from chalicelib.core.protocol import commands, frames
 from chalicelib.core.protocol.acknowledgements import message_ack, update_ack
 from chalicelib.core.protocol.batch import BatchEntry
@@ -48,7 +47,7 @@ class Batches:
         reactions: Reactions,
         history: History,
         rate_limits: RateLimitStore,
-        budget: Budget,
+        charge: Charge,
         runtime: Runtime,
         screening: MessageScreening | None = None,
     ) -> None:
@@ -56,7 +55,7 @@ class Batches:
         self._sender = sender
         self._history = history
         self._rate_limits = rate_limits
-        self._budget = budget
+        self._charge = charge
         self._runtime = runtime
         self._clock = runtime.clock
         self._message_updates = message_updates
@@ -74,8 +73,7 @@ class Batches:
         """
         entries = [self._in_this_history(entry) for entry in entries]
         reads = sum(isinstance(entry.command, commands.Read) for entry in entries)
-        if caller.service is None:
-            self._budget.charge(caller.participant_id, reads * price("read"))
+        self._charge(caller, reads * price("read"))
         charged = sum(isinstance(entry.command, commands.AppendCommand) for entry in entries)
         charge_batch(caller, charged, rate_limits=self._rate_limits, runtime=self._runtime)
         deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline
