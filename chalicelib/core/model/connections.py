@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.core.model.actors import ParticipantType, Principal
@@ -57,6 +58,17 @@ class Subscription:
     subscribed_at: int
     order: int = 0
     """That of the command that began it: see `command_order`."""
+
+
+def online_participants(
+    reachable: Iterable[Subscription], connections: Mapping[str, Connection], now: int, ping_interval: int
+) -> set[str]:
+    """Return the participants that have an online connection among these; `connections` are those that exist."""
+    return {
+        each.participant_id
+        for each in reachable
+        if (connection := connections.get(each.connection_id)) and connection.is_online(now, ping_interval)
+    }
 
 
 def command_order(n: int, received_at: int) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.model.connections import Subscription
+from chalicelib.core.model.connections import Subscription, online_participants
 from chalicelib.core.model.conversations import ConversationState, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.notify import (
@@ -141,10 +141,4 @@ class Notify:
         """Return the participants of connections that have sent a frame lately, as presence has them."""
         candidates = list(reachable)
         connections = self._connections.get_many([candidate.connection_id for candidate in candidates])
-        now = milliseconds(self._clock)
-        return {
-            candidate.participant_id
-            for candidate in candidates
-            if (connection := connections.get(candidate.connection_id))
-            and connection.is_online(now, self._ping_interval)
-        }
+        return online_participants(candidates, connections, milliseconds(self._clock), self._ping_interval)

@@ -21,7 +21,7 @@ from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.actors import Actor
-from chalicelib.core.model.connections import Subscription
+from chalicelib.core.model.connections import Subscription, online_participants
 from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.ports.connections import ConnectionStore, PendingOfflineStore, SubscriptionStore
 from chalicelib.core.ports.event_log import EventLogStore
@@ -66,7 +66,10 @@ class Presence:
         """Return the online participants of a conversation; the empty set where presence is not tracked."""
         if not self._is_tracked(head):
             return set()
-        return self._online_participants(self._subscriptions.subscribers(head.conversation_id)) - head.blockers
+        subscribers = self._subscriptions.subscribers(head.conversation_id)
+        connections = self._connections.get_many([subscriber.connection_id for subscriber in subscribers])
+        now = milliseconds(self._clock)
+        return online_participants(subscribers, connections, now, self._timing.ping_interval) - head.blockers
 
     def _is_tracked(self, head: Head | None) -> bool:
         """Return whether a conversation is live, and small enough for presence.
@@ -78,18 +81,6 @@ class Presence:
             and head.state is ConversationState.LIVE
             and head.participant_count <= self._limits.presence_participants
         )
-
-    def _online_participants(self, subscriptions: Sequence[Subscription]) -> set[str]:
-        if not subscriptions:
-            return set()
-        connections = self._connections.get_many([subscription.connection_id for subscription in subscriptions])
-        now = milliseconds(self._clock)
-        return {
-            subscription.participant_id
-            for subscription in subscriptions
-            if (connection := connections.get(subscription.connection_id))
-            and connection.is_online(now, self._timing.ping_interval)
-        }
 
     # ---- changes ---------------------------------------------------------------------------------------
 
