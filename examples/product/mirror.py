@@ -108,7 +108,10 @@ class Mirror:
     # ---- events ----------------------------------------------------------------------------------------
 
     def _apply(self, conversation_id: str, event: Event) -> None:
-        """Apply an event; types that this copy does not need are skipped."""
+        """Apply an event; types that this copy does not need are skipped.
+
+        The events of a conversation that was deleted meanwhile have no contents.
+        """
         if conversation_id == DEPLOYMENT_LOG:
             if event["type"] in ("conversation_deleted", "conversation_purged"):
                 self._forget(event["conversation_id"])
@@ -129,7 +132,7 @@ class Mirror:
             case "message_deleted":
                 change = "UPDATE messages SET content = NULL WHERE conversation_id = ? AND sequence_id = ?"
                 self._database.execute(change, of_one)
-            case "content_expired":
+            case "content_expired" if "up_to" in event:
                 change = "UPDATE messages SET content = NULL WHERE conversation_id = ? AND sequence_id <= ?"
                 self._database.execute(change, (conversation_id, event["up_to"]))
             case "participant_erased":
@@ -139,11 +142,11 @@ class Mirror:
 
     def _apply_to_members(self, conversation_id: str, event: Event) -> None:
         joined = event.get("participants", []) if event["type"] == "conversation_created" else []
-        if event["type"] == "participant_joined":
+        if event["type"] == "participant_joined" and "participant" in event:
             joined = [event["participant"]]
         rows = [(conversation_id, member["participant_id"]) for member in joined]
         self._database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", rows)
-        if event["type"] == "participant_left":
+        if event["type"] == "participant_left" and "participant" in event:
             left = (conversation_id, event["participant"]["participant_id"])
             self._database.execute("DELETE FROM members WHERE conversation_id = ? AND participant_id = ?", left)
 

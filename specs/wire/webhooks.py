@@ -25,7 +25,7 @@ class ThinSender(TypedDict):
 
 
 class ThinEvent(TypedDict):
-    """An event without contents and names, for endpoints with `thin`."""
+    """An event without contents and names, for endpoints with `thin`, or of a deleted conversation."""
 
     conversation_id: ConversationId
     sequence_id: NotRequired[EventSequenceId]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.model.published import thin
 from examples.product.mirror import Event, Message, Mirror
 
 CHAT = "conv_1"
@@ -174,6 +175,18 @@ def test_deleted_conversation_is_forgotten(mirror: Mirror, log: Log) -> None:
     deleted = {"type": "conversation_deleted", "conversation_id": CHAT, "sequence_id": 1, "log": "deployment"}
     deliver(mirror, [deleted])
     assert mirror.messages(CHAT) == []
+
+
+def test_rest_of_a_deleted_conversation_has_no_contents(mirror: Mirror, log: Log) -> None:
+    log.append("conversation_created", participants=[{"participant_id": "alice"}])
+    log.append("participant_joined", participant={"participant_id": "bob"})
+    message = log.append("message", content="kept")
+    log.append("message_edited", target=message["sequence_id"], content="edited")
+    log.append("content_expired", "system", up_to=1)
+    log.append("participant_left", participant={"participant_id": "bob"})
+    rest = [thin(event) for event in log.events]
+    assert deliver(mirror, rest) == rest
+    assert contents(mirror) == [None]
 
 
 @pytest.mark.parametrize("seed", range(5))

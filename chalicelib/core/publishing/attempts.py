@@ -63,8 +63,13 @@ class Attempts:
         in_flight: InFlight,
         events: Sequence[Event],
         notify: Sequence[NotifyList] = (),
+        *,
+        is_thin: bool = False,
     ) -> bool:
-        """Make an attempt; return whether it was acknowledged. If not, the lease is released."""
+        """Make an attempt; return whether it was acknowledged. If not, the lease is released.
+
+        With `is_thin`, the contents are withheld from any endpoint.
+        """
         needed = int((ATTEMPT_TIMEOUT + schedule.LEASE_MARGIN) * 1000)
         if cursor.lease_until - milliseconds(self._clock) < needed and not self._extend(cursor):
             return False
@@ -72,7 +77,7 @@ class Attempts:
         result = self._sink.deliver(
             Delivery(
                 delivery_id=delivery_id(self._history_id, conversation_id, in_flight.first, in_flight.last),
-                endpoint=endpoint,
+                endpoint=endpoint._replace(is_thin=endpoint.is_thin or is_thin),
                 conversation_id=conversation_id,
                 history_id=self._history_id,
                 previous_sequence_id=in_flight.previous,

@@ -3,8 +3,8 @@
 They are decided before the first attempt of a delivery, from the roster, the subscriptions, and the memberships
 and connections of those without a subscription. The decision is stored with the range, so a repeat has the same
 lists. The events are read first: a member who was removed before a message was appended is not in the roster (L7).
-The roster is read again for each attempt: it has the ids, which the decision does not have. So a repeat does not
-list members who have left, or were erased meanwhile.
+A repeat reads the roster again, as the decision has no ids, and the suspensions of the listed members. So it omits
+members who have left, were erased or suspended meanwhile.
 """
 
 from __future__ import annotations
@@ -61,12 +61,15 @@ class Notify:
 
     def decide(
         self, endpoint: Endpoint, log: PublishedLog, in_flight: InFlight, events: Sequence[Event]
-    ) -> InFlight:
-        """Return the range of a new delivery with the decision, and shorter if the lists would be too long."""
+    ) -> tuple[InFlight, Sequence[NotifyList]]:
+        """Return the range of a new delivery with the decision, and its notify lists.
+
+        The range is shortened to as many lists as a delivery has room for.
+        """
         now, head = milliseconds(self._clock), log.conversation
         messages = [event for event in events if event["sequence_id"] <= in_flight.last and has_list(event, now)]
         if not endpoint.notify or not messages or head is None or head.state is not ConversationState.LIVE:
-            return in_flight
+            return in_flight, ()
         roster, subscribers = self._gather(
             lambda: self._memberships.roster(head.conversation_id),
             lambda: self._subscriptions.subscribers(head.conversation_id),
@@ -77,18 +80,24 @@ class Notify:
             if is_receiver(member, head) and any(concerns(message, member) for message in messages)
         }
         decision = NotifyDecision(now, self._absent(head.conversation_id, receivers, subscribers, messages))
-        end = first_beyond(lists_of(decision, messages, roster, head)) or in_flight.last + 1
+        lists = lists_of(decision, messages, roster, head)
+        end = first_beyond(lists) or in_flight.last + 1
         last = max(event["sequence_id"] for event in events if event["sequence_id"] < end)
-        return in_flight._replace(last=last, notify=decision)
+        return in_flight._replace(last=last, notify=decision), [each for each in lists if each.sequence_id < end]
 
-    def lists(
+    def lists_of_repeat(
         self, endpoint: Endpoint, log: PublishedLog, in_flight: InFlight, events: Sequence[Event]
     ) -> Sequence[NotifyList]:
-        """Return the notify lists of a delivery, as decided before its first attempt."""
+        """Return the notify lists of a delivery as decided before its first attempt, as far as they still apply."""
         decision, head = in_flight.notify, log.conversation
         if not endpoint.notify or decision is None or head is None:
             return ()
-        return lists_of(decision, events, self._memberships.roster(head.conversation_id), head)
+        lists = lists_of(decision, events, self._memberships.roster(head.conversation_id), head)
+        rules = self._revocations.rules_of(list({member.participant_id for each in lists for member in each.members}))
+        return [
+            each._replace(members=[member for member in each.members if not rules[member.participant_id].suspended_at])
+            for each in lists
+        ]
 
     def _absent(
         self,

@@ -2,9 +2,10 @@
 
 The range of a delivery is stored in the cursor before its first attempt, and stays until it is acknowledged. So an
 attempt is repeated with the same id, first, last and previous sequence id; only the contents of its events can
-have changed, by an erasure, a deletion or an expiry. The cursor then moves on by condition. The lease outlasts an
-attempt, so deliveries of one conversation do not overtake each other. It is released only if no wake-up came since
-the last read of the log; otherwise the log is read again.
+have changed, by an erasure, a deletion or an expiry. Events of a deleted conversation leave without contents, as
+its deletion promises. The cursor then moves on by condition. The lease outlasts an attempt, so deliveries of one
+conversation do not overtake each other. It is released only if no wake-up came since the last read of the log;
+otherwise the log is read again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.model.conversations import ConversationState
 from chalicelib.core.model.events import Event
+from chalicelib.core.model.notify import NotifyList
 from chalicelib.core.model.publishing import Cursor, Endpoint, InFlight
 from chalicelib.core.ports.publishing import CursorStore, DeliveryQueue, EndpointStore, LagStore
 from chalicelib.core.publishing import schedule
@@ -133,7 +136,8 @@ class Publisher:
             wanted = received(found, endpoint)
             if not wanted:  # the types of the endpoint were changed
                 return self._advance(cursor, log, cursor.in_flight.last, cursor.sent)
-            return self._deliver(endpoint, cursor, log, cursor.in_flight, wanted)
+            notify = self._notify.lists_of_repeat(endpoint, log, cursor.in_flight, wanted)
+            return self._deliver(endpoint, cursor, log, cursor.in_flight, wanted, notify)
         if cursor.position >= log.head:
             return self._finish(cursor)
         events, position = log.after(cursor.position, MAX_EVENTS)
@@ -143,17 +147,23 @@ class Publisher:
         if in_flight is None:
             return self._advance(cursor, log, position, cursor.sent)
         wanted = received(events, endpoint)
-        in_flight = self._notify.decide(endpoint, log, in_flight, wanted)
+        in_flight, notify = self._notify.decide(endpoint, log, in_flight, wanted)
         if not self._cursors.note_in_flight(cursor, in_flight):
             return _Next.DONE
         wanted = [event for event in wanted if event["sequence_id"] <= in_flight.last]
-        return self._deliver(endpoint, cursor, log, in_flight, wanted)
+        return self._deliver(endpoint, cursor, log, in_flight, wanted, notify)
 
     def _deliver(
-        self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog, in_flight: InFlight, events: Sequence[Event]
+        self,
+        endpoint: Endpoint,
+        cursor: Cursor,
+        log: PublishedLog,
+        in_flight: InFlight,
+        events: Sequence[Event],
+        notify: Sequence[NotifyList],
     ) -> _Next:
-        notify = self._notify.lists(endpoint, log, in_flight, events)
-        if not self._attempts.make(endpoint, cursor, in_flight, events, notify):
+        is_deleted = log.conversation is not None and log.conversation.state is ConversationState.DELETED
+        if not self._attempts.make(endpoint, cursor, in_flight, events, notify, is_thin=is_deleted):
             return _Next.DONE
         following = self._advance(cursor, log, in_flight.last, in_flight.last)
         self._circuits.note_success(endpoint)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.model.published import content_of
 from chalicelib.core.model.publishing import InFlight
 from chalicelib.core.protocol.requests import EditMessage
 from chalicelib.core.publishing.logs import range_after
@@ -102,6 +103,29 @@ def test_deleted_content_is_not_in_a_repeat(harness: PublishingHarness) -> None:
     texts = str([delivery.events for delivery in harness.sink.attempts[1:]])
     assert "regretted" not in texts
     assert harness.sink.attempts[0].delivery_id == harness.sink.attempts[1].delivery_id
+
+
+@pytest.mark.parametrize("is_repeat", [False, True])
+def test_texts_of_a_deleted_conversation_do_not_leave(harness: PublishingHarness, is_repeat: bool) -> None:
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob", title="Regretted")
+    harness.send_message("alice", chat, "regretted")
+    harness.sink.answer = lambda delivery: FAILED
+    if is_repeat:
+        harness.publish(chat)
+        assert "regretted" in str(content_of(harness.sink.attempts.pop()))
+    harness.chat.conversations.lifecycle.delete(principal("alice"), chat)
+    harness.clock.advance(3600)
+    harness.publish(chat)
+    harness.sink.answer = lambda delivery: ACKNOWLEDGED
+    harness.wait(3600)
+    assert harness.sink.received("end_1", chat) == [1, 2]
+    assert len(harness.sink.attempts) == 2
+    for attempt in harness.sink.attempts:
+        events = content_of(attempt)["data"]["events"]
+        assert [event["type"] for event in events] == ["conversation_created", "message"]
+        assert "egretted" not in str(events)
+    assert not harness.endpoint().is_thin, "other conversations are sent with their contents"
 
 
 def test_large_events_are_not_read_again_for_each_delivery() -> None:
