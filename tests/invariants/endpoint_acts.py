@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.core.model.publishing import Cursor, InFlight
-from chalicelib.core.protocol.endpoint_requests import (
-    MAX_TYPES,
-    CreateEndpoint,
-    ResumeEndpoint,
-    RotateSecret,
-    UpdateEndpoint,
-)
+from chalicelib.core.model.publishing import MAX_TYPES, Cursor, InFlight
+from chalicelib.core.protocol.endpoint_requests import CreateEndpoint, ResumeEndpoint, RotateSecret, UpdateEndpoint
 from chalicelib.core.publishing.registry import MAX_ENDPOINTS, RESUMED_AT_ONCE, Registry
 from tests.invariants.process import Process
 

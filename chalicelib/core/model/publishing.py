@@ -15,6 +15,10 @@ DEPLOYMENT_LOG = "deployment"
 ATTEMPT_TIMEOUT = 15.0
 """Seconds after which an endpoint that has not answered has failed. The lease of a cursor outlasts it."""
 
+EVENT_TYPE = "^[a-z][a-z_]{0,39}$"
+"""The pattern of the types of events that an endpoint may name: unknown ones, too, as newer versions have more."""
+MAX_TYPES = 30
+
 EndpointKind = Literal["webhook", "eventbridge"]
 EndpointStart = Literal["now", "beginning"]
 

@@ -7,16 +7,15 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from chalicelib.core.model.publishing import EndpointStart
+from chalicelib.core.model.publishing import EVENT_TYPE, MAX_TYPES, EndpointStart
 from chalicelib.core.model.webhook_url import MAX_URL_CHARACTERS
 from chalicelib.core.protocol.field_rules import not_null
 from chalicelib.core.protocol.validation import Request
 
-MAX_TYPES = 30
 MAX_OVERLAP = 7 * 24 * 3600
 DEFAULT_OVERLAP = 24 * 3600
 
-EventType = Annotated[str, Field(pattern="^[a-z][a-z_]{0,39}$", examples=["message"])]
+EventType = Annotated[str, Field(pattern=EVENT_TYPE, examples=["message"])]
 EventTypes = Annotated[list[EventType], Field(max_length=MAX_TYPES)]
 Description = Annotated[str, Field(max_length=200, pattern="^[ -~]*$", examples=["Search index"])]
 

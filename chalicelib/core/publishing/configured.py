@@ -6,6 +6,7 @@ CHAT_ENDPOINTS=[{"url": "https://hooks.example.com/chat", "secret_parameter": "/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import InvalidJson
 from chalicelib.core.kernel.ids import url_safe_digest
-from chalicelib.core.model.publishing import Endpoint
+from chalicelib.core.model.publishing import EVENT_TYPE, MAX_TYPES, Endpoint
 from chalicelib.core.model.webhook_url import parse_webhook_url
 from chalicelib.core.ports.publishing import EndpointStore
 
@@ -48,6 +49,8 @@ def _parse(entry: Any, *, local: bool) -> Endpoint:
     thin, notify = entry.get("thin", False), entry.get("notify", False)
     if not isinstance(types, list) or not all(isinstance(kind, str) for kind in types):
         raise ValueError("has types that are not a list of texts")
+    if len(types) > MAX_TYPES or not all(re.fullmatch(EVENT_TYPE, kind) for kind in types):
+        raise ValueError(f"must have at most {MAX_TYPES} types, in lower case as in message_edited")
     if not isinstance(thin, bool) or not isinstance(notify, bool) or start not in ("now", "beginning"):
         raise ValueError("must have true or false in thin and notify, and now or beginning in start")
     url, bus, parameter = (str(entry.get(name, "")) for name in ("url", "event_bus", "secret_parameter"))
