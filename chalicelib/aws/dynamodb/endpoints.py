@@ -159,6 +159,7 @@ def endpoint_to_item(endpoint: Endpoint) -> Item:
         "description": endpoint.description or None,
         "disabled_at": endpoint.disabled_at or None,
         "disabled_reason": endpoint.disabled_reason or None,
+        "enabled_at": endpoint.enabled_at or None,
         "version": endpoint.version,
     }
 

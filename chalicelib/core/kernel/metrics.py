@@ -45,7 +45,8 @@ class Metric(Enum):
     PUBLISHING_LAG = "PublishingLag"
     """Seconds from the oldest event of a delivery until an endpoint acknowledged it, or the attempt failed.
 
-    While an endpoint fails, its probes show how far it lags behind. Without events there is none.
+    While an endpoint fails, its probes show how far it lags behind. The time for which it was disabled does not
+    count. Without events there is none.
     """
     COLD_STARTS = "ColdStarts"
     """The first invocations of processes."""

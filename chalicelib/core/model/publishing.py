@@ -54,6 +54,8 @@ class Endpoint(NamedTuple):
     disabled_at: int = 0
     """Milliseconds since the epoch; 0: it is enabled."""
     disabled_reason: str = ""
+    enabled_at: int = 0
+    """When it was last enabled again, in milliseconds since the epoch; 0: it was never disabled."""
     failing_since: int = 0
     """When its circuit breaker opened, in milliseconds since the epoch; 0: it is closed."""
     failures: int = 0

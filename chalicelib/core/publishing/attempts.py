@@ -100,8 +100,9 @@ class Attempts:
         """Return for how many seconds the oldest event of an attempt has waited."""
         now = self._clock.now()
         if "sequence_id" in oldest:
-            # An endpoint that begins at the beginning lags since its creation, however old the events are.
-            waits_since = max(from_rfc3339(oldest["created_at"]), endpoint.created_at / 1000)
+            # Events from before an endpoint, or from a pause of it, wait since it began, or continued.
+            begun_at = max(endpoint.created_at, endpoint.enabled_at) / 1000
+            waits_since = max(from_rfc3339(oldest["created_at"]), begun_at)
         else:
             # `log_reset` has the time of the restore, also if the conversation is first active a year later.
             waits_since = cursor.failing_since / 1000 or now

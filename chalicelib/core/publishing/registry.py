@@ -153,9 +153,12 @@ class Registry:
         """Return an endpoint that is enabled or disabled. Its cursors stay: it continues where it stopped."""
         if is_on == endpoint.is_enabled:
             return endpoint
-        if is_on:
-            return endpoint._replace(disabled_at=0, disabled_reason="", failing_since=0, failures=0, probe_at=0)
-        return endpoint._replace(disabled_at=milliseconds(self._clock), disabled_reason=BY_A_SERVICE)
+        now = milliseconds(self._clock)
+        if not is_on:
+            return endpoint._replace(disabled_at=now, disabled_reason=BY_A_SERVICE)
+        return endpoint._replace(
+            disabled_at=0, disabled_reason="", enabled_at=now, failing_since=0, failures=0, probe_at=0
+        )
 
     def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint. Raises NotFound, EndpointConfigured."""

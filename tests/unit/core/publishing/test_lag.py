@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.core.kernel.metrics import Metric
+from chalicelib.core.protocol.endpoint_requests import UpdateEndpoint
 from tests.support.publishing import FAILED, PublishingHarness
 from tests.unit.core.publishing.test_starts import restored
 
@@ -47,6 +48,16 @@ def test_endpoint_that_begins_at_the_beginning_lags_since_its_creation(harness: 
     harness.clock.advance(300 * DAY)
     harness.add_endpoint(start="beginning")
     harness.clock.advance(7)
+    harness.publish(chat)
+    assert lags(harness) == [pytest.approx(7, abs=0.1)]
+
+
+def test_pause_of_an_endpoint_is_no_lag(harness: PublishingHarness) -> None:
+    endpoint_id = harness.add_endpoint("ep_1").endpoint_id
+    chat = harness.create_conversation("alice", "bob")
+    for is_enabled in (False, True):
+        harness.publishing.registry.update(endpoint_id, UpdateEndpoint(enabled=is_enabled))
+        harness.clock.advance(3 * DAY if not is_enabled else 7)
     harness.publish(chat)
     assert lags(harness) == [pytest.approx(7, abs=0.1)]
 
