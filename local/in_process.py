@@ -20,7 +20,7 @@ from local.sqs.queues import Queues
 PACE = Pace(lease_ms=16, message_ms=2, burst_ms=0)
 """The embedded engine has no limit for the writes of a partition. A leader follows the one before it when this
 machine has acknowledged and pushed the messages of that one: an earlier one finds few messages, and so makes small
-commits, each of which is pushed to everybody."""
+commits, each of which is pushed to all."""
 
 
 class FunctionClock(SystemClock):

@@ -5,7 +5,8 @@
     .venv/bin/python -m scripts.prose --show say docs   every occurrence of a pattern in a tree
 
 Each pattern is a habit that makes technical English hard to read. A rate is the number of occurrences per 1,000
-words of a tree. The limits hold for every tree, and are about the rates of well-written projects:
+words of a tree. The limits hold for every tree, and are about the rates of well-written projects. Where a limit is
+0, a single occurrence exceeds it, however many words a tree has:
 
                     words  "who" "what" "body"  "say" "gone" "stand" "ours"
     h11             6,006    0.0    0.2    0.0    1.7    0.2    0.0    0.0
@@ -59,6 +60,8 @@ _LINK = (
     r"(?:\b(?:about|after|and|are|as|asks?|at|because|but|by|for|from|if|in|is|knows?|like|nor|not|of|on|only|or|"
     r"says?|sees?|shows?|tells?|than|that|then|to|told|was|were|when|where|whether|while|with|without)\s+)"
 )
+_QUESTION = r"(?:\b(?:decides?|finds?|keeps?|lists?|marks?|names?|returns?|stores?)\s+)"
+"""Verbs after which "who" begins a question: "who was offline" is not a name for people."""
 _VERB = (
     r"(?:is|are|was|were|has|have|had|do|does|did|can|cannot|could|may|might|must|shall|should|will|would|"
     r"came|comes?|went|goes|stands?|lies|says|tells|follows|remains|becomes?|became|makes|needs|reads|runs|looks)\b"
@@ -68,13 +71,16 @@ _VERB = (
 PATTERNS = {
     name: re.compile(expression, re.IGNORECASE)
     for name, expression in {
-        "who": rf"\bwhoever\b|\bwhomever\b|(?:{_START}|{_LINK})who\b",
+        "who": (
+            rf"\bwhoever\b|\bwhomever\b|\bwhom to\b|(?:{_START}|{_LINK}|{_QUESTION})who\b"
+            rf"|(?:{_START}|{_QUESTION})whom\b(?! to\b)"
+        ),
         "what": rf"\bwhat(?:ever)?\s+{_VERB}(?![^.;:|]*\?)|{_START}what\b(?![’']s|[- ]if\b)(?![^.;:|]*\?)",
         "body": r"\b(?:some|no|any|every)body\b",
         "say": r"\b(?:says?|said|saying|tells?|told|telling)\b(?<!\(say)(?<!, say)",
         "gone": r"(?<!410 )(?<!410 \()\b(?:gone|goes|went)\b",
         "stand": r"\b(?:stands?|stood|lies)\b(?!-)",
-        "ours": r"\bof\s+(?:ours|theirs|yours|mine|(?:its|one[’']s|our|their|your|his|her)\s+own)\b",
+        "ours": r"\bof\s+(?:ours|theirs|yours|mine|(?:its|one[’']s|our|their|your|his|her)\s+own(?!\s+[a-z]))\b",
     }.items()
 }
 """The habits by their names in tables, and the expressions that find them."""
@@ -146,8 +152,12 @@ def word_count(texts: Sequence[Text]) -> int:
 
 def rates(texts: Sequence[Text]) -> tuple[float, ...]:
     """Return the occurrences of each pattern per 1,000 words, to one decimal."""
-    words = max(word_count(texts), 1)
-    return tuple(round(1000 * sum(1 for _ in occurrences(each, texts)) / words, 1) for each in PATTERNS.values())
+    words = word_count(texts)
+    return tuple(_rate(sum(1 for _ in occurrences(each, texts)), words) for each in PATTERNS.values())
+
+
+def _rate(count: int, words: int) -> float:
+    return round(1000 * count / max(words, 1), 1)
 
 
 def trees(root: Path = ROOT) -> dict[str, list[Text]]:
@@ -183,10 +193,13 @@ def violations(root: Path = ROOT) -> list[str]:
     """Return every limit that is exceeded, each with some of its occurrences."""
     found = []
     for tree, texts in trees(root).items():
-        for name, rate, limit in zip(PATTERNS, rates(texts), LIMITS, strict=True):
-            if rate > limit:
-                places = [f"  {each}" for each in occurrences(PATTERNS[name], texts)][:10]
-                found.append("\n".join([f"{tree}: “{name}” {rate} per 1,000 words, limit {limit}", *places]))
+        words = word_count(texts)
+        for (name, pattern), limit in zip(PATTERNS.items(), LIMITS, strict=True):
+            places = [f"  {each}" for each in occurrences(pattern, texts)]
+            rate = _rate(len(places), words)
+            if rate > limit or (places and not limit):
+                heading = f"{tree}: “{name}” {rate} per 1,000 words, limit {limit}"
+                found.append("\n".join([heading, *places[:10]]))
     return [*found, *(f"named by a question: {test}" for test in question_tests(root))]
 
 

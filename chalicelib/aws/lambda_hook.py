@@ -83,7 +83,7 @@ class _Call(SignedPost):
     """The last response; None if the last attempt had none."""
 
     def retry_delay(self, response: Response | None, attempts: int) -> float | None:
-        """Retry what was not executed: the function may have been called by an attempt without a response."""
+        """Retry after an error of Lambda only: an attempt without a response may have called the function."""
         self.response = response
         is_retryable = response is not None and (response.status == 429 or response.status >= 500)
         if not is_retryable or attempts == MAX_ATTEMPTS:

@@ -2,8 +2,8 @@
 
 A `ConnectionPool` keeps connections to one `Origin`. A `Multiplexer` runs transfers over them: objects with the
 methods of `Transfer`, which supply requests and take responses. An `AwsJsonClient` is a ready-made client on top
-of that, for services with the AWS JSON protocol. Other protocols sign their requests with a `Signer`, or derive their
-transfers from `SignedPost`.
+of that, for services with the AWS JSON protocol. Other protocols sign their requests with a `Signer`, or derive
+their transfers from `SignedPost`.
 
 It imports the standard library only. Everything that is not named in `__all__` is private.
 """

@@ -1,4 +1,4 @@
-"""The transfer of one signed POST request: what the clients of different services have in common."""
+"""The transfer of one signed POST request, which the clients of different services share."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """An e-mail digest of the messages that a user has missed while offline, from the product's copy of the chat.
 
-The chat lists with each message who is offline. Run `send` from time to time, for example hourly by cron. Each
-message is in one digest of a user at most: the notes are deleted before the e-mail is sent, so that a crash loses
-a digest, and sends none twice.
+The chat lists, with each message, the members that are offline. Run `send` from time to time, for example hourly
+by cron. Each message is in one digest of a user at most: the notes are deleted before the e-mail is sent, so that
+a crash loses a digest, and sends none twice.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Digests:
         self._database.close()
 
     def note(self, message: Mapping[str, Any], members: Iterable[Mapping[str, Any]]) -> None:
-        """Store who was offline at a message, by its notify list, and did not mute the conversation."""
+        """Store the members that were offline at a message, and had not muted it, by its notify list."""
         missed = [
             (member["participant_id"], message["conversation_id"], message["sequence_id"])
             for member in members

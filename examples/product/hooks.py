@@ -1,6 +1,6 @@
 """The endpoint that the chat sends events to: it verifies, copies and notifies.
 
-The chat lists whom to notify for an endpoint that was created with `"notify": true`.
+The chat lists the members to notify for an endpoint that was created with `"notify": true`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the browser shows while there is no page, without style and script: the policy forbids both inline."""
+"""The page in the place of an unfinished build, without style and script: the policy forbids both inline."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_events_reach_a_bus_with_the_permissions_of_the_roles(
         last = [alice.post_message(chat, f"message {number}")["sequence_id"] for number in range(3)][-1]
         until(lambda: bus.received[chat] >= set(range(1, last + 1)))
         assert bus.refusals == 0
-        # Whom to notify is decided before the attempt, which fails: there is no secret.
+        # The notify list is decided before the attempt, which fails: there is no secret.
         until(lambda: bus.parameters_read)
         walk(run.instance)
     assert {name: unused(record, name) - USED_BY_LAMBDA_ONLY - NOT_GUARDED for name in ("Publish", "Deliver")} == {

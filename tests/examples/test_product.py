@@ -159,7 +159,7 @@ class Listed:
         return 0
 
 
-def test_webhook_lists_whom_to_notify(product: FastAPI, product_url: str, chat: ServerProcess) -> None:
+def test_webhook_has_notify_lists(product: FastAPI, product_url: str, chat: ServerProcess) -> None:
     """Bob watches the conversation, Carol is offline, and Dave has another page of the chat open."""
     hooks, identity, listed = product.state.hooks, product.state.product.identity, Listed()
 

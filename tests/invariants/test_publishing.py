@@ -85,7 +85,7 @@ def test_crash_at_any_call_of_a_job_loses_nothing(deployment: Deployment, is_fai
     assert points >= 20
 
 
-def test_crash_at_any_call_of_a_job_keeps_the_decision_whom_to_notify(deployment: Deployment) -> None:
+def test_crash_at_any_call_of_a_job_keeps_the_decision_about_notify_lists(deployment: Deployment) -> None:
     """Bob reads everything after the crash: he is on the list exactly if he was when the range was stored."""
 
     def begin() -> Harness:

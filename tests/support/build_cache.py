@@ -84,7 +84,7 @@ def _is_source(path: Path) -> bool:
 
 
 def _copied(kept: Path, target: Path) -> bool:
-    """Copy a result; return False if it is gone, as another process may evict it at any time."""
+    """Copy a result; return False if another process has evicted it meanwhile."""
     try:
         os.utime(kept)
         shutil.copytree(kept, target, symlinks=True)

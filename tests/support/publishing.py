@@ -47,7 +47,7 @@ class FakeSink:
         name = f"{delivery.endpoint.endpoint_id} {delivery.delivery_id}"
         assert self._ranges.setdefault(name, made) == made, "a repeat has the same range"
         notified = {(found.sequence_id, member) for found in delivery.notify for member in found.members}
-        assert notified <= self._notified.setdefault(name, notified), "a repeat notifies nobody else"
+        assert notified <= self._notified.setdefault(name, notified), "a repeat lists no other member"
         self.attempts.append(delivery)
         result = self.answer(delivery)
         if result.outcome is Outcome.ACKNOWLEDGED:

@@ -115,7 +115,7 @@ class Operation:
         self._abandoned = True
         self._stuck = StuckError(
             f"operation {self.name} came to no store call and no end within {deadline} s; it waits for something "
-            f"that is not stepped (a real sleep, a lock, another thread). It stands at\n{position}"
+            f"that is not stepped (a real sleep, a lock, another thread). It is at\n{position}"
         )
         raise Abandoned
 

@@ -1,7 +1,7 @@
 """Rules for text from clients and identity providers: allowed characters, and the lengths of ids and names.
 
 Every text must contain something visible. Texts of one line, which are names and titles, must also not change the
-direction of what is displayed beside them.
+direction of the text beside them.
 """
 
 from __future__ import annotations

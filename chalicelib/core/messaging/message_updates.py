@@ -87,7 +87,7 @@ class MessageUpdates:
             return allowed[0]
 
         def load() -> Mapping[str, Membership]:
-            """Return the memberships of those who are mentioned, by the hook as well once it was asked."""
+            """Return the memberships of the mentioned participants: after the hook, of those in its answer."""
             mentions = (allowed[0] if allowed else edit).mentions
             return self._memberships.memberships_in(conversation_id, mentions) if mentions else {}
 
@@ -156,9 +156,9 @@ class MessageUpdates:
 
 
 def _outsiders(context: UpdateContext, edit: Edit | EditMessage, allowed: Edit | EditMessage) -> set[str]:
-    """Return whom the hook mentions, and who has left since it was asked: they are not mentioned.
+    """Return the mentioned participants that are no members: the hook may have named some that left meanwhile.
 
-    Raises ValidationFailed if the author mentions an outsider.
+    Raises ValidationFailed if the author mentions one.
     """
     mentioned, own = allowed.mentions or [], edit.mentions or []
     outsiders = set(mentioned) - {*context.extra, *context.message.current.get("mentions", [])}

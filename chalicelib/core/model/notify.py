@@ -1,4 +1,4 @@
-"""Whom a product notifies of the messages in a delivery: decided once, and stored without ids of participants."""
+"""Notify lists of the messages in a delivery: decided once, and stored without ids of participants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.core.model.conversations import ConversationState, Head, Members
 from chalicelib.core.model.events import Event
 
 NOTIFY_WITHIN = 300
-"""Seconds after a message in which its delivery is first attempted; after that, nobody is notified of it."""
+"""Seconds from a message to the first attempt of its delivery, up to which it has a notify list."""
 MAX_NOTIFIED = 1_000
 """The entries of all notify lists of a delivery, or those of one message."""
 _DIGEST_BYTES = 9
@@ -20,12 +20,12 @@ NotifyReason = Literal["offline", "not_subscribed"]
 
 
 class Absence(NamedTuple):
-    """The state of a member who was not watching the conversation."""
+    """The state of a member without an active subscription to the conversation."""
 
     is_connected: bool
-    """Whether they had a connection that was not subscribed."""
+    """Whether a connection was open that was not subscribed."""
     is_muted: bool
-    """Whether they had muted its notifications, or archived it."""
+    """Whether its notifications were muted, or it was archived."""
     read_up_to: int
 
 
@@ -70,12 +70,12 @@ def has_list(event: Event, at: int) -> bool:
 
 
 def is_receiver(member: Membership, head: Head) -> bool:
-    """Return whether messages reach a member: not one who has left, or blocks the other participant."""
+    """Return whether messages reach a member: not after a departure, nor past a block in a direct conversation."""
     return head.excluded.get(member.participant_id, 0) <= member.epoch
 
 
 def concerns(event: Event, member: Membership, read_up_to: int = 0) -> bool:
-    """Return whether a message is one of another participant, since the member joined, that they have not read."""
+    """Return whether a message of another participant came after the member joined, and is unread."""
     is_own = event["sender"]["participant_id"] == member.participant_id
     return not is_own and event["sequence_id"] > max(member.epoch, read_up_to)
 
@@ -83,7 +83,7 @@ def concerns(event: Event, member: Membership, read_up_to: int = 0) -> bool:
 def lists_of(
     decision: NotifyDecision, events: Iterable[Event], roster: Sequence[Membership], head: Head
 ) -> list[NotifyList]:
-    """Return the notify lists of the messages in a delivery, without members who have left since the decision."""
+    """Return the notify lists of the messages in a delivery, of present members only."""
     if head.state is not ConversationState.LIVE:
         return []
     absent = [

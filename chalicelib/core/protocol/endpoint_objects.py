@@ -29,7 +29,7 @@ class Endpoint(TypedDict):
     thin: Annotated[bool, example(False)]
     """Whether it receives ids and types without contents."""
     notify: Annotated[bool, example(False)]
-    """Whether deliveries list whom to notify of a message."""
+    """Whether deliveries list the members to notify of a message."""
     start: Annotated[EndpointStart, example("now")]
     """Where it started."""
     description: Annotated[str, example("Search index")]

@@ -30,7 +30,7 @@ class CreateEndpoint(Request):
     thin: bool = False
     """Whether it receives ids and types without contents."""
     notify: bool = False
-    """Whether deliveries list whom to notify of a message."""
+    """Whether deliveries list the members to notify of a message."""
     start: EndpointStart = "now"
     """`now`: it receives new events. `beginning`: also all earlier ones of all conversations."""
     description: Description = ""
@@ -47,7 +47,7 @@ class UpdateEndpoint(Request):
     thin: Annotated[bool | None, BeforeValidator(not_null)] = None
     """Whether it receives ids and types without contents."""
     notify: Annotated[bool | None, BeforeValidator(not_null)] = None
-    """Whether deliveries list whom to notify of a message."""
+    """Whether deliveries list the members to notify of a message."""
     description: Annotated[Description | None, BeforeValidator(not_null)] = None
     """A note for operators."""
     enabled: Annotated[bool | None, BeforeValidator(not_null)] = None

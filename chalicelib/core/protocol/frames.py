@@ -168,7 +168,7 @@ def added_push(conversation: Conversation) -> Frame:
 
 
 def invited_push(membership: PendingMembership) -> Frame:
-    """Return the push to a participant whom another one has added, and who can accept it."""
+    """Return the push to a participant who was added by another one, and can accept it."""
     return {"type": "invited", **membership}
 
 

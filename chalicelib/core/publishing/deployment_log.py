@@ -20,6 +20,7 @@ class OpenDeploymentLog:
     def __init__(self, store: DeploymentLogStore, head: int) -> None:
         self.head = head
         self.conversation = None
+        self.is_deleted = False
         self._store = store
 
     def after(self, position: int, limit: int) -> Chunk:

@@ -10,7 +10,7 @@ from chalicelib.core.kernel.clock import from_rfc3339
 from chalicelib.core.kernel.ids import url_safe_digest
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.reading import LogReader
-from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.model.event_sizes import EventSizes
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG, Endpoint, InFlight
@@ -43,6 +43,11 @@ class PublishedLog(Protocol):
         """The head of the conversation; None: it is the deployment log."""
         ...
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it is the log of a deleted conversation, whose contents must not leave any more."""
+        ...
+
     def after(self, position: int, limit: int) -> Chunk:
         """Return events after `position`; none if the next one is not readable yet."""
         ...
@@ -58,6 +63,7 @@ class ConversationLog:
     def __init__(self, head: Head, log_reader: LogReader, event_log: EventLogStore) -> None:
         self.head = head.sequence_id
         self.conversation = head
+        self.is_deleted = head.state is ConversationState.DELETED
         self._log_reader = log_reader
         self._event_log = event_log
 

@@ -1,10 +1,10 @@
-"""Notify lists: the members to notify of a message, because they do not watch the conversation.
+"""Notify lists: the members to notify of a message, because none of their active connections is subscribed.
 
 They are decided before the first attempt of a delivery, from the roster, the subscriptions, and the memberships
 and connections of those without a subscription. The decision is stored with the range, so a repeat has the same
 lists. The events are read first: a member who was removed before a message was appended is not in the roster (L7).
-A repeat reads the roster again, as the decision has no ids, and the suspensions of the listed members. So it omits
-members who have left, were erased or suspended meanwhile.
+A repeat reads the roster again, as the decision has no ids, and the suspensions of the listed members. So
+departed, erased and suspended members are omitted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PARALLEL_QUERIES = 32
 
 
 class Notify:
-    """Decides whom the endpoints with `notify` shall notify."""
+    """Decides the notify lists of deliveries to endpoints with `notify`."""
 
     def __init__(
         self,
@@ -88,14 +88,15 @@ class Notify:
     def lists_of_repeat(
         self, endpoint: Endpoint, log: PublishedLog, in_flight: InFlight, events: Sequence[Event]
     ) -> Sequence[NotifyList]:
-        """Return the notify lists of a delivery as decided before its first attempt, as far as they still apply."""
+        """Return the notify lists of a delivery as decided before its first attempt, as far as they apply."""
         decision, head = in_flight.notify, log.conversation
         if not endpoint.notify or decision is None or head is None:
             return ()
         lists = lists_of(decision, events, self._memberships.roster(head.conversation_id), head)
-        rules = self._revocations.rules_of(list({member.participant_id for each in lists for member in each.members}))
+        rules = self._revocations.rules_of([*{member.participant_id for each in lists for member in each.members}])
+        suspended = {participant_id for participant_id, rule in rules.items() if rule.suspended_at}
         return [
-            each._replace(members=[member for member in each.members if not rules[member.participant_id].suspended_at])
+            each._replace(members=[member for member in each.members if member.participant_id not in suspended])
             for each in lists
         ]
 
@@ -106,7 +107,7 @@ class Notify:
         subscribers: Iterable[Subscription],
         messages: Sequence[Event],
     ) -> dict[str, Absence]:
-        """Return the state of those who neither watch the conversation nor have read all messages elsewhere."""
+        """Return the state of the receivers without an active subscription, if a message is unread."""
         watching = self._online(
             subscriber
             for subscriber in subscribers
@@ -138,7 +139,7 @@ class Notify:
         }
 
     def _connected(self, participant_ids: Sequence[str]) -> set[str]:
-        """Return those who have an open connection, whatever it is subscribed to."""
+        """Return the participants with an online connection, whatever it is subscribed to."""
         found: list[Subscription] = []
         for start in range(0, len(participant_ids), PARALLEL_QUERIES):
             some = participant_ids[start : start + PARALLEL_QUERIES]
@@ -147,7 +148,7 @@ class Notify:
         return self._online(found)
 
     def _online(self, reachable: Iterable[Subscription]) -> set[str]:
-        """Return the participants of connections that have sent a frame lately, as presence has them."""
+        """Return the participants whose connections are online, by the rule of presence."""
         candidates = list(reachable)
         connections = self._connections.get_many([candidate.connection_id for candidate in candidates])
         return online_participants(candidates, connections, milliseconds(self._clock), self._ping_interval)

@@ -2,10 +2,9 @@
 
 The range of a delivery is stored in the cursor before its first attempt, and stays until it is acknowledged. So an
 attempt is repeated with the same id, first, last and previous sequence id; only the contents of its events can
-have changed, by an erasure, a deletion or an expiry. Events of a deleted conversation leave without contents, as
-its deletion promises. The cursor then moves on by condition. The lease outlasts an attempt, so deliveries of one
-conversation do not overtake each other. It is released only if no wake-up came since the last read of the log;
-otherwise the log is read again.
+have changed, by an erasure, a deletion or an expiry; those of a deleted conversation leave without contents. The
+cursor then moves on by condition. The lease outlasts an attempt, so deliveries of one conversation do not overtake
+each other. It is released only if no wake-up came since the last read of the log; otherwise the log is read again.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.model.conversations import ConversationState
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.notify import NotifyList
 from chalicelib.core.model.publishing import Cursor, Endpoint, InFlight
@@ -162,8 +160,7 @@ class Publisher:
         events: Sequence[Event],
         notify: Sequence[NotifyList],
     ) -> _Next:
-        is_deleted = log.conversation is not None and log.conversation.state is ConversationState.DELETED
-        if not self._attempts.make(endpoint, cursor, in_flight, events, notify, is_thin=is_deleted):
+        if not self._attempts.make(endpoint, cursor, in_flight, events, notify, is_thin=log.is_deleted):
             return _Next.DONE
         following = self._advance(cursor, log, in_flight.last, in_flight.last)
         self._circuits.note_success(endpoint)
@@ -197,7 +194,7 @@ class Publisher:
         if is_older(endpoint, log, self._history_id.began_at):
             # Its first delivery may have been after the moment of the backup, which has no cursor for it then.
             return self._reset(endpoint, cursor, log, start)
-        return self._advance(self._in_history(cursor), log, start, 0)
+        return self._advance(cursor._replace(history_id=str(self._history_id)), log, start, 0)
 
     def _reset(self, endpoint: Endpoint, cursor: Cursor, log: PublishedLog | None, head: int) -> _Next:
         """Deliver `log_reset`, which is the same at each attempt, and continue at `head`."""
@@ -210,12 +207,10 @@ class Publisher:
         }
         if not self._attempts.make(endpoint, cursor, InFlight(0, head, cursor.sent), [reset]):
             return _Next.DONE
-        following = self._advance(self._in_history(cursor), log, head, min(cursor.sent, head))
+        reached = cursor._replace(history_id=str(self._history_id))
+        following = self._advance(reached, log, head, min(cursor.sent, head))
         self._circuits.note_success(endpoint)
         return following
-
-    def _in_history(self, cursor: Cursor) -> Cursor:
-        return cursor._replace(history_id=str(self._history_id))
 
     # ---- lease -----------------------------------------------------------------------------------------
 

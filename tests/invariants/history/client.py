@@ -171,7 +171,7 @@ class Client:
         return call
 
     async def request_batch(self, calls: list[tuple[str, str, Json]]) -> list[Call]:
-        """Send messages as one batch. Each is recorded as a call of its own, with its result as the answer."""
+        """Send messages as one batch. Each is recorded as a separate call, with its result as the answer."""
         session = await self.online()
         commands = [
             {"type": "message", "conversation_id": conversation_id, **asked} for _, conversation_id, asked in calls

@@ -25,6 +25,10 @@ def found(text: str) -> list[str]:
         ("who", "It returns quickly; who asks again waits."),
         ("who", "A link for whoever has it."),
         ("who", "| Who is online | set |"),
+        ("who", "Store who was offline."),
+        ("who", "Return whom the hook mentions."),
+        ("who", "Whom the product notifies is decided once."),
+        ("who", "The lists of whom to notify."),
         ("what", "What is stored is returned."),
         ("what", "It deletes what was queued."),
         ("what", "What the client sends is checked."),
@@ -51,6 +55,7 @@ def test_pattern_is_counted_once(pattern: str, text: str) -> None:
         "A member who left receives nothing.",
         "Alice, who owns the conversation, deletes it.",
         "Members who are muted can read.",
+        "The participant for whom a service acts, of whom nothing is known.",
         "This gives the status code, what-if analyses, and what if it fails.",
         "Check what status code applies.",
         "What happens when a function crashes?",
@@ -64,7 +69,7 @@ def test_pattern_is_counted_once(pattern: str, text: str) -> None:
         "A credential (say, a cookie), or, say, a header.",
         "[a link](docs/what-is-gone.md) and https://example.org/who/says",
         "The request body is empty.",
-        "Its own queue, and their own keys.",
+        "Its own queue, and their own keys, or one of its own names.",
         "```text\nnobody says what is gone\n```",
         "1. A list\n\n   ```sh\n   echo nobody says\n   ```",
     ],
@@ -151,6 +156,13 @@ def test_every_tree_is_held_to_the_limits(tree: Path) -> None:
     reports = prose.violations(tree)
     assert [each.splitlines()[0].partition(" ")[0] for each in reports] == ["tools:", "tools:"]
     assert "tools/bad.py:1" in reports[0]
+
+
+def test_single_occurrence_exceeds_a_limit_of_zero(tree: Path) -> None:
+    (tree / "tools" / "bad.py").write_text('"""Nobody."""\n' + f'"""{"word " * 99_999}"""\n')
+    assert [each.partition("\n")[0] for each in prose.violations(tree)] == [
+        "tools: “body” 0.0 per 1,000 words, limit 0.0"
+    ]
 
 
 def test_test_named_by_a_question_is_reported(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_causes_cannot_be_distinguished(adding: str, has_hook: bool, act: Callab
     shown = {}
     for cause, person in PEOPLE.items():
         if act in (create, *OPENING) and cause is Cause.PAST and adding == "anyone":
-            continue  # nobody has left a conversation that does not exist yet
+            continue  # a new conversation has no former members
         hook = FakeHook(lambda _: change(name="Known to the hook")) if has_hook else None
         shown[cause] = Scene(adding, hook).observe(act, person)
     assert len(set(shown.values())) == 1, "\n".join(shown.values())

@@ -1,4 +1,4 @@
-"""Who becomes owner when the last owner leaves."""
+"""Succession: the new owner when the last owner leaves."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class Forgetful(Neighbours):
     """Neighbours whose notifications are lost."""
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
-        """Notify nobody."""
+        """Notify none of them."""
 
 
 class StoreWithoutLeases:

@@ -77,7 +77,7 @@ class ChatApp(App[None]):
         self._show_state()
 
     async def _until_closed(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a worker. While the interface is being closed, the widgets that it shows something in are gone."""
+        """Run a worker. While the interface is being closed, its widgets no longer exist."""
         try:
             await work
         except NoMatches:

@@ -101,6 +101,6 @@ def reactions(message: Message) -> str:
 
 
 def typing_text(typists: Sequence[JsonObject]) -> str:
-    """Return who types."""
+    """Return the names of typing participants."""
     names = [sender_name(typist) for typist in typists]
     return f"{', '.join(names)} typing…" if names else ""
