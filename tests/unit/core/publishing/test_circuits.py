@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from chalicelib.core.protocol.endpoint_requests import ResumeEndpoint
@@ -141,6 +143,17 @@ def test_endpoint_that_a_service_changes_meanwhile_is_disabled_as_it_is_then(har
     assert (harness.endpoint().description, harness.endpoint().disabled_reason) == ("changed", "gone")
 
 
+def park(harness: PublishingHarness, conversation_ids: Sequence[str]) -> None:
+    """Park conversations, each with a lag note."""
+    cursors, now = harness.publishing.cursors, int(harness.clock.now() * 1000)
+    for conversation_id in conversation_ids:
+        harness.publishing.lags.note("end_1", conversation_id)
+        cursors.hasten(conversation_id, "end_1")
+        cursor = cursors.acquire(conversation_id, "end_1", "holder", now, now + 1)
+        assert cursor is not None
+        assert cursors.note_failure(cursor, failures=20, retry_at=0, parked_at=5)
+
+
 def test_probe_is_claimed_by_one_of_two_jobs(harness: PublishingHarness) -> None:
     chats = dead(harness)
     harness.clock.advance(60)
@@ -150,13 +163,7 @@ def test_probe_is_claimed_by_one_of_two_jobs(harness: PublishingHarness) -> None
 
 def test_probe_skips_parked_conversations(harness: PublishingHarness) -> None:
     chats = dead(harness)
-    cursors, now = harness.publishing.cursors, int(harness.clock.now() * 1000)
-    for chat in chats[1:]:
-        harness.publishing.lags.note("end_1", chat)
-        cursors.hasten(chat, "end_1")
-        cursor = cursors.acquire(chat, "end_1", "holder", now, now + 1)
-        assert cursor is not None
-        assert cursors.note_failure(cursor, failures=20, retry_at=0, parked_at=5)
+    park(harness, chats[1:])
     harness.publishing.lags.note("end_1", chats[0])
     harness.sink.answer = lambda delivery: ACKNOWLEDGED
     harness.wait(60)
@@ -167,13 +174,7 @@ def test_probe_skips_parked_conversations(harness: PublishingHarness) -> None:
 @pytest.mark.parametrize("is_found", [True, False])
 def test_sweep_finds_a_conversation_to_probe_among_parked_ones(harness: PublishingHarness, is_found: bool) -> None:
     chats = dead(harness, 40)
-    cursors, now = harness.publishing.cursors, int(harness.clock.now() * 1000)
-    for chat in chats[is_found:]:
-        harness.publishing.lags.note("end_1", chat)
-        cursors.hasten(chat, "end_1")
-        cursor = cursors.acquire(chat, "end_1", "holder", now, now + 1)
-        assert cursor is not None
-        assert cursors.note_failure(cursor, failures=20, retry_at=0, parked_at=5)
+    park(harness, chats[is_found:])
     harness.publishing.lags.note("end_1", chats[0])
     harness.clock.advance(HOUR)
     harness.deliveries.sent.clear()

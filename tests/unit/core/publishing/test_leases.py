@@ -17,6 +17,16 @@ def harness() -> PublishingHarness:
     return PublishingHarness()
 
 
+def leased(harness: PublishingHarness) -> str:
+    """Create a conversation whose job has crashed with its lease, and return it."""
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.publishing.wake_ups.wake([chat])
+    now = int(harness.clock.now() * 1000)
+    assert harness.publishing.cursors.acquire(chat, "end_1", "crashed", now, now + 45_000)
+    return chat
+
+
 def test_every_enabled_endpoint_is_woken_and_has_a_cursor_of_its_own(harness: PublishingHarness) -> None:
     harness.add_endpoint("end_1")
     harness.add_endpoint("end_2")
@@ -75,12 +85,8 @@ def test_wake_up_after_the_last_read_keeps_the_lease(harness: PublishingHarness)
 
 
 def test_job_during_the_lease_of_another_queues_one_check_for_after_it(harness: PublishingHarness) -> None:
-    harness.add_endpoint()
-    chat = harness.create_conversation("alice", "bob")
-    harness.publishing.wake_ups.wake([chat])
+    chat = leased(harness)
     harness.deliveries.sent.clear()
-    now = int(harness.clock.now() * 1000)
-    assert harness.publishing.cursors.acquire(chat, "end_1", "crashed", now, now + 45_000)
     for _ in range(3):
         harness.run(chat)
     ((_, _, delay),) = harness.deliveries.sent
@@ -91,11 +97,7 @@ def test_job_during_the_lease_of_another_queues_one_check_for_after_it(harness: 
 
 
 def test_busy_conversation_gets_no_message_for_each_event(harness: PublishingHarness) -> None:
-    harness.add_endpoint()
-    chat = harness.create_conversation("alice", "bob")
-    harness.publishing.wake_ups.wake([chat])
-    now = int(harness.clock.now() * 1000)
-    assert harness.publishing.cursors.acquire(chat, "end_1", "crashes", now, now + 45_000)
+    chat = leased(harness)
     messages = 0
     for _ in range(50):
         harness.send_message("alice", chat)
@@ -112,12 +114,8 @@ def test_busy_conversation_gets_no_message_for_each_event(harness: PublishingHar
 
 
 def test_wake_up_of_a_lease_without_a_check_sends_a_message(harness: PublishingHarness) -> None:
-    harness.add_endpoint()
-    chat = harness.create_conversation("alice", "bob")
-    harness.publishing.wake_ups.wake([chat])
+    chat = leased(harness)
     harness.deliveries.sent.clear()
-    now = int(harness.clock.now() * 1000)
-    assert harness.publishing.cursors.acquire(chat, "end_1", "crashes", now, now + 45_000)
     harness.publishing.wake_ups.wake([chat])
     assert harness.deliveries.sent == [("end_1", chat, 0.0)]
 

@@ -38,6 +38,7 @@ def test_start_is_found_with_few_reads(harness: PublishingHarness) -> None:
     class LongLog:
         head = 1_000_000
         conversation = None
+        is_deleted = False
         reads = 0
 
         def event(self, sequence_id: int) -> dict[str, Any]:
