@@ -65,7 +65,9 @@ def environments(root: Path, level: str) -> list[Environment]:
     names = [] if level == "run" else ["lint", "lambda", "ministack"]
     locks = ["run", "test"] if level == "run" else ["test"]
     return [
-        Environment(root / ".venv", tuple(root / "requirements" / f"{name}.txt" for name in locks), True),
+        Environment(
+            root / ".venv", tuple(root / "requirements" / f"{name}.txt" for name in locks), has_client=True
+        ),
         *(Environment(root / f".venv-{name}", (root / "requirements" / f"{name}.txt",)) for name in names),
     ]
 

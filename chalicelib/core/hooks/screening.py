@@ -1,8 +1,8 @@
 """Asking the hook about actions of participants before they are committed.
 
 The answer to each action is `allow`, `change` or `refuse`. A hook that does not answer in time, fails, or answers
-with anything else has not decided: the setting `CHAT_HOOK_FAILURE` decides then. The
-hook is not asked about actions of a service for itself.
+with anything else has not decided: the setting `CHAT_HOOK_FAILURE` decides then. It is not asked about actions of
+a service for itself.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ SLOT_WAIT = 3.0, 30.0
 """Bounds of the seconds after which a job that found no slot looks again: more than `CHECK_MARGIN`, so that other
 wake-ups of the conversation queue nothing meanwhile."""
 SLOT_FACTOR = 6
+"""The latest look over the earliest one: jobs that found no slot at the same time do not look again together."""
 GIVE_UP_AFTER = 3 * 24 * 3600.0
 """Seconds for which an endpoint fails until it is disabled."""
 SUCCESS_NOTED_EVERY = 60.0
@@ -68,7 +69,7 @@ def slot_delay(held: float) -> float:
     conversation has much to catch up on; then an earlier look would only cost requests.
     """
     low, high = SLOT_WAIT
-    return random_delay(min(max(held, low), high / 6), min(max(SLOT_FACTOR * held, 2 * low), high))
+    return random_delay(min(max(held, low), high / SLOT_FACTOR), min(max(SLOT_FACTOR * held, 2 * low), high))
 
 
 def own_failures_after(cursor: Cursor, endpoint: Endpoint) -> int:

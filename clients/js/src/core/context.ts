@@ -1,4 +1,4 @@
-/** What the parts of the core share: the outputs, the history, random numbers, and how frames are made. */
+/** The state that the parts of the core share: outputs, history, random numbers, and the numbers of frames. */
 
 import type { Json, Notification, Output, Sent } from "./outputs.ts";
 
