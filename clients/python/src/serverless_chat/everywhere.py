@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .changes import log
 from .chat import Chat
 
 PAGE = 100
@@ -14,7 +15,10 @@ Serve = Callable[[str], Coroutine[Any, Any, None]]
 
 
 class Everywhere:
-    """Runs a coroutine for each conversation, also for those that the user is added to later."""
+    """Runs a coroutine for each conversation, also for those that the user is added to later.
+
+    One that raises is logged. It runs again after the next reconnect, as one that has ended does.
+    """
 
     def __init__(self, chat: Chat, serve: Serve) -> None:
         self._chat, self._serve = chat, serve
@@ -47,5 +51,11 @@ class Everywhere:
     def _begin(self, conversation_id: str) -> None:
         task = self._running.get(conversation_id)
         if task is None or task.done():
-            work = self._serve(conversation_id)
-            self._running[conversation_id] = asyncio.get_running_loop().create_task(work)
+            task = asyncio.get_running_loop().create_task(self._serve(conversation_id))
+            task.add_done_callback(_log_failure)
+            self._running[conversation_id] = task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a conversation is not followed until the next reconnect", exc_info=error)
