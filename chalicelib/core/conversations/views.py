@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LATEST_MESSAGES = 50
 _QUERIES_PER_PAGE = 4
+"""Of a list by creation, which hides some conversations: a page can be short, or empty, and have a cursor."""
 _PINNED = 10**15
 """More than any time in milliseconds before the year 33000: pinned conversations come first in the list."""
 
@@ -117,25 +118,23 @@ class Views:
 
     def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
         """Return a page of the caller's conversations. Raises ValidationFailed, RateLimited."""
-        return (
-            self._list_by_creation(caller, query)
-            if query.order == "created"
-            else self._list_by_activity(caller, query)
-        )
+        page = self._list_by_creation if query.order == "created" else self._list_by_activity
+        return page(caller, query)
 
     def _list_by_creation(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
         """Return a page in the order of ids, which do not change; a short one if a few queries find too few."""
         position = "" if query.cursor is None else str(paging.decode(query.cursor, str)[0])
-        page, more, queries = list[Head](), True, 0
-        while more and len(page) < query.limit and queries < _QUERIES_PER_PAGE:
+        page, more = list[Head](), False
+        for _ in range(_QUERIES_PER_PAGE):
             members = self._memberships.memberships_after(caller.participant_id, position, query.limit + 1)
-            read = members[: query.limit]
+            read, room = members[: query.limit], query.limit - len(page)
             found = self._listed([member for member in read if query.shows(member)])
-            room, queries = query.limit - len(page), queries + 1
-            more = len(members) > len(read) or len(found) > room
             page += found[:room]
+            more = len(members) > len(read) or len(found) > room
             if read:
                 position = page[-1].conversation_id if len(found) > room else read[-1].conversation_id
+            if not more or len(page) == query.limit:
+                break
         contents = self._contents(page, caller)
         members_now = self._memberships.memberships([head.conversation_id for head in page], caller.participant_id)
         return paging.page("conversations", contents.views(page, members_now), position if more else None)
