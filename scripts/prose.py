@@ -1,4 +1,4 @@
-"""Check the prose of the repository: docstrings, comments, Markdown and the names of tests.
+"""Check the prose of the repository: docstrings, comments, also of TypeScript, Markdown and the names of tests.
 
     .venv/bin/python -m scripts.prose                   exit status 1 and a list if a limit is exceeded
     .venv/bin/python -m scripts.prose --table           measured rates and limits of every tree
@@ -41,6 +41,9 @@ _PYTHON = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+_TYPESCRIPT = re.compile(r"^[ \t]*/\*.*?\*/|(?:^[ \t]*|(?<=[;{}(),\]][ ]))//[ ][^\n]*", re.DOTALL | re.MULTILINE)
+"""Comments that begin a line, or follow a statement or an opening bracket: others can be parts of literals."""
+_MARKUP = re.compile(r"^[ \t]*/?\*+/?(?: @\w+(?: \w+ -)?)?|@\w+|\*/$|^[ \t]*// ", re.MULTILINE)
 _DIRECTIVE = re.compile(r"#\s*(?:noqa|type:|fmt:|ruff:|mypy:|pragma|!)[^—]*")
 _NOT_PROSE = re.compile(
     r"(`+)[^`].*?\1"  # code
@@ -114,6 +117,14 @@ def python_texts(path: str, source: str) -> list[Text]:
     return [Text(path, source.count("\n", 0, start) + 1, _without_code(text)) for start, text in found]
 
 
+def typescript_texts(path: str, source: str) -> list[Text]:
+    """Return the comments of a module."""
+    return [
+        Text(path, source.count("\n", 0, match.start()) + 1, _without_code(_MARKUP.sub("", match[0])))
+        for match in _TYPESCRIPT.finditer(source)
+    ]
+
+
 def _is_docstring(source: str, start: int) -> bool:
     """Return whether the string at `start` is a statement: first on its line, and not an argument."""
     line_start = source.rfind("\n", 0, start) + 1
@@ -167,6 +178,9 @@ def trees(root: Path = ROOT) -> dict[str, list[Text]]:
         name = path.relative_to(root).parts[0]
         tree = "product" if name in ("app.py", "chalicelib") else name
         found.setdefault(tree, []).extend(python_texts(str(path.relative_to(root)), path.read_text("utf-8")))
+    for path in [*_files(root, "*.ts"), *_files(root, "*.tsx")]:
+        name = path.relative_to(root).parts[0]
+        found.setdefault(name, []).extend(typescript_texts(str(path.relative_to(root)), path.read_text("utf-8")))
     for path in _files(root, "*.md"):
         found.setdefault("docs", []).extend(markdown_texts(str(path.relative_to(root)), path.read_text("utf-8")))
     return dict(sorted(found.items()))

@@ -5,7 +5,7 @@ import { defineConfig } from "vite";
 import { emojiData } from "./emoji_data.ts";
 import { shortNames } from "./short_names.ts";
 
-/** What the first route consists of: as one file it is smaller with gzip, and parts that load later repeat none of it. */
+/** The modules of the first route: as one file they are smaller with gzip, and parts that load later repeat none of it. */
 const FIRST =
   /[\\/](?:clients[\\/]js|preact|signals|src[\\/](?:ui|state|component|markdown|styles[\\/](?:base|list|message|composer)|text[\\/](?:en|texts|dates)))/;
 

@@ -43,7 +43,7 @@ export class Chat extends Observable<Chat> {
   private readonly _storage: Storage;
   /** Resolves when the storage is loaded. @internal */
   readonly ready: Promise<Core>;
-  /** What follows all notifications, such as the list of conversations. @internal */
+  /** Observers of all notifications, such as the list of conversations. @internal */
   readonly followers: ((notification: Notification) => void)[] = [];
   private readonly _rooms = new Map<string, Room>();
   private readonly _changed = new Set<Room>();
@@ -134,7 +134,7 @@ export class Chat extends Observable<Chat> {
     this.notify({ kind: "awake" });
   }
 
-  /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
+  /** Close the connection. The outbox is kept in the storage; promises that await it reject with the code `CLOSED`. */
   async close(): Promise<void> {
     await this.ready;
     this._driver.stop();

@@ -13,7 +13,7 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
 
 /**
  * Storage in IndexedDB, shared by all tabs of an origin: one of them sends the outbox, by a Web Lock, and another one
- * takes over when it is closed. Without Web Locks or BroadcastChannel, give each tab a storage of its own.
+ * takes over when it is closed. Without Web Locks or BroadcastChannel, give each tab its own storage.
  */
 export class IndexedDbStorage implements Storage {
   private readonly _name: string;
@@ -21,8 +21,8 @@ export class IndexedDbStorage implements Storage {
   private _channel: BroadcastChannel | undefined;
 
   /**
-   * @param httpUrl - The address of the HTTP API: each server has a storage of its own.
-   * @param participantId - The participant: nobody else reads or sends what this one has written.
+   * @param httpUrl - The address of the HTTP API: each server has its own storage.
+   * @param participantId - The participant: no other one reads or sends the messages that this one has written.
    */
   constructor(httpUrl: string, participantId: string) {
     this._name = `serverless-chat ${httpUrl} ${participantId}`;

@@ -15,7 +15,7 @@ interface Handler {
 export abstract class Observable<T> implements AsyncIterable<T> {
   private readonly _handlers = new Set<Handler>();
 
-  /** What handlers and iterations receive. */
+  /** The value that handlers and iterations receive. */
   protected abstract _value(): T;
 
   /**
@@ -31,7 +31,7 @@ export abstract class Observable<T> implements AsyncIterable<T> {
     return stop;
   }
 
-  /** Yield the present value, and then the latest one after changes; values that nobody awaits are left out. */
+  /** Yield the present value, and then the latest one after changes; values that no iteration awaits are left out. */
   async *values(options: ObserveOptions = {}): AsyncGenerator<T, void, undefined> {
     const { signal } = options;
     let wake = () => {};

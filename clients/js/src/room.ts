@@ -35,7 +35,7 @@ interface Waiter<T> {
 }
 
 /**
- * A conversation that is followed: its messages, ordered and without gaps, and what can be done with them.
+ * A conversation that is followed: its messages, ordered and without gaps, and the actions on them.
  *
  * A message is named by its `sequenceId`, or by its `clientMessageId` if it is or was pending in this client.
  */
@@ -81,7 +81,7 @@ export class Room extends Observable<Room> {
     return this._core.events(this.id);
   }
 
-  /** Who is in the conversation, with presence and read marks. */
+  /** The participants of the conversation, with presence and read marks. */
   get participants(): readonly Participant[] {
     return this._core.participants(this.id);
   }

@@ -4,7 +4,7 @@ import type { Json, Sent } from "./core/outputs.ts";
 
 export type { Sent };
 
-/** What a client learns about other clients on a shared storage, such as the tabs of a browser. */
+/** The changes that a client receives of other clients on a shared storage, such as the tabs of a browser. */
 export interface SharedStorageEvents {
   /**
    * Another client has changed a value: `value` is what the storage has now, or null if it was deleted. Leave out the

@@ -6,7 +6,7 @@ import type { Core } from "../../../clients/js/src/core/client.ts";
 import type { Json, Output } from "../../../clients/js/src/core/outputs.ts";
 import type { SimulatedServer } from "./simulated_server.ts";
 
-/** What the user has done, in all tabs. */
+/** The actions of the user, in all tabs. */
 export class Sends {
   /** By conversation and tab: the ids of messages in the order of the user's sends. */
   sent = new Map<string, string[]>();

@@ -1,4 +1,4 @@
-/** The steps of random schedules: what users do, and the faults of the network, the server and the processes. */
+/** The steps of random schedules: the actions of users, and the faults of the network, the server and the processes. */
 
 import { CONVERSATIONS, type World } from "./world.ts";
 

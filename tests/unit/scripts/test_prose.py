@@ -103,6 +103,25 @@ def function() -> None:
     ]
 
 
+def test_comments_of_typescript_are_texts() -> None:
+    source = """/** The module. */
+
+const url = "https://x.example/ // no comment"; // Why.
+/**
+ * Return a name.
+ *
+ * @param id - The id.
+ */
+const pattern = /a\\/\\/b/;
+"""
+    texts = [(each.line, each.words.split()) for each in prose.typescript_texts("module.ts", source)]
+    assert texts == [
+        (1, ["The", "module."]),
+        (3, ["Why."]),
+        (4, ["Return", "a", "name.", "The", "id."]),
+    ]
+
+
 def test_finding_names_file_and_line() -> None:
     texts = prose.markdown_texts(
         "a.md", "# Title\n\n```\ncode\n```\n\nOne line,\nthen `code` that somebody wrote.\n"

@@ -42,7 +42,7 @@ function blocksOf(text: string): Block[] {
   return blocks;
 }
 
-/** Return the element of a block. One inside another has no direction of its own: the outer one has that of its first letter. */
+/** Return the element of a block. Only the outer one of nested blocks has a direction, that of its first letter. */
 function element(block: Block, mentioned: readonly Mentioned[], isInside = false): ComponentChild {
   const dir = isInside ? undefined : "auto";
   const inline = (children: Inline[]) => children.map((child) => span(child, mentioned));

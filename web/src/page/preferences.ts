@@ -1,4 +1,4 @@
-/** What the user has chosen on this device. Where there is no storage, it lasts as long as the page. */
+/** The choices of the user on this device. Where there is no storage, they last as long as the page. */
 
 const PREFIX = "serverless-chat/";
 

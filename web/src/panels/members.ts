@@ -1,4 +1,4 @@
-/** What the participant can do about another member, by both their roles. */
+/** The actions of the participant on another member, by both their roles. */
 
 import type { Participant } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";

@@ -47,7 +47,7 @@ export interface Page<Item> {
   cursor: string | undefined;
 }
 
-/** What a participant says of themselves. */
+/** The profile that a participant has set. */
 export interface Profile {
   name: string;
   avatar_url?: string;

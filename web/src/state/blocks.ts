@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import type { Message } from "serverless-chat";
 
-/** What `Blocks` needs of the HTTP API. */
+/** The part of the HTTP API that `Blocks` needs. */
 interface BlockServer {
   blocks(): Promise<string[]>;
   block(participantId: string): Promise<void>;

@@ -2,7 +2,7 @@ import { useApp } from "./app.ts";
 import { hash } from "./hash.ts";
 
 /**
- * The picture of a participant from an origin that the page permits, else the initials on a colour of their own. The
+ * The picture of a participant from an origin that the page permits, else the initials on their own colour. The
  * name is always beside it, so it is not announced.
  */
 export function Avatar({ id, name, url, size = "medium", online }: AvatarProps) {

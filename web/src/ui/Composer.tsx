@@ -122,7 +122,7 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
     event.preventDefault();
     event.stopPropagation();
   };
-  /** Move in the suggestions; returns whether the key was one of theirs. */
+  /** Move in the suggestions; returns whether they use the key. */
   const menuKey = (event: KeyboardEvent): boolean => {
     if (event.key === "ArrowDown") choose((chosen + 1) % people.length);
     else if (event.key === "ArrowUp") choose((chosen + people.length - 1) % people.length);

@@ -9,7 +9,7 @@ import { LiveRegion } from "./LiveRegion.tsx";
 import { globalKeyDown } from "./shortcuts.ts";
 import { Toasts } from "./Toasts.tsx";
 
-/** The whole interface: the list, the open conversation, and what lies above them. */
+/** The whole interface: the list, the open conversation, and the layers above them. */
 export function Frame() {
   const app = useApp();
   const view = app.view.value;

@@ -13,7 +13,7 @@ import { VirtualScroller } from "./VirtualScroller.ts";
 /** Earlier messages are loaded when fewer pixels than these are above the viewport. */
 const LOAD_DISTANCE = 1_200;
 const HIGHLIGHT_TIME = 2_000;
-/** How much of what was read is shown above the first new message. */
+/** How much of the read messages is shown above the first new one. */
 const CONTEXT_HEIGHT = 120;
 
 /** The messages of a conversation: any number of them, of which those near the viewport are in the document. */
@@ -167,7 +167,7 @@ function useHighlight(conversation: OpenConversation): number | null {
   return highlighted;
 }
 
-/** Mark what is visible as read, if the user can see it. */
+/** Mark the visible messages as read, if the user can see them. */
 function markRead(conversation: OpenConversation, scroller: VirtualScroller): void {
   if (document.visibilityState !== "visible" || !document.hasFocus() || !conversation.isLoaded.peek()) return;
   const entries = conversation.entries.peek();

@@ -2,7 +2,7 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Icon } from "./Icon.tsx";
 
-/** Short messages about what has just happened. */
+/** Short messages about events of this moment. */
 export function Toasts() {
   const { session } = useApp();
   return (

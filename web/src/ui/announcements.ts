@@ -10,7 +10,7 @@ import { shownName, shownText } from "./message_text.ts";
 /** More messages at once are announced as a number. */
 const MAX_SPOKEN = 3;
 
-/** Announce what follows the newest message that was there; returns a function that ends it. */
+/** Announce the messages after the newest one that was there; returns a function that ends it. */
 export function announceNew(app: App, conversation: OpenConversation): () => void {
   let newest: number | null = null;
   return effect(() => {

@@ -22,7 +22,7 @@ export type DialogState =
   | { kind: "report"; conversation: OpenConversation; message: Message }
   | { kind: "shortcuts" | "blocks" | "profile" };
 
-/** What the interface needs of the element around it. */
+/** The part of the element around it that the interface needs. */
 export interface AppHost {
   readonly root: ShadowRoot;
   /** Send an event to the page, and return whether the page did not prevent its default. */

@@ -1,4 +1,4 @@
-/** What the participant can do with a message, by their role and its state. */
+/** The actions of the participant on a message, by their role and its state. */
 
 import type { Message } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";

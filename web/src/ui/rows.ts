@@ -7,7 +7,7 @@ import { dayOf } from "../text/dates.ts";
 /** Consecutive messages of one author within this time have one heading. */
 const GROUP_TIME = 5 * 60_000;
 
-/** What precedes an entry in the list. */
+/** The headings before an entry in the list. */
 export interface Context {
   isNewDay: boolean;
   isFirstNew: boolean;

@@ -162,7 +162,7 @@ export class Core {
   /**
    * Note that another client on the storage has changed a value.
    *
-   * @param value - What the storage has now, or null.
+   * @param value - The value that the storage has now, or null.
    * @param sent - Where the item is in the log, if it was deleted for that reason.
    */
   storageChanged(key: string, value: Json | null, sent: Sent | null, now: number): void {

@@ -41,7 +41,7 @@ export interface Conversation {
   readonly [field: string]: unknown;
 }
 
-/** What the view of an open conversation knows. */
+/** The state that the view of an open conversation knows. */
 export interface RoomState {
   position: number;
   readUpTo: number;

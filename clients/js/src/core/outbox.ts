@@ -70,7 +70,7 @@ export class Outbox {
     if (sent) this._notify(sent);
   }
 
-  /** Begin to send the items of a storage: what is not there any more was sent or deleted. */
+  /** Begin to send the items of a storage: those that it no longer has were sent or deleted. */
   takeOver(stored: Iterable<Item>): void {
     const items = new Map([...stored].map((item) => [item.key, item]));
     for (const lane of this._lanes.values()) {

@@ -1,4 +1,4 @@
-/** What the core asks of its driver, in this order, and its notifications. */
+/** The requests of the core to its driver, in this order, and its notifications. */
 
 /** A JSON object of the protocol. */
 export type Json = Record<string, any>;

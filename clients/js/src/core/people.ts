@@ -1,4 +1,4 @@
-/** Who is in a conversation, who is typing, and what was read: all that is not in the log. */
+/** The participants of a conversation, typing, and read marks: all that is not in the log. */
 
 import type { Json } from "./outputs.ts";
 import { camelCased } from "./view.ts";
