@@ -21,7 +21,7 @@ from local.backend import Backend
 from local.errors import LocalError
 from local.events import CHANGES_QUEUE, publishing, publishing_relayed
 from local.gateway import Apis, Urls, rest_api_from_chalice, websocket_api_from_chalice
-from local.in_process import FunctionClock, in_process_queueing
+from local.in_process import FunctionClock, in_process_wait_strategy
 from local.queue import Worker
 from local.schedule import ScheduledFunction
 
@@ -49,7 +49,7 @@ def functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     check_settings(os.environ)
     bootstrap.use_clients(backend.clients)
     bootstrap.use_clock(FunctionClock())
-    bootstrap.use_queueing(LAMBDA if backend.clients is None else in_process_queueing())
+    bootstrap.use_wait_strategy(LAMBDA if backend.clients is None else in_process_wait_strategy())
     background = _together(queue_worker(app, os.environ, backend), _publishing(app, os.environ, backend))
     return Functions(_apis(app), _sweep(app), background)
 

@@ -9,13 +9,13 @@ from chalicelib.aws.sqs import SqsDeliveryQueue, SqsJobQueue
 from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
-from chalicelib.core.messaging.queue_wait import Pace, Queueing
+from chalicelib.core.messaging.queue_wait import Pace, WaitStrategy
 from local.dynamodb.client import EngineClient
 from local.dynamodb.engine import Engine
 from local.gateway import workers
-from local.neighbours import Neighbours
 from local.sqs.client import QueueService
 from local.sqs.queues import Queues
+from local.waiters import Waiters
 
 PACE = Pace(lease_ms=16, message_ms=2, burst_ms=0)
 """The embedded engine has no limit for the writes of a partition. A leader follows the one before it when this
@@ -31,9 +31,9 @@ class FunctionClock(SystemClock):
         workers.sleep(seconds)
 
 
-def in_process_queueing() -> Queueing:
-    """Return the conditions of queues on the embedded engine, for senders that share this process."""
-    return Queueing(PACE, Neighbours(workers.sleep))
+def in_process_wait_strategy() -> WaitStrategy:
+    """Return the strategy by which senders that share this process wait in queues of the embedded engine."""
+    return WaitStrategy(PACE, Waiters(workers.sleep))
 
 
 class InProcessClients:

@@ -13,7 +13,7 @@ from chalicelib.bootstrap.process import (
     revocations,
     use_clients,
     use_clock,
-    use_queueing,
+    use_wait_strategy,
     verifier,
     warm_up,
 )
@@ -29,7 +29,7 @@ __all__ = [
     "revocations",
     "use_clients",
     "use_clock",
-    "use_queueing",
+    "use_wait_strategy",
     "verifier",
     "warm_up",
 ]

@@ -110,7 +110,9 @@ def _sender(shared: Shared, rate_limits: RateLimitStore, screening: MessageScree
         memberships=stores.memberships,
         rate_limits=rate_limits,
         log=log,
-        group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime, queueing=shared.queueing),
+        group_commit=GroupCommit(
+            event_log=stores.event_log, log=log, runtime=runtime, wait_strategy=shared.wait_strategy
+        ),
         runtime=runtime,
         screening=screening,
     )

@@ -15,7 +15,7 @@ from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.bootstrap.wiring import build
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
-from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing
+from chalicelib.core.messaging.queue_wait import LAMBDA, WaitStrategy
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.validation import Request
@@ -60,7 +60,7 @@ class ServiceClients(Protocol):
 class _Process:
     clients: ServiceClients | None = None
     clock: Clock = SystemClock()
-    queueing = LAMBDA
+    wait_strategy = LAMBDA
 
 
 def use_clients(clients: ServiceClients | None) -> None:
@@ -76,9 +76,9 @@ def use_clock(clock: Clock) -> None:
     _Process.clock = clock
 
 
-def use_queueing(queueing: Queueing) -> None:
-    """Set the conditions under which the application, which must not be built yet, uses queues."""
-    _Process.queueing = queueing
+def use_wait_strategy(wait_strategy: WaitStrategy) -> None:
+    """Set the strategy by which senders of the application, which must not be built yet, wait in queues."""
+    _Process.wait_strategy = wait_strategy
 
 
 @functools.cache
@@ -120,7 +120,7 @@ def application() -> Application:
         publishing=_publishing_ports(settings, clients),
         clock=clock,
         observer=observer,
-        queueing=_Process.queueing,
+        wait_strategy=_Process.wait_strategy,
     )
 
 

@@ -13,7 +13,7 @@ from chalicelib.core.log.appending import Log
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.messaging.budget import Budget
-from chalicelib.core.messaging.queue_wait import Queueing
+from chalicelib.core.messaging.queue_wait import WaitStrategy
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
@@ -37,10 +37,10 @@ class Shared:
         queue: JobQueue | None,
         screening: Screening | None,
         build_purge_gate: Callable[[], PurgeGate] | None,
-        queueing: Queueing,
+        wait_strategy: WaitStrategy,
     ) -> None:
         self.stores = stores
-        self.queueing = queueing
+        self.wait_strategy = wait_strategy
         self.screening = screening
         """Asks the hook; None if the deployment has none."""
         self.build_purge_gate = build_purge_gate

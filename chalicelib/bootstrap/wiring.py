@@ -13,7 +13,7 @@ from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.concurrency import Gather, run_parallel
 from chalicelib.core.kernel.metrics import NullObserver, Observer
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing
+from chalicelib.core.messaging.queue_wait import LAMBDA, WaitStrategy
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.realtime.tickets import Tickets
@@ -44,7 +44,7 @@ def build(
     clock: Clock | None = None,
     gather: Gather = run_parallel,
     observer: Observer | None = None,
-    queueing: Queueing = LAMBDA,
+    wait_strategy: WaitStrategy = LAMBDA,
 ) -> Application:
     """Build an application on a DynamoDB client, a poster, and a queue for background jobs.
 
@@ -73,7 +73,7 @@ def build(
     build_publishing = functools.cache(lambda: _publishing(settings, dynamo, shared, publishing))
     is_publishing = settings.events and publishing is not None
     build_purge_gate = (lambda: build_publishing().purge_gate) if is_publishing else None
-    shared = Shared(stores, runtime, poster, queue, screening, build_purge_gate, queueing)
+    shared = Shared(stores, runtime, poster, queue, screening, build_purge_gate, wait_strategy)
     conversations = groups.conversation_services(shared)
     messaging = groups.messaging_services(shared, conversations)
     return Application(

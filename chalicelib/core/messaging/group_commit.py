@@ -28,7 +28,7 @@ from chalicelib.core.kernel.errors import ChatError, ConversationBusy, NotFound
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
-from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing, QueueWait, new_lease, with_messages
+from chalicelib.core.messaging.queue_wait import LAMBDA, QueueWait, WaitStrategy, new_lease, with_messages
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.transaction_size import TransactionSize
 from chalicelib.core.model.conversations import Head, Membership
@@ -63,10 +63,10 @@ class GroupCommit:
     """Appends messages by way of the queue."""
 
     def __init__(
-        self, *, event_log: EventLogStore, log: Log, runtime: Runtime, queueing: Queueing = LAMBDA
+        self, *, event_log: EventLogStore, log: Log, runtime: Runtime, wait_strategy: WaitStrategy = LAMBDA
     ) -> None:
         self._event_log = event_log
-        self._pace, self._neighbours = queueing
+        self._pace, self._waiters = wait_strategy
         self._log = log
         self._clock = runtime.clock
         self._gather = runtime.gather
@@ -82,7 +82,7 @@ class GroupCommit:
         """
         now = milliseconds(self._clock)
         queued = QueuedRun(f"{now:015d}#{secrets.token_urlsafe(9)}", now, messages, member)
-        with QueueWait(queued, self._clock, self._neighbours) as wait:
+        with QueueWait(queued, self._clock, self._waiters) as wait:
             front = self._enqueue(queued, charge)
             while True:
                 lease = self._take_lease(queued, front) if wait.may_lead(front) else None
@@ -188,8 +188,8 @@ class GroupCommit:
                 if has_duplicate or queued.member.participant_id in failed.stale_memberships:
                     self._event_log.dequeue(queued.member.conversation_id, queued.queue_id)
         else:
-            if self._neighbours is not None:
-                self._neighbours.committed(head.conversation_id, [queued.queue_id for queued in batch])
+            if self._waiters is not None:
+                self._waiters.committed(head.conversation_id, [queued.queue_id for queued in batch])
             return commit
         return None
 

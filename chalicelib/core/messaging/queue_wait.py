@@ -7,7 +7,7 @@ first-in, first-out line, so those at its front, who have the least time to wait
 The lease also paces the leaders by the generic cell rate algorithm (ITU-T I.371): in the long run, they append no
 more than the partition takes.
 
-Senders that share a process, as in the local cloud, are neighbours: a leader notifies those whose runs it has
+Where senders share a process, as in the local cloud, they are waiters: a leader notifies those whose runs it has
 committed, and the one that leads next. On Lambda a process has one sender at a time. A notification only ends a
 wait early, so one that is lost costs no more than that wait.
 """
@@ -43,7 +43,7 @@ ALL_TRY_AFTER_MS = 15
 LEADER_DELAY = {"base": 0.012, "cap": 0.1}
 """Bounds in seconds of the delay after a failed attempt of a leader."""
 SHORTEST_LOOK = 0.002
-"""Seconds before the next look of the neighbour that leads next, if the lease is free but another took it."""
+"""Seconds before the next look of the waiter that leads next, if the lease is free but another took it."""
 
 
 class Pace(NamedTuple):
@@ -57,8 +57,8 @@ class Pace(NamedTuple):
 DYNAMODB = Pace()
 
 
-class Neighbour(Protocol):
-    """A waiting sender, as the others of its process see it."""
+class Waiter(Protocol):
+    """A sender whose run is queued, as the others of its process see it."""
 
     @property
     def is_next(self) -> bool:
@@ -68,27 +68,27 @@ class Neighbour(Protocol):
         """Wait, at most until a notification; return whether the run has been committed by another sender."""
 
 
-class Neighbours(Protocol):
-    """The senders of one process that wait in the queues of conversations."""
+class Waiters(Protocol):
+    """The waiters of one process, by conversation."""
 
-    def enter(self, conversation_id: str, queue_id: str) -> Neighbour:
-        """Add a sender, before its run is queued."""
+    def enter(self, conversation_id: str, queue_id: str) -> Waiter:
+        """Add a waiter, before its run is queued."""
 
     def leave(self, conversation_id: str, queue_id: str) -> None:
-        """Remove a sender; a no-op if it has left."""
+        """Remove a waiter; a no-op if it has left."""
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
-        """Notify the senders of these runs, and the one that leads next."""
+        """Notify and remove the waiters of these runs, and notify the one that leads next."""
 
 
-class Queueing(NamedTuple):
-    """The conditions under which a process uses queues."""
+class WaitStrategy(NamedTuple):
+    """How the senders of a process wait: the pace of the leaders, and the waiters that they notify."""
 
     pace: Pace = DYNAMODB
-    neighbours: Neighbours | None = None
+    waiters: Waiters | None = None
 
 
-LAMBDA = Queueing()
+LAMBDA = WaitStrategy()
 
 
 def new_lease(queued: QueuedRun, previous: QueueLease | None, now: int, pace: Pace = DYNAMODB) -> QueueLease:
@@ -107,33 +107,33 @@ def with_messages(lease: QueueLease, count: int, pace: Pace = DYNAMODB) -> Queue
 class QueueWait:
     """The waiting of one sender; a context manager, which is entered before the run is queued."""
 
-    def __init__(self, queued: QueuedRun, clock: Clock, neighbours: Neighbours | None = None) -> None:
+    def __init__(self, queued: QueuedRun, clock: Clock, waiters: Waiters | None = None) -> None:
         self._queued = queued
         self._clock = clock
-        self._neighbours = neighbours
-        self._neighbour: Neighbour | None = None
+        self._waiters = waiters
+        self._waiter: Waiter | None = None
         self._looks = 0
         self._failures = 0
         self._lease_until = 0
         self._lease_since = 0.0
 
     def __enter__(self) -> Self:
-        if self._neighbours is not None:
+        if self._waiters is not None:
             run = self._queued
-            self._neighbour = self._neighbours.enter(run.member.conversation_id, run.queue_id)
+            self._waiter = self._waiters.enter(run.member.conversation_id, run.queue_id)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._neighbours is not None:
-            self._neighbours.leave(self._queued.member.conversation_id, self._queued.queue_id)
+        if self._waiters is not None:
+            self._waiters.leave(self._queued.member.conversation_id, self._queued.queue_id)
 
     def sleep(self, front: QueueFront) -> bool:
         """Wait until the next look at the queue; return whether the run has been committed meanwhile."""
         delay = self.next_delay(front)
-        if self._neighbour is not None:
-            return self._neighbour.sleep(delay)
+        if self._waiter is not None:
+            return self._waiter.sleep(delay)
         self._clock.sleep(delay)
         return False
 
@@ -177,7 +177,7 @@ class QueueWait:
         return delay
 
     def _is_next(self) -> bool:
-        return self._neighbour is not None and self._neighbour.is_next
+        return self._waiter is not None and self._waiter.is_next
 
     def _is_leader(self, front: QueueFront) -> bool:
         return front.lease is not None and front.lease.holder == self._queued.queue_id

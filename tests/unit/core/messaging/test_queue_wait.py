@@ -129,10 +129,10 @@ def test_leader_that_failed_tries_again_soon_and_then_less_often() -> None:
     assert after(20) <= 0.1
 
 
-# ---- neighbours --------------------------------------------------------------------------------------------
+# ---- waiters --------------------------------------------------------------------------------------------
 
 
-class OneNeighbour:
+class OneWaiter:
     """The senders of a process with one, which records its sleeps."""
 
     def __init__(self, *, is_next: bool) -> None:
@@ -140,7 +140,7 @@ class OneNeighbour:
         self.slept: list[float] = []
         self.waiting: list[str] = []
 
-    def enter(self, conversation_id: str, queue_id: str) -> OneNeighbour:
+    def enter(self, conversation_id: str, queue_id: str) -> OneWaiter:
         """Add the sender."""
         self.waiting.append(f"{conversation_id} {queue_id}")
         return self
@@ -162,10 +162,10 @@ def looks_of(front: QueueFront, *, is_next: bool) -> list[tuple[float, bool]]:
     """Return the delay before the second look, and whether the sender leads then, of many senders."""
     found = []
     for _ in range(ATTEMPTS):
-        neighbours = OneNeighbour(is_next=is_next)
-        with QueueWait(OWN, FakeClock(), neighbours) as wait:
+        waiters = OneWaiter(is_next=is_next)
+        with QueueWait(OWN, FakeClock(), waiters) as wait:
             assert wait.sleep(front), "notified"
-            (delay,) = neighbours.slept
+            (delay,) = waiters.slept
             found.append((delay, wait.may_lead(front)))
     return found
 
@@ -184,12 +184,12 @@ def test_next_leader_takes_a_free_lease_and_looks_soon_if_another_was_first() ->
     assert not all(leads for _, leads in looks_of(front, is_next=False))
 
 
-def test_sender_leaves_its_neighbours_after_an_error() -> None:
-    neighbours = OneNeighbour(is_next=True)
-    with pytest.raises(RuntimeError), QueueWait(OWN, FakeClock(), neighbours):
-        assert neighbours.waiting
+def test_sender_is_no_waiter_after_an_error() -> None:
+    waiters = OneWaiter(is_next=True)
+    with pytest.raises(RuntimeError), QueueWait(OWN, FakeClock(), waiters):
+        assert waiters.waiting
         raise RuntimeError
-    assert not neighbours.waiting
+    assert not waiters.waiting
 
 
 # ---- pace --------------------------------------------------------------------------------------------------

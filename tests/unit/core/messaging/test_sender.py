@@ -14,7 +14,7 @@ from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.log.appending import Log
 from chalicelib.core.messaging.group_commit import GroupCommit
-from chalicelib.core.messaging.queue_wait import LAMBDA, Queueing
+from chalicelib.core.messaging.queue_wait import LAMBDA, WaitStrategy
 from chalicelib.core.messaging.run import SendResult
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
@@ -22,7 +22,7 @@ from chalicelib.core.model.messages import QueueFront, QueueLease
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
 from chalicelib.core.realtime.outbox import Activity, ToSubscribers
-from local.neighbours import Neighbours
+from local.waiters import Waiters
 from tests.support.app_harness import AppHarness
 from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
@@ -52,7 +52,7 @@ def sender(
     timing: Timing | None = None,
     clock: Clock | None = None,
     store: Any = None,
-    queueing: Queueing = LAMBDA,
+    wait_strategy: WaitStrategy = LAMBDA,
 ) -> Sender:
     store = store or ConflictingStore(harness.chat.stores.event_log, errors)
     runtime = new_runtime(observer=observer, timing=timing, clock=clock or harness.clock)
@@ -62,7 +62,7 @@ def sender(
         memberships=harness.chat.stores.memberships,
         rate_limits=harness.chat.stores.rate_limits,
         log=log,
-        group_commit=GroupCommit(event_log=store, log=log, runtime=runtime, queueing=queueing),
+        group_commit=GroupCommit(event_log=store, log=log, runtime=runtime, wait_strategy=wait_strategy),
         runtime=runtime,
     )
 
@@ -113,7 +113,7 @@ class Looks:
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["notified", "the notification is lost"])
-def test_sender_whose_run_a_neighbour_commits_does_not_look_again(
+def test_waiter_whose_run_a_leader_commits_does_not_look_again(
     harness: AppHarness, observer: FakeObserver, is_lost: bool
 ) -> None:
     conversation_id = harness.create_conversation("alice", "bob")
@@ -129,21 +129,21 @@ def test_sender_whose_run_a_neighbour_commits_does_not_look_again(
         if len(waits) > 1:
             return  # bob, who leads at his second look
         harness.clock.advance(1)
-        bob = sender(harness, observer, [HeadConflict(head)], queueing=Queueing(neighbours=neighbours))
+        bob = sender(harness, observer, [HeadConflict(head)], wait_strategy=WaitStrategy(waiters=waiters))
         answers.append(bob.send(Principal("bob", "bob"), conversation_id, SendMessage(content="second")))
         assert until(0) is (not is_lost)
 
-    neighbours = Forgetful(wait) if is_lost else Neighbours(wait)
+    waiters = Forgetful(wait) if is_lost else Waiters(wait)
     store = Looks(ConflictingStore(log, [HeadConflict(head)]))
-    alice = sender(harness, observer, [], store=store, queueing=Queueing(neighbours=neighbours))
+    alice = sender(harness, observer, [], store=store, wait_strategy=WaitStrategy(waiters=waiters))
     answers.append(alice.send(Principal("alice", "alice"), conversation_id, SendMessage(content="first")))
     assert sorted(answer.event["sequence_id"] for answer in answers) == [2, 3]
     assert len(waits) == 2
     assert store.count == (2 if is_lost else 1), "a lost notification costs one look, and nothing else"
 
 
-class Forgetful(Neighbours):
-    """Neighbours whose notifications are lost."""
+class Forgetful(Waiters):
+    """Waiters whose notifications are lost."""
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
         """Notify none of them."""

@@ -1,4 +1,4 @@
-"""The senders of this process that wait in the queues of conversations: see `core/messaging/queue_wait.py`."""
+"""The waiters of this process, the senders whose runs are queued: see `core/messaging/queue_wait.py`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ Sleep = Callable[[float, Callable[[float], object]], object]
 """Waits for so many seconds by calling a function with them, as `workers.sleep` does."""
 
 
-class Neighbour:
-    """One waiting sender."""
+class Waiter:
+    """One sender whose run is queued."""
 
     def __init__(self, sleep: Sleep, *, is_next: bool) -> None:
         self.is_next = is_next
@@ -32,28 +32,28 @@ class Neighbour:
         self._notified.set()
 
 
-class Neighbours:
+class Waiters:
     """See the module. All methods are thread-safe."""
 
     def __init__(self, sleep: Sleep) -> None:
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._lines: dict[str, OrderedDict[str, Neighbour]] = {}
-        """By conversation: the senders in the order in which they came."""
+        self._lines: dict[str, OrderedDict[str, Waiter]] = {}
+        """By conversation: the waiters in the order of their arrival."""
 
-    def enter(self, conversation_id: str, queue_id: str) -> Neighbour:
-        """Add a sender, before its run is queued."""
+    def enter(self, conversation_id: str, queue_id: str) -> Waiter:
+        """Add a waiter, before its run is queued."""
         with self._lock:
             line = self._lines.setdefault(conversation_id, OrderedDict())
-            neighbour = line[queue_id] = Neighbour(self._sleep, is_next=not line)
-            return neighbour
+            waiter = line[queue_id] = Waiter(self._sleep, is_next=not line)
+            return waiter
 
     def leave(self, conversation_id: str, queue_id: str) -> None:
-        """Remove a sender; a no-op if it has left."""
+        """Remove a waiter; a no-op if it has left."""
         self._remove(conversation_id, [queue_id], is_committed=False)
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
-        """Notify the senders of these runs, and the one that leads next."""
+        """Notify and remove the waiters of these runs, and notify the one that leads next."""
         self._remove(conversation_id, queue_ids, is_committed=True)
 
     def _remove(self, conversation_id: str, queue_ids: Collection[str], *, is_committed: bool) -> None:
@@ -62,9 +62,9 @@ class Neighbours:
             if line is None:
                 return
             for queue_id in queue_ids:
-                neighbour = line.pop(queue_id, None)
-                if neighbour is not None and is_committed:
-                    neighbour.notify(is_committed=True)
+                waiter = line.pop(queue_id, None)
+                if waiter is not None and is_committed:
+                    waiter.notify(is_committed=True)
             if not line:
                 del self._lines[conversation_id]
                 return
