@@ -164,7 +164,7 @@ def word_count(texts: Sequence[Text]) -> int:
 def rates(texts: Sequence[Text]) -> tuple[float, ...]:
     """Return the occurrences of each pattern per 1,000 words, to one decimal."""
     words = word_count(texts)
-    return tuple(_rate(sum(1 for _ in occurrences(each, texts)), words) for each in PATTERNS.values())
+    return tuple(_rate(len([*occurrences(each, texts)]), words) for each in PATTERNS.values())
 
 
 def _rate(count: int, words: int) -> float:
@@ -178,9 +178,8 @@ def trees(root: Path = ROOT) -> dict[str, list[Text]]:
         name = path.relative_to(root).parts[0]
         tree = "product" if name in ("app.py", "chalicelib") else name
         found.setdefault(tree, []).extend(python_texts(str(path.relative_to(root)), path.read_text("utf-8")))
-    for path in [*_files(root, "*.ts"), *_files(root, "*.tsx")]:
-        name = path.relative_to(root).parts[0]
-        found.setdefault(name, []).extend(typescript_texts(str(path.relative_to(root)), path.read_text("utf-8")))
+    for path in (path.relative_to(root) for path in [*_files(root, "*.ts"), *_files(root, "*.tsx")]):
+        found.setdefault(path.parts[0], []).extend(typescript_texts(str(path), (root / path).read_text("utf-8")))
     for path in _files(root, "*.md"):
         found.setdefault("docs", []).extend(markdown_texts(str(path.relative_to(root)), path.read_text("utf-8")))
     return dict(sorted(found.items()))
@@ -212,8 +211,7 @@ def violations(root: Path = ROOT) -> list[str]:
             places = [f"  {each}" for each in occurrences(pattern, texts)]
             rate = _rate(len(places), words)
             if rate > limit or (places and not limit):
-                heading = f"{tree}: “{name}” {rate} per 1,000 words, limit {limit}"
-                found.append("\n".join([heading, *places[:10]]))
+                found.append("\n".join([f"{tree}: “{name}” {rate} per 1,000 words, limit {limit}", *places[:10]]))
     return [*found, *(f"named by a question: {test}" for test in question_tests(root))]
 
 
