@@ -1,4 +1,4 @@
-"""The order of a whole run, its groups of tests, imports and garbage collection, and a fixture of several folders."""
+"""The order of a whole run, groups of tests, imports and garbage collection, and a fixture of several folders."""
 
 from __future__ import annotations
 

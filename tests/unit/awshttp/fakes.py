@@ -51,7 +51,9 @@ class PoolRig:
     def __init__(self, url: str, clock: SkewedClock | None = None, patience: float = 10) -> None:
         clock = clock or SkewedClock()
         self.pool = ConnectionPool(Origin(url), clock, TlsContext())
-        self._multiplexer = Multiplexer(self.pool, clock, max_concurrency=16, connect_timeout=patience, read_timeout=patience)
+        self._multiplexer = Multiplexer(
+            self.pool, clock, max_concurrency=16, connect_timeout=patience, read_timeout=patience
+        )
 
     def send(self, *transfers: FakeTransfer, seconds: float = 10) -> list[int]:
         """Run transfers, or a new one; return the statuses of the responses, 0 for none."""
