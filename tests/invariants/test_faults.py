@@ -77,8 +77,8 @@ def calls_of(case: Case) -> tuple[str, ...]:
 def faults_of(operation: str, number: int) -> list[Fault]:
     """Return the faults of a store call that can have different consequences; all of them in a long run.
 
-    `Dynamo.call` raises the same error for each fault of a group (but a throttled transaction is cancelled), so the
-    calls take them in turn. A read has no effect that could come first.
+    `Dynamo.call` raises the same error for each fault of a group (but a throttled transaction is cancelled), so
+    the calls take them in turn. A read has no effect that could come first.
     """
     if SAMPLES >= WHOLE:
         return [*BEFORE, *AFTER]
