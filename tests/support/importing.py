@@ -1,8 +1,8 @@
 """The first import of the test modules, shared by the processes of a run (pytest-xdist).
 
 In a new clone pytest rewrites the assertions of each module that it imports, which takes as long as all the rest
-of the collection. It keeps the result beside the module. If all processes import the modules in the same order at the
-same time, each of them rewrites all; so each imports a different part first, and finds the rest rewritten.
+of the collection, and keeps the result beside the module. If all processes import the modules in the same order at
+the same time, each of them rewrites all; so each imports a different part first, and finds the rest rewritten.
 """
 
 from __future__ import annotations
