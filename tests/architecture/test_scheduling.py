@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, turn_of, unit_of
+from tests.support.scheduling import IN_DEVELOPMENT, OF_BUILDS, ON_MINISTACK, PACKAGED, turn_of, unit_of
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from tests.support.scheduling import IN_DEVELOPMENT, ON_MINISTACK, PACKAGED, tur
         ("tests/e2e/test_roles.py::test_it[development-member]", IN_DEVELOPMENT),
         ("tests/e2e/test_test_tools.py::test_it", "tests/e2e/test_test_tools.py"),
         ("tests/deploy/test_ministack.py::test_it", ON_MINISTACK),
+        ("tests/infra/test_cors.py::test_it[dev]", OF_BUILDS),
         ("tests/bench/test_engine.py::test_it[ministack]", "tests/bench/test_engine.py"),
         ("tests/unit/core/log/test_reading.py::test_it", "tests/unit/core/log/test_reading.py"),
         ("tests/invariants/test_random_histories.py::test_it[1]", "tests/invariants/test_random_histories.py"),
@@ -34,6 +35,7 @@ def test_whole_run_begins_with_long_groups_and_the_laws_and_ends_with_short_test
         "tests/e2e/test_audit.py::test_it[development]",
         "tests/invariants/test_random_histories.py::test_it[1]",
         "tests/deploy/test_commands_whole.py::test_it",
+        "tests/infra/test_cors.py::test_it",
         "tests/invariants/test_group_commit.py::test_it[1]",
         "tests/browser/test_page.py::test_it",
         "tests/unit/scripts/test_lock.py::test_it",
@@ -41,7 +43,7 @@ def test_whole_run_begins_with_long_groups_and_the_laws_and_ends_with_short_test
     ]
     turns = [turn_of(test) for test in order]
     assert turns == sorted(turns)
-    assert [turns.count(turn) for turn in turns] == [1, 1, 1, 1, 1, 1, 2, 2, 1]
+    assert [turns.count(turn) for turn in turns] == [1, 1, 1, 1, 1, 1, 1, 2, 2, 1]
 
 
 def test_every_end_to_end_test_has_its_target_as_first_parameter(request: pytest.FixtureRequest) -> None:
