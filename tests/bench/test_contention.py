@@ -91,8 +91,8 @@ def test_overload_is_acknowledged_in_the_end() -> None:
 
 
 def test_senders_that_are_sent_away_together_do_not_return_together() -> None:
-    run = siege(100, 3)
-    assert_correct(run, 300)
+    run = siege(100, 5)
+    assert_correct(run, 500)
     assert run.busy > 50
     assert highest_wave(run.attempts, after=1) < 0.2
 
