@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from tests.support.importing import import_modules, share_of
 from tests.support.scheduling import IN_DEVELOPMENT, OF_BUILDS, ON_MINISTACK, PACKAGED, turn_of, unit_of
 
 
@@ -53,3 +57,25 @@ def test_every_end_to_end_test_has_its_target_as_first_parameter(request: pytest
         parameters = item.nodeid.partition("[")[2]
         if item.path.parent.name == "e2e" and any(target in parameters for target in targets):
             assert parameters.startswith(targets), item.nodeid
+
+
+def test_each_process_imports_another_part_of_the_modules_first() -> None:
+    paths = [Path(f"test_{number}.py") for number in range(10)]
+    shares = [
+        share_of(paths, {"PYTEST_XDIST_WORKER": f"gw{number}", "PYTEST_XDIST_WORKER_COUNT": "4"})
+        for number in range(4)
+    ]
+    assert sorted(path for share in shares for path in share) == sorted(paths)
+    assert {len(share) for share in shares} == {2, 3}
+    assert not share_of(paths, {})
+
+
+def test_module_that_cannot_be_imported_is_left_to_the_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, source in (("test_bad_one", "import no_such_module"), ("test_good_one", "")):
+        (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    import_modules(sorted(tmp_path.glob("test_*.py")), tmp_path.resolve())
+    assert sys.modules.pop("test_good_one", None) is not None
+    assert "test_bad_one" not in sys.modules
