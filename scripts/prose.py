@@ -225,7 +225,7 @@ def table(root: Path = ROOT) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     """Run the check. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.prose", description="Check the prose of the repository."
@@ -234,13 +234,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--show", nargs=2, metavar=("PATTERN", "TREE"), help="print every occurrence")
     options = parser.parse_args(arguments)
     if options.table:
-        sys.stdout.write(table() + "\n")
+        sys.stdout.write(table(root) + "\n")
         return 0
     if options.show:
         name, tree = options.show
-        sys.stdout.writelines(f"{each}\n" for each in occurrences(PATTERNS[name], trees()[tree]))
+        sys.stdout.writelines(f"{each}\n" for each in occurrences(PATTERNS[name], trees(root)[tree]))
         return 0
-    found = violations()
+    found = violations(root)
     sys.stderr.writelines(f"{each}\n" for each in found)
     return 1 if found else 0
 

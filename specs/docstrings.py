@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -39,15 +40,33 @@ def attribute_docstrings(described: Any) -> dict[str, str]:
     return found | _own_docstrings(described)
 
 
+@cache
 def _own_docstrings(described: type) -> dict[str, str]:
-    source = ast.parse(textwrap.dedent(inspect.getsource(described)))
-    (body,) = (statement.body for statement in source.body if isinstance(statement, ast.ClassDef))
     return {
         field.target.id: " ".join(text.value.value.split())
-        for field, text in pairwise(body)
+        for field, text in pairwise(_bodies(described.__module__)[described.__qualname__])
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+@cache
+def _bodies(module: str) -> dict[str, list[ast.stmt]]:
+    """Return the bodies of the classes of a module by their qualified names."""
+    found: dict[str, list[ast.stmt]] = {}
+
+    def add(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                found[prefix + child.name] = child.body
+                add(child, f"{prefix}{child.name}.")
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                add(child, f"{prefix}{child.name}.<locals>.")
+            else:
+                add(child, prefix)
+
+    add(ast.parse(inspect.getsource(sys.modules[module])), "")
+    return found

@@ -51,8 +51,8 @@ def test_flood_costs_at_most_12_calls_and_6_units_of_the_log_per_message() -> No
 
 
 def test_hot_room_with_events_of_1_kb_accepts_250_messages_a_second_within_the_limits() -> None:
-    run = hot_room(100, 1_200, content=LONG_CONTENT)
-    assert_correct(run, 1_200)
+    run = hot_room(100, 600, content=LONG_CONTENT)
+    assert_correct(run, 600)
     assert run.rate >= 250
     assert run.busy == 0
     # Reads of the queue are far from its limit of 3,000 a second: at most 9 for each message at 333 a second.
@@ -83,10 +83,10 @@ def test_long_content_is_as_long_as_an_event_of_1_kb_and_its_queued_run_can_be()
 
 def test_overload_is_acknowledged_in_the_end() -> None:
     """In a region of a tenth of the capacity, which takes about 30 messages a second."""
-    run = overload(100, 60, 5, write_units=100)
+    run = overload(100, 60, 3, write_units=100)
     assert_correct(run, len(run.acked))
-    assert len(run.acked) > 250
-    assert run.tally.throttled > 100
+    assert len(run.acked) > 150
+    assert run.tally.throttled > 60
     assert run.busy > 10
 
 

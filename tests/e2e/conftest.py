@@ -133,7 +133,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out redundant tests, and mark the known gaps of MiniStack."""
     deselected = left_out(items)
     if deselected:
-        items[:] = [item for item in items if item not in deselected]
+        left = set(deselected)
+        items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=deselected)
     for item in items:
         if target_of(item) != MINISTACK:

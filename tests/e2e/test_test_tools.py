@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.endpoints import VARIABLES, IncompleteEndpoint, remote_endpoint
-from tests.e2e.selection import NOT_ON_BUNDLE, is_whole, left_out, sample
+from tests.e2e.selection import FEW_ROWS, NOT_ON_BUNDLE, is_whole, left_out, sample
 from tests.e2e.targets import BUNDLE, MINISTACK
 from tests.support.checking import check_answer, check_frame
 from tests.support.socket_client import matches
@@ -171,6 +171,16 @@ def selected_rows(file: str, target: str | None, name: str = "test_a", rows: int
 def test_rows_are_selected_by_file_and_target(file: str, development: int, bundle: int, on_ministack: int) -> None:
     found = [selected_rows(file, target) for target in ("development", BUNDLE, MINISTACK, None)]
     assert found == [development, bundle, on_ministack, 12]
+
+
+@pytest.mark.usefixtures("in_part")
+def test_outsiders_are_answered_on_every_target_and_seldom_outside_development() -> None:
+    (name,) = FEW_ROWS
+    assert f"def {name}(" in Path(__file__).with_name("test_permission_matrix.py").read_text("utf-8")
+    found = [
+        selected_rows("test_permission_matrix", target, name) for target in ("development", BUNDLE, MINISTACK)
+    ]
+    assert found == [12, 2, 2]
 
 
 @pytest.mark.usefixtures("in_part")

@@ -437,7 +437,7 @@ def test_connect_exceeding_the_concurrency_limit_is_500(serve: Serve, connect: C
 
 
 def test_client_without_an_upgrade_request_is_aborted(serve: Serve) -> None:
-    gateway = serve(WebSocketApi(), handshake_timeout=0.1)
+    gateway = serve(WebSocketApi(), handshake_timeout=0.5)
     with raw_socket(gateway.ws_url) as silent, raw_socket(gateway.ws_url) as client:
         client.open()
         assert silent.sock.recv(1) == b""

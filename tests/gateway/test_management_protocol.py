@@ -188,11 +188,11 @@ def test_client_that_does_not_complete_its_request_is_disconnected(pair: Callabl
 
 
 def test_idle_connection_is_kept(pair: Callable[..., Pair]) -> None:
-    gateway, _, own = pair(handshake_timeout=0.05)
+    gateway, _, own = pair(handshake_timeout=0.3)
     with http_socket(gateway) as http:
         http.sendall(request(own, b"one"))
         assert read_replies(http, 1) == [(200, b"")]
-        http.settimeout(0.2)
+        http.settimeout(0.5)
         with pytest.raises(TimeoutError):
             http.recv(1)
         http.settimeout(DEADLINE)

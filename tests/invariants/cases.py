@@ -19,7 +19,7 @@ from tests.invariants.tables import SECRET
 from tests.support.fakes import START_TIME
 
 OTHERS = ("alice", "carol")
-STEPS_OF_MANY = 2 * 11
+STEPS_OF_MANY = 11
 """Crash points of a creation with 60 participants: reads, transactions, calls to finalize, and some reads."""
 
 
@@ -42,8 +42,8 @@ class Case:
     """The sockets that receive later messages; the others do not."""
     stale: tuple[str, ...] = ()
     """Sockets that are stale for the request's posts."""
-    crash_points: int | None = None
-    """The number of crash points to test, if not all."""
+    calls: int | None = None
+    """The number of store calls that are tested with a failure, from the first, if not all."""
     delay: float = 0.0
     """Seconds after the usual time at which the request is made."""
 
@@ -304,7 +304,7 @@ WRITES = [
         was_created,
         MANY_GUESTS,
         subscribers=("alice",),
-        crash_points=STEPS_OF_MANY,
+        calls=STEPS_OF_MANY,
     ),
     Case("create with a key", creates(10, "k"), was_created_once, GUESTS, subscribers=("alice",)),
     Case(
@@ -313,7 +313,7 @@ WRITES = [
         was_created_once,
         MANY_GUESTS,
         subscribers=("alice",),
-        crash_points=STEPS_OF_MANY,
+        calls=STEPS_OF_MANY,
     ),
     Case(
         "join",

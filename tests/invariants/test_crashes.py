@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import takewhile
 
 import pytest
 
@@ -31,7 +31,9 @@ def crash_everywhere(tables: Tables, case: Case) -> int:
         case.act(harness.process(client, skew=case.delay, stale=case.stale))
 
     points = 0
-    for point in islice(crash_points(tables.engine, begin, act), case.crash_points):
+    for point in crash_points(tables.engine, begin, act):
+        if case.calls is not None and point.number > case.calls:
+            break
         with point as harness:
             repeat(case, harness)
             verify_end(case, harness)
@@ -226,7 +228,8 @@ NOBODY_YET = Setup(members=("alice",), non_members=GUESTS, sockets=(), subscribe
 
 def creations_that_die(tables: Tables) -> Iterator[CrashPoint[Harness]]:
     """Crash at each step, but not at the many reads of the fan-out that follows."""
-    return islice(crash_points(tables.engine, lambda: tables.harness(NOBODY_YET), create_many), STEPS_OF_MANY)
+    points = crash_points(tables.engine, lambda: tables.harness(NOBODY_YET), create_many)
+    return takewhile(lambda point: point.number <= STEPS_OF_MANY, points)
 
 
 def create_many(harness: Harness, client: DynamoClient) -> None:

@@ -78,7 +78,12 @@ def number_of(history_id: str) -> int:
     return int(history_id.partition(".")[0])
 
 
-@pytest.mark.parametrize("in_place", [False, True], ids=["another directory", "the same directory"])
+@pytest.mark.parametrize(
+    ("deployment", "in_place"),
+    [("development", False), ("development", True), ("bundle", False)],
+    indirect=["deployment"],
+    ids=["development, another directory", "development, the same directory", "bundle, another directory"],
+)
 def test_client_beyond_the_head_of_a_restored_backup_is_reset(
     deployment: Deployment, instances: Instances, tmp_path: Path, in_place: bool
 ) -> None:

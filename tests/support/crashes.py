@@ -1,10 +1,11 @@
-"""A crash at each store call of an operation, before and after its effect."""
+"""A crash at each store call of an operation, before and after its effect. A read has none, so it crashes once."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from local.faults.calls import READS
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
@@ -47,12 +48,14 @@ def crash_points(
 ) -> Iterator[CrashPoint[World]]:
     """Crash ``operation`` at each of its store calls in turn, each time in a new world made by ``setup``.
 
+    A write crashes before its effect, and after it; a read crashes once, as nothing can differ.
+
     The operation runs once without a crash to count its calls, which it must make sequentially (SerialExecutor)
     and through the given client. Its result and errors after the crash are ignored. Raises ValueError if it makes
     no store call, AssertionError if it makes fewer calls than the first time.
     """
     for number, name in enumerate(_store_calls(engine, setup(), operation), start=1):
-        for fault in (CRASH_BEFORE, CRASH_AFTER):
+        for fault in (CRASH_BEFORE,) if name in READS else (CRASH_BEFORE, CRASH_AFTER):
             world = setup()
             point = CrashPoint(world, number, name, fault.after)
             client = FaultyClient(engine, nth(number, fault))

@@ -1,8 +1,9 @@
 """The groups of tests that one process runs together, if several processes share a run (pytest-xdist).
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
-group: the end-to-end tests of each target, and otherwise the tests of a file. The tests of the laws need little
-and take long; each is a group, except the random histories, which share a server.
+group: the end-to-end tests of each target, those of the template and its builds, for which several processes would
+wait together, and otherwise the tests of a file. The tests of the laws need little and take long; each is a group,
+except the random histories, which share a server.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 PACKAGED, ON_MINISTACK, IN_DEVELOPMENT = "packaged", "on MiniStack", "in development"
 RANDOM_HISTORIES = "tests/invariants/test_random_histories.py"
 _TESTS_ON_MINISTACK = "tests/deploy/test_ministack.py"
+OF_BUILDS = "tests/infra/"
 _APART = "tests/invariants/"
 LONGEST = (
     PACKAGED,
@@ -19,6 +21,7 @@ LONGEST = (
     IN_DEVELOPMENT,
     RANDOM_HISTORIES,
     "tests/deploy/test_commands_whole.py",
+    OF_BUILDS,
 )
 """The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
 
@@ -35,6 +38,8 @@ def unit_of(nodeid: str) -> str:
             return IN_DEVELOPMENT
     if path == _TESTS_ON_MINISTACK:
         return ON_MINISTACK
+    if path.startswith(OF_BUILDS):
+        return OF_BUILDS
     return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
 
 

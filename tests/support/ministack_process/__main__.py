@@ -7,12 +7,18 @@ The server is uvicorn, because MiniStack's own server forwards neither close cod
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 MAX_MESSAGE = 131_072
@@ -29,6 +35,27 @@ def _shorten_log_waits() -> None:
     """Shorten the 50 ms for which MiniStack waits for log lines after each event; it has no setting for it."""
     runtime = importlib.import_module("ministack.core.lambda_runtime")
     runtime.Worker._drain_stderr_bounded.__defaults__ = (0.001, 0.001, 0.25)  # seconds: first line, quiet, at most
+
+
+class SharedZip(zipfile.ZipFile):
+    """A zip that is unpacked once: each further directory gets links to the same files."""
+
+    _lock = threading.Lock()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        """Unpack everything into a directory."""
+        content = Path(str(self.filename)).read_bytes()
+        unpacked = Path(tempfile.gettempdir()) / f"unpacked-{hashlib.sha256(content).hexdigest()}"
+        with self._lock:
+            if not unpacked.exists():
+                super().extractall(unpacked, members, pwd)
+        shutil.copytree(unpacked, path, copy_function=os.link, dirs_exist_ok=True)
+
+
+def _share_code() -> None:
+    """Unpack the code of the functions once; MiniStack does it for each of their processes."""
+    runtime: Any = importlib.import_module("ministack.core.lambda_runtime")
+    runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": SharedZip})
 
 
 def _widen_recovery() -> None:
@@ -49,6 +76,7 @@ def _widen_recovery() -> None:
 
 if __name__ == "__main__":
     _shorten_log_waits()
+    _share_code()
     _widen_recovery()
     threading.Thread(target=_exit_with_stdin, daemon=True).start()
     adapter = importlib.import_module("adapter").Adapter(

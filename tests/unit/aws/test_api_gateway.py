@@ -95,7 +95,7 @@ def poster(api: FakeApi, observer: FakeObserver) -> ApiGatewayPoster:
     return ApiGatewayPoster(api.url, "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock(), observer)
 
 
-def after(seconds: float = 5.0) -> float:
+def after(seconds: float = 20.0) -> float:
     return time.monotonic() + seconds
 
 

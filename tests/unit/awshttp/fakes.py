@@ -42,12 +42,18 @@ class FakeTransfer:
 
 
 class PoolRig:
-    """A multiplexer with its own pool, and short timeouts."""
+    """A multiplexer with its own pool.
 
-    def __init__(self, url: str, clock: SkewedClock | None = None) -> None:
+    `patience` is the timeout of connections and responses. Only a test of timeouts gives a short one, as a busy
+    machine may answer late.
+    """
+
+    def __init__(self, url: str, clock: SkewedClock | None = None, patience: float = 10) -> None:
         clock = clock or SkewedClock()
         self.pool = ConnectionPool(Origin(url), clock, TlsContext())
-        self._multiplexer = Multiplexer(self.pool, clock, max_concurrency=16, connect_timeout=1, read_timeout=0.3)
+        self._multiplexer = Multiplexer(
+            self.pool, clock, max_concurrency=16, connect_timeout=patience, read_timeout=patience
+        )
 
     def send(self, *transfers: FakeTransfer, seconds: float = 10) -> list[int]:
         """Run transfers, or a new one; return the statuses of the responses, 0 for none."""
