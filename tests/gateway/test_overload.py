@@ -223,7 +223,8 @@ def test_threads_return_to_the_idle_level(serve: Serve) -> None:
     for caller in callers:
         caller.start()
     function.wait_for(12)
-    assert gateway.function_threads() == 12
+    # On a busy machine a further thread may have started while a call was about to reach its own.
+    assert 12 <= gateway.function_threads() <= 14
     leave.set()
     for caller in callers:
         caller.join()

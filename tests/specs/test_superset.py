@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
@@ -24,6 +25,13 @@ MODELS = {
 LIMITS = Limits()
 
 
+@cache
+def any_values(name: str) -> st.SearchStrategy[Any]:
+    """Return a strategy of values that a schema allows, and of similar ones."""
+    return values(SCHEMAS[name], SCHEMAS, {}) | disturbed(SCHEMAS[name], SCHEMAS, {})
+
+
+@cache
 def validator(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMAS})
 
@@ -43,7 +51,7 @@ def is_accepted(name: str, value: Any) -> bool:
 @settings(max_examples=15, deadline=None, database=None, derandomize=True)
 @given(data=st.data())
 def test_schema_allows_what_the_model_accepts(name: str, data: st.DataObject) -> None:
-    value = data.draw(values(SCHEMAS[name], SCHEMAS, {}) | disturbed(SCHEMAS[name], SCHEMAS, {}))
+    value = data.draw(any_values(name))
     if is_accepted(name, value):
         validator(name).validate(value)
 
