@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.gateway.lambda_context import LambdaContext
+from local.gateway.functions import LambdaContext
 from local.gateway.settings import GatewaySettings
 from local.sqs.queues import Queues
 

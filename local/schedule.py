@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from local.gateway.lambda_context import LambdaContext
+from local.gateway.functions import LambdaContext
 from local.gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)

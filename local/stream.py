@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.dynamodb.feed import Change, Commit, Feed
-from local.gateway.lambda_context import LambdaContext
+from local.gateway.functions import LambdaContext
 from local.gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)

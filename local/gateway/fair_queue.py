@@ -54,15 +54,12 @@ class FairQueue:
         self._lines.setdefault(job.client, deque()).append(job)
         self._length += 1
 
-    def has_room(self, client: str, length: int, ahead: int = 0) -> bool:
-        """Return whether a client may queue a job: the queue is shorter, or at least the client's part of it.
-
-        `ahead` jobs of the client are counted as queued.
-        """
-        if self._length + ahead < length or len(self) + ahead < length:
+    def has_room(self, client: str, length: int) -> bool:
+        """Return whether a client may queue a job: the queue is shorter, or at least the client's part of it."""
+        if self._length < length or len(self) < length:
             return True
         line = self._lines.get(client, ())
-        return (len(line) + ahead) * (len(self._lines) + (not line)) < length
+        return len(line) * (len(self._lines) + (not line)) < length
 
     def has_queued(self, client: str) -> bool:
         """Return whether jobs of a client are queued."""
@@ -128,10 +125,6 @@ class Usage:
             self._restrained.add(client)
         elif not others:
             self._restrained.discard(client)
-        return client in self._restrained
-
-    def is_restrained(self, client: str) -> bool:
-        """Return whether the use of a client was excessive when it was last looked at."""
         return client in self._restrained
 
     def _of(self, client: str, now: float) -> float:

@@ -23,8 +23,6 @@ from typing import Any
 
 from local.gateway.fair_queue import Job
 from local.gateway.ids import Ids
-from local.gateway.lambda_context import LambdaContext
-from local.gateway.relief import Relief
 from local.gateway.settings import GatewaySettings
 from local.gateway.worker_limits import Limits
 from local.gateway.workers import QueueFull, WorkerPool
@@ -63,6 +61,28 @@ class IntegrationTimedOut(InvocationError):
     """The integration timeout expired before the function returned."""
 
 
+class LambdaContext:
+    """The context object that Lambda's Python runtime passes to a handler."""
+
+    function_version = "$LATEST"
+    identity = None
+    client_context = None
+
+    def __init__(self, function_name: str, request_id: str, settings: GatewaySettings) -> None:
+        arn = f"arn:aws:lambda:{settings.region}:{settings.account_id}:function:{function_name}"
+        self.function_name = function_name
+        self.aws_request_id = request_id
+        self.memory_limit_in_mb = str(settings.function_memory_mb)
+        self.invoked_function_arn = arn
+        self.log_group_name = f"/aws/lambda/{function_name}"
+        self.log_stream_name = f"local/[$LATEST]{request_id.replace('-', '')}"
+        self._deadline = time.monotonic() + settings.function_timeout
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function's timeout, at least 0."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
 def _raise_location(exc: BaseException) -> str:
     """Return the file and line that raised ``exc``, without its message, which may contain private data."""
     frames = traceback.extract_tb(exc.__traceback__)
@@ -72,18 +92,10 @@ def _raise_location(exc: BaseException) -> str:
 class Functions:
     """Invokes handlers in threads; one object per gateway, used from its event loop."""
 
-    def __init__(
-        self,
-        settings: Callable[[], GatewaySettings],
-        ids: Ids,
-        relief: Relief,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`relief` is requested while a client is restrained."""
+    def __init__(self, settings: Callable[[], GatewaySettings], ids: Ids) -> None:
         self._settings = settings
         self._ids = ids
-        self._relief = relief
-        self._pool = WorkerPool(self._limits, monotonic)
+        self._pool = WorkerPool(self._limits)
         self._watches_queue = False
 
     async def invoke(
@@ -114,8 +126,6 @@ class Functions:
 
         job = Job(run, client)
         self._submit(loop, job, background)
-        if self._pool.restrains(client):
-            self._relief.request()
         timer = _Timer(loop, self._pool, job, future, settings, background=background)
         try:
             return await future
@@ -128,12 +138,9 @@ class Functions:
             timer.cancel()
             self._pool.withdraw(job)
 
-    def has_room(self, client: str, ahead: int) -> bool:
-        """Return whether an invocation for a client would be queued: a cheap question before its event is made.
-
-        `ahead` invocations of the client are about to be queued.
-        """
-        return self._settings().function_concurrency == 0 or self._pool.has_room(client, ahead)
+    def has_room(self, client: str) -> bool:
+        """Return whether an invocation for a client would be queued: a cheap question before its event is made."""
+        return self._settings().function_concurrency == 0 or self._pool.has_room(client)
 
     def threads(self) -> int:
         """Return the number of threads, idle and busy."""

@@ -37,8 +37,6 @@ class MessageRouter:
         self._runtime = runtime
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[str] = Counter()
-        self._accepted: Counter[str] = Counter()
-        """Those in flight that are not in the queue of invocations yet."""
         self._waiting: defaultdict[str, deque[asyncio.Future[None]]] = defaultdict(deque)
 
     async def wait_for_room(self, connection: Connection) -> None:
@@ -59,10 +57,9 @@ class MessageRouter:
         One that has no room in the queue is refused at once: a refusal must cost much less than an invocation.
         """
         settings = self._runtime.settings
-        client = _client(connection)
-        if not self._runtime.functions.has_room(connection.client, self._accepted[client]):
+        if not self._runtime.functions.has_room(connection.client):
             self._runtime.counters["websocket.overloaded"] += 1
-            self._runtime.relief.request()
+            self._runtime.relief.refused()
             self._fail(connection, _THROTTLED, self._runtime.ids.short())
             return
         wait = 0.0
@@ -73,13 +70,13 @@ class MessageRouter:
         handling = self._handle(connection, body, received_at, wait, in_order)
         task = asyncio.get_running_loop().create_task(handling)
         self._tasks.add(task)
+        client = _client(connection)
         self._in_flight[client] += 1
-        self._accepted[client] += 1
         task.add_done_callback(lambda done: self._handled(done, client))
 
     def _handled(self, task: asyncio.Task[None], client: str) -> None:
         self._tasks.discard(task)
-        _subtract_one(self._in_flight, client)
+        self._in_flight[client] -= 1
         waiting = self._waiting[client]
         while waiting:
             room = waiting.popleft()
@@ -87,6 +84,8 @@ class MessageRouter:
                 room.set_result(None)
                 return
         del self._waiting[client]
+        if not self._in_flight[client]:
+            del self._in_flight[client]
 
     async def _handle(
         self, connection: Connection, body: str, received_at: int, wait: float, in_order: bool
@@ -104,7 +103,6 @@ class MessageRouter:
     async def _route(self, connection: Connection, body: str, metadata: EventMetadata) -> str | None:
         """Invoke the route's function; return the text of an error frame if that fails."""
         runtime = self._runtime
-        _subtract_one(self._accepted, _client(connection))  # it is queued or refused before any other is accepted
         if not runtime.requests.try_acquire():
             return _THROTTLED
         key, handler = self._api.select(body)
@@ -156,9 +154,3 @@ class MessageRouter:
 
 def _client(connection: Connection) -> str:
     return connection.client or connection.connection_id
-
-
-def _subtract_one(counts: Counter[str], client: str) -> None:
-    counts[client] -= 1
-    if not counts[client]:
-        del counts[client]

@@ -1,10 +1,9 @@
-"""Relief for the functions under load: threads take turns at the interpreter more often.
+"""Relief for the functions while the gateway refuses messages: threads take turns at the interpreter more often.
 
 The event loop and the workers share one interpreter. A thread that wants it waits until the running one blocks, or
-for the switch interval. A function blocks at each call of the store and each post, and then waits a whole interval
-if another thread computes: the event loop, which refuses messages of a flood, or the function of a client that is
-restrained (`fair_queue.py`). A short interval gives each its part. It is not set all the time, as switches cost
-a fifth of the throughput.
+for the switch interval. Under a flood of messages the event loop never blocks, but a function does so at each call
+of the store, and then waits a whole interval: the loop gets most of the time, to refuse messages. A short interval
+gives the functions their part. It is not set all the time, as each switch costs something.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from collections.abc import Callable
 INTERVAL = 0.0005
 """The switch interval in seconds, during relief."""
 SECONDS = 1.0
-"""How long relief lasts after a request; up to twice as long."""
+"""How long relief lasts after a refusal; up to twice as long."""
 
 
 class Relief:
@@ -32,8 +31,8 @@ class Relief:
         self._usual: float | None = None
         self._is_needed = False
 
-    def request(self) -> None:
-        """Begin or prolong the relief."""
+    def refused(self) -> None:
+        """Begin or prolong the relief, as a message is refused."""
         self._is_needed = True
         if self._usual is None:
             self._usual = self._get()

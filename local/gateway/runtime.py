@@ -60,14 +60,14 @@ class Runtime:
         self.clock = clock
         self.ids = ids
         self.counters: Counter[str] = Counter()
-        self.relief = Relief()
-        self.functions = Functions(lambda: self.settings, ids, self.relief)
+        self.functions = Functions(lambda: self.settings, ids)
         self.requests = TokenBucket(
             lambda: (self.settings.request_rate, float(self.settings.request_burst)), clock.monotonic
         )
         self.new_connections = TokenBucket(
             lambda: (self.settings.connection_rate, max(1.0, self.settings.connection_rate)), clock.monotonic
         )
+        self.relief = Relief()
         self.random = random.Random(settings.seed)
         self._post_counts: Counter[int] = Counter()
         self._access_log = access_log

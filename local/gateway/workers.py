@@ -79,17 +79,11 @@ class WorkerPool:
                 self._wake()
             return not can_start or not self._may_start(job.client)
 
-    def has_room(self, client: str, ahead: int = 0) -> bool:
-        """Return whether a job of a client could be queued now, behind `ahead` others of the client."""
+    def has_room(self, client: str) -> bool:
+        """Return whether a job of a client could be queued now."""
         limits = self._limits()
         with self._lock:
-            has_room = self._queue.has_room(client, limits.queue_length, ahead)
-            return has_room or (not ahead and self._can_wake(limits))
-
-    def restrains(self, client: str) -> bool:
-        """Return whether a client has one job at a time, as it uses much more than others."""
-        with self._lock:
-            return self._usage.is_restrained(client)
+            return self._queue.has_room(client, limits.queue_length) or self._can_wake(limits)
 
     def withdraw(self, job: Job) -> bool:
         """Take a job out of the queue; return False if it has started."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local.gateway.lambda_context import LambdaContext
+from local.gateway.functions import LambdaContext
 from local.launcher import Instance, Options, running
 from local.schedule import scheduled_event
 from local.settings import Ports

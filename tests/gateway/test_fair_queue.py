@@ -1,16 +1,12 @@
 """Clients take turns at the workers, and one that uses much more than the others is restrained."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from local.gateway import Apis, GatewaySettings, RestApi, Route, WebSocketApi, load_gateway_responses
+from local.gateway import Apis, RestApi, Route, WebSocketApi, load_gateway_responses
 from local.gateway.fair_queue import FairQueue, Job, Usage, pause_after
-from local.gateway.functions import Functions
-from local.gateway.ids import Ids
-from local.gateway.relief import INTERVAL, Relief
 from local.gateway.worker_limits import Limits
 from local.gateway.workers import QueueFull, WorkerPool, sleep
 
@@ -182,38 +178,6 @@ def test_excessive_client_has_one_job_at_a_time(busy: Busy) -> None:
     busy.hold.set()
     assert all(attack.wait(DEADLINE) for attack in attacks)
     assert busy.at_once == 1
-    assert busy.pool.restrains("attacker")
-    assert not busy.pool.restrains("calm")
-
-
-def test_threads_take_turns_more_often_while_a_client_is_restrained() -> None:
-    set_to, now, entered, hold = list[float](), [0.0], FakeFunction(), threading.Event()
-    relief = Relief(lambda: 0.005, set_to.append)
-    functions = Functions(GatewaySettings, Ids(), relief, lambda: now[0])
-
-    def attack(event: Event, context: object) -> None:
-        entered(event, context)
-        hold.wait(DEADLINE)
-
-    async def run() -> None:
-        await functions.invoke("f", lambda *_: None, {}, client="calm")
-        attacks = [asyncio.ensure_future(functions.invoke("f", attack, {}, client="attacker")) for _ in range(2)]
-        await asyncio.to_thread(entered.wait_for, 2)
-        now[0] = 2.0
-        hold.set()
-        await asyncio.gather(*attacks)
-        await functions.invoke("f", lambda *_: None, {}, client="calm")
-        assert set_to == []
-        while not set_to:  # until its worker has counted the time
-            another = asyncio.ensure_future(functions.invoke("f", lambda *_: None, {}, client="attacker"))
-            await asyncio.sleep(0)
-            another.cancel()
-
-    try:
-        asyncio.run(asyncio.wait_for(run(), DEADLINE))
-    finally:
-        functions.close()
-    assert set_to == [INTERVAL]
 
 
 def test_closed_pool_starts_no_job_of_a_restrained_client_that_sleeps(busy: Busy) -> None:

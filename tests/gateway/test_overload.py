@@ -10,23 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.frames import Frame, Opcode
 
 from local.gateway import Apis, Gateway, RequestAuthorizer, RestApi, Route, WebSocketApi, load_gateway_responses
 from local.gateway.relief import INTERVAL
 
 from .conftest import Connect, Serve
-from .support import (
-    DEADLINE,
-    Event,
-    FakeFunction,
-    allow,
-    fetch,
-    manage,
-    raw_socket,
-    server_side,
-    wait_until,
-)
+from .support import DEADLINE, Event, FakeFunction, allow, fetch, manage, raw_socket, server_side, wait_until
 from .test_handshake import rejection_status
 from .test_messages import next_text
 
@@ -39,10 +28,6 @@ def held() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
-
-
-def text_frame(text: str) -> bytes:
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=True)
 
 
 def rest(handler: Any) -> RestApi:
@@ -89,22 +74,6 @@ def test_message_that_does_not_fit_into_the_queue_gets_an_error_frame(
     assert default.bodies() == ["fits"]
     client.send("later")
     default.wait_for(2)
-
-
-def test_messages_of_one_read_that_do_not_fit_into_the_queue_are_refused_without_an_event(
-    serve: Serve, held: threading.Event
-) -> None:
-    default = FakeFunction()
-    gateway = busy_gateway(serve, held, WebSocketApi(default=default), queue_length=3)
-    with raw_socket(gateway.ws_url) as client:
-        client.open()
-        client.sock.sendall(b"".join(text_frame(str(number)) for number in range(30)))
-        for _ in range(27):
-            assert b"Too Many Requests" in client.read_frame().data
-        held.set()
-        default.wait_for(3)
-    assert gateway.counters()["websocket.messages"] == 3
-    assert default.bodies() == ["0", "1", "2"]
 
 
 def test_request_that_does_not_fit_into_the_queue_is_429(

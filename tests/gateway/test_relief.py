@@ -1,4 +1,4 @@
-"""The switch interval of the interpreter under load."""
+"""The switch interval of the interpreter while the gateway refuses messages."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,21 +18,21 @@ def intervals_of(steps: Callable[[Relief], None], usual: float = 0.005) -> list[
     return set_to
 
 
-def test_interval_is_short_from_the_first_request_to_a_while_after_the_last() -> None:
-    def request(object_: Relief) -> None:
+def test_interval_is_short_from_the_first_refusal_to_a_while_after_the_last() -> None:
+    def refuse(object_: Relief) -> None:
         for _ in range(100):
-            object_.request()
+            object_.refused()
 
-    assert intervals_of(request) == [INTERVAL, 0.005]
+    assert intervals_of(refuse) == [INTERVAL, 0.005]
 
 
 def test_shorter_interval_of_the_process_is_kept() -> None:
-    assert intervals_of(lambda object_: object_.request(), usual=0.0001) == [0.0001, 0.0001]
+    assert intervals_of(lambda object_: object_.refused(), usual=0.0001) == [0.0001, 0.0001]
 
 
 def test_end_restores_the_interval_once() -> None:
     def stop(object_: Relief) -> None:
-        object_.request()
+        object_.refused()
         object_.end()
         object_.end()
 

@@ -31,8 +31,7 @@ from typing import IO, Any
 from local.backend import open_backend
 from local.functions import load_app
 from local.gateway import Apis, Gateway, GatewaySettings, rest_api_from_chalice, websocket_api_from_chalice
-from local.gateway.functions import Handler
-from local.gateway.lambda_context import LambdaContext
+from local.gateway.functions import Handler, LambdaContext
 from local.health import check_health
 from local.queue import Worker, sqs_client
 from local.schedule import scheduled_event
