@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Json } from "../../../clients/js/src/core/outputs.ts";
-import { connected, event, followed, frame, frames, HISTORY, NOW, SOCKET, take } from "./drive.ts";
+import { clear, connected, error, event, followed, frame, frames, HISTORY, NOW, SOCKET, take } from "./drive.ts";
 
 const bob = { participant_id: "bob", name: "Bob" };
 const typing = (is_typing: boolean, sent_at = "1"): Json => ({
@@ -109,4 +109,15 @@ test("presence and read pointers of others are followed", () => {
   assert.ok(take(client, "people").length > 0);
   const [other] = client.participants("conv_a");
   assert.deepEqual([other!.online, other!.readUpTo], [true, 3]);
+});
+
+test("refused read mark is dropped silently", () => {
+  const client = followed();
+  client.read("conv_a", NOW);
+  client.advance(NOW + 1_000);
+  client.receive(SOCKET, error(frame(client, "read"), "BLOCKED", { conversation_id: "conv_a", retryable: false }), NOW + 1_000);
+  client.advance(NOW + 30_000);
+  assert.deepEqual(clear(client).filter(({ kind }) => kind === "refused" || kind === "send"), []);
+  client.close("conv_a");
+  assert.deepEqual(frames(client).map(({ type }) => type), ["unsubscribe"]);
 });

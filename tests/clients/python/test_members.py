@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from serverless_chat.core.client import Client
-from serverless_chat.core.outputs import JsonObject, MembersChanged
+from serverless_chat.core.outputs import JsonObject, MembersChanged, Refused, SendFrame
 
-from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, event, frames, take
+from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, error, event, frames, take
 
 ALICE: JsonObject = {"participant_id": "alice", "name": "Alice", "role": "owner", "online": True, "read_up_to": 2}
 BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "role": "member", "online": False, "read_up_to": 0}
@@ -149,6 +149,19 @@ def test_unanswered_read_mark_is_repeated() -> None:
     list(client.outputs())
     client.advance(NOW + 13)
     assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
+
+
+def test_refused_read_mark_is_dropped_silently() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.advance(NOW + 1)
+    [sent] = frames(client, "read")
+    client.receive(SOCKET, error(sent, "BLOCKED", conversation_id="conv_a", retryable=False), NOW + 1)
+    client.advance(NOW + 30)
+    client.close("conv_a")
+    outputs = list(client.outputs())
+    assert [output.frame["type"] for output in outputs if isinstance(output, SendFrame)] == ["unsubscribe"]
+    assert not [output for output in outputs if isinstance(output, Refused)]
 
 
 def test_message_takes_the_read_mark_along() -> None:

@@ -51,7 +51,7 @@ export class People {
       case "message":
         this.end(id);
         if (this.participants.get(id)?.readUpTo === number - 1) this._patch(id, { readUpTo: number });
-        if (id !== me) this.unreadCount++;
+        if (id !== me) this.unreadCount += Number(number > this.readUpTo);
         else if (this.readUpTo === number - 1) this.readUpTo = number;
         break;
       case "participant_joined":

@@ -9,7 +9,7 @@ from .frames import FrameSender
 from .members import unread_after
 from .options import POSITION_KEY, Options
 from .outputs import Forget, JsonObject, Outputs
-from .retries import Random
+from .retries import ANSWER_TIMEOUT, Random
 from .subscription import Subscription
 
 
@@ -24,6 +24,7 @@ class Subscriptions:
         self._positions = {key: value for key, value in stored.items() if key.startswith(POSITION_KEY)}
         self._sender, self._outputs, self._random = sender, outputs, random
         self._subscriptions: dict[str, Subscription] = {}
+        self._unsubscribe_due = 0.0
 
     def __iter__(self) -> Iterator[Subscription]:
         """Iterate over a copy: handlers may open and close conversations."""
@@ -120,6 +121,8 @@ class Subscriptions:
         """Apply a frame about one conversation; those of unknown types have no effect."""
         subscription = self.get(frame.get("conversation_id", ""))
         if subscription is None or subscription.is_ended:
+            if frame["type"] == "events":
+                self._unsubscribe_again(frame["conversation_id"], now)
             return
         match frame["type"]:
             case "events":
@@ -138,6 +141,12 @@ class Subscriptions:
                 subscription.end(frame["type"])
             case _:
                 pass
+
+    def _unsubscribe_again(self, conversation_id: str, now: float) -> None:
+        """Unsubscribe from a conversation whose `unsubscribe` is on its way, or lost."""
+        if now >= self._unsubscribe_due:
+            self._unsubscribe_due = now + ANSWER_TIMEOUT
+            self._sender.send("unsubscribe", conversation_id=conversation_id)
 
     def mark_read(self, conversation_id: str, sequence_id: int) -> None:
         """Move the user's pointer, and count the messages after it."""
