@@ -156,8 +156,9 @@ export class ConversationList extends Observable<readonly Conversation[]> {
         break;
       default:
         if (!entry) return this._loadLater(); // it is beyond the loaded rows, or was hidden
-        if (type !== "personal_state") entry.pushed(frame);
-        else this._personal(id, frame.me);
+        if (type === "personal_state") return this._personal(id, frame.me);
+        entry.pushed(frame);
+        if (entry.lacks({ read_up_to: frame.read_up_to })) this._loadLater(); // an older head has a newer mark
     }
     this._show();
   }

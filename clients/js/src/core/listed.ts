@@ -59,7 +59,7 @@ export class Listed {
   /** Up to where no part is missing: by a page, or by the open room. A push has one part only. */
   private _whole = 0;
   private _count = 0;
-  /** The highest read mark, the newest head at which it was counted, the messages there, and the unread ones of them. */
+  /** The newest head and read mark at which unread messages were counted, the messages there, and the unread ones of them. */
   private _read = [-1, 0, 0, 0] as readonly [number, number, number, number];
   private _titleHead = 0;
   private _messageHead = 0;
@@ -84,9 +84,8 @@ export class Listed {
   }
 
   /** Return whether a frame with events, a head or a read mark differs from the row, so that a page has more. */
-  lacks({ events, head = events?.at(-1)?.sequence_id, read_up_to, unread_count }: Json): boolean {
-    const [mark] = this._read;
-    return head > this._whole || read_up_to > mark || (read_up_to === mark && unread_count !== this.row.unreadCount);
+  lacks({ events, head = events?.at(-1)?.sequence_id, read_up_to }: Json): boolean {
+    return head > this._whole || read_up_to > this._read[1];
   }
 
   /** Apply an `activity`, or the participant's own `read`, which has the unread count. */
@@ -104,7 +103,7 @@ export class Listed {
       this.head = head;
       this._count = message_count;
     }
-    if (unread_count !== undefined) this._counted(read_up_to, head, message_count, unread_count);
+    if (unread_count !== undefined) this._counted(head, read_up_to, message_count, unread_count);
     this._show(changes);
   }
 
@@ -120,9 +119,13 @@ export class Listed {
       if (join_policy) changes.joinPolicy = join_policy;
       isHidden ||= !lastMessage && /^message_/.test(type); // of a message before the view
     }
-    if (lastMessage) changes.lastMessage = lastMessage;
-    this.head = this._whole = this._titleHead = this._messageHead = position;
-    this._counted(readUpTo, position, this._count, unreadCount);
+    if (start <= this._whole + 1) this._whole = this._titleHead = position;
+    if (lastMessage) {
+      changes.lastMessage = lastMessage;
+      this._messageHead = position;
+    }
+    this.head = position;
+    this._counted(position, readUpTo, this._count, unreadCount);
     this._show(changes);
     return isHidden;
   }
@@ -132,10 +135,10 @@ export class Listed {
     this._set({ me: camelCased(state) });
   }
 
-  /** Count from here on, unless this is of a lower read mark. */
-  private _counted(mark: number, ...[head, count, unread]: [number, number, number]): void {
-    const [known, knownHead] = this._read;
-    if (mark > known || (mark === known && head >= knownHead)) this._read = [mark, head, count, unread];
+  /** Count from here on, unless this is of an older head or read mark. */
+  private _counted(head: number, mark: number, ...counts: [number, number]): void {
+    const [known, knownMark] = this._read;
+    if (head > known || (head === known && mark >= knownMark)) this._read = [head, mark, ...counts];
   }
 
   private _show(changes: Json): void {

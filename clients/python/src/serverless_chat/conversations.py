@@ -146,6 +146,7 @@ class ConversationList:
             return  # its events, or the first page of its history, are on their way
         latest = core.latest_message(room.id)
         events = core.events_after(room.id, self._rows.whole(room.id))
+        is_whole = events is not None
         if events is None:
             events = core.events_after(room.id, head)
         if events is None:
@@ -153,7 +154,7 @@ class ConversationList:
             return
         if latest is None and any(event["type"].startswith("message_") for event in events):
             self._refresh_later(UNKNOWN_DELAY)  # the last message is before the view
-        self._rows.follow(room.id, events, room.read_up_to, room.unread_count, latest)
+        self._rows.follow(room.id, events, room.read_up_to, room.unread_count, latest, is_whole)
         self._changed()
 
     def _is_shown(self, conversation_id: str) -> bool:

@@ -108,10 +108,11 @@ class Rows:
         read_up_to: int,
         unread_count: int,
         last_message: JsonObject | None,
+        is_whole: bool = True,
     ) -> None:
         """Take over the state of an open conversation: these are the last events of its view.
 
-        They are all after the head of its row, and as many before as are not in the row as a whole.
+        They are all after the head of its row; if `is_whole`, also those before that the row has not as a whole.
         """
         entry = self._entries[conversation_id]
         row = entry.row
@@ -119,10 +120,12 @@ class Rows:
         added = [event for event in events if event["sequence_id"] > row.head]
         count = row.message_count + sum(event["type"] == "message" for event in added)
         title = [row.title, *(event["title"] for event in events if "title" in event)][-1]
-        entry.title_head = entry.message_head = entry.whole = head
-        self._count(entry, head, read_up_to, count, unread_count)
+        if is_whole:
+            entry.title_head = entry.whole = head
+        if last_message is not None:
+            entry.message_head = head
+        read_up_to = self._count(entry, head, read_up_to, count, unread_count)
         row = replace(row, title=title, last_message=last_message or row.last_message)
-        read_up_to = max(row.read_up_to, read_up_to)
         self._change(entry, replace(row, head=head, message_count=count, read_up_to=read_up_to))
 
     def _merge(self, conversation: JsonObject) -> None:
@@ -134,7 +137,7 @@ class Rows:
             self.total_unread += 0 if row.archived else row.unread_count
             return
         shown = entry.row
-        self._count(entry, row.head, row.read_up_to, row.message_count, row.unread_count)
+        read_up_to = self._count(entry, row.head, row.read_up_to, row.message_count, row.unread_count)
         if row.head < entry.title_head:
             row = replace(row, title=shown.title)
         if row.head < entry.message_head:
@@ -142,7 +145,6 @@ class Rows:
         entry.title_head, entry.message_head = max(row.head, entry.title_head), max(row.head, entry.message_head)
         entry.whole = max(row.head, entry.whole)
         head, count = max(row.head, shown.head), max(row.message_count, shown.message_count)
-        read_up_to = max(row.read_up_to, shown.read_up_to)
         self._change(entry, replace(row, head=head, message_count=count, read_up_to=read_up_to))
 
     def _show_activity(self, frame: JsonObject) -> float | None:
@@ -164,16 +166,16 @@ class Rows:
             return UNKNOWN_DELAY  # the total has changed
         row = entry.row
         if "head" in frame:
-            head, read_up_to, count = frame["head"], frame["read_up_to"], frame["message_count"]
-            self._count(entry, head, read_up_to, count, frame["unread_count"])
+            head, count = frame["head"], frame["message_count"]
+            read_up_to = self._count(entry, head, frame["read_up_to"], count, frame["unread_count"])
             heads = {"head": max(row.head, head), "message_count": max(row.message_count, count)}
         elif frame["sequence_id"] >= row.head:
             read_up_to, heads = frame["sequence_id"], {}
             self._count(entry, row.head, read_up_to, row.message_count, 0)
         else:
             return 0.0
-        self._change(entry, replace(row, read_up_to=max(row.read_up_to, read_up_to), **heads))
-        return None
+        self._change(entry, replace(row, read_up_to=read_up_to, **heads))
+        return UNKNOWN_DELAY if frame["sequence_id"] > read_up_to else None  # an older head has a newer mark
 
     def _look_for_more(self, frame: JsonObject) -> float | None:
         """Compare the row with the events, the head or the read mark in a frame, which its room may not have."""
@@ -182,15 +184,16 @@ class Rows:
         if entry is None:
             is_missing = any(event["type"] == "message" for event in events)
         else:
-            row, mark = entry.row, frame.get("read_up_to", -1)
-            is_missing = frame.get("head", events[-1]["sequence_id"]) > entry.whole or mark > row.read_up_to
-            is_missing |= mark == row.read_up_to and frame["unread_count"] != row.unread_count
+            head = frame.get("head", events[-1]["sequence_id"])
+            is_missing = head > entry.whole or frame.get("read_up_to", 0) > entry.row.read_up_to
         return UNKNOWN_DELAY if is_missing else None
 
-    def _count(self, entry: _Entry, head: int, read_up_to: int, message_count: int, unread_count: int) -> None:
-        """Count from here on, unless these counts are older than those that are known."""
-        if (read_up_to, head) >= (entry.row.read_up_to, entry.counted_at):
-            entry.counted, entry.unread, entry.counted_at = message_count, unread_count, head
+    def _count(self, entry: _Entry, head: int, read_up_to: int, message_count: int, unread_count: int) -> int:
+        """Count from here on, unless these counts are older than those that are known; return the read mark."""
+        if (head, read_up_to) < (entry.counted_at, entry.row.read_up_to):
+            return entry.row.read_up_to
+        entry.counted, entry.unread, entry.counted_at = message_count, unread_count, head
+        return read_up_to
 
     def _set_personal_state(self, conversation_id: str, state: JsonObject) -> None:
         if (entry := self._entries.get(conversation_id)) is not None:
