@@ -301,6 +301,18 @@ test("page that was read before a change of membership is read again", async () 
   assert.deepEqual(list.rows, []);
 });
 
+test("changes of membership that overtake each other are read again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let rows = [entry(2)];
+  const { list, requests } = await listed(() => ({ conversations: rows }));
+  await until(() => list.rows.length === 1);
+  rows = [];
+  Socket.last.push({ type: "conversation_removed", ...about, reason: "removed" });
+  Socket.last.push({ type: "conversation_added", ...about, conversation: entry(2) }); // the earlier one
+  context.mock.timers.tick(1_000);
+  await until(() => requests.length === 2 && !list.rows.length);
+});
+
 test("rows of another history are replaced and its frames are not mixed with them", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const NEWER = "2.conversations";

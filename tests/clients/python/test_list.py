@@ -382,6 +382,18 @@ def test_page_that_was_read_before_a_change_of_membership_is_read_again() -> Non
     talk(steps)
 
 
+def test_changes_of_membership_that_overtake_each_other_are_read_again() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {"conversations": []}
+        server.socket.push({"type": "conversation_removed", "conversation_id": "conv_a", "reason": "removed"})
+        added = {"conversation_id": "conv_a", "history_id": HISTORY, "conversation": entry(2)}
+        server.socket.push({"type": "conversation_added", **added})  # the earlier one
+        await conversations.changes.until(lambda rows: rows != [])
+        await conversations.changes.until(lambda rows: rows == [])
+
+    talk(steps)
+
+
 def test_rows_of_another_history_are_replaced_and_its_frames_are_not_mixed_with_them() -> None:
     rows = loaded(entry(9))
     assert rows.apply(activity(20, history_id=NEWER), "alice") == 0

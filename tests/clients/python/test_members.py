@@ -220,3 +220,26 @@ def test_typing_ends_when_the_user_stops_and_silently_with_a_message() -> None:
     client.send("conv_a", "k", {"content": "hi"}, NOW)
     client.typing("conv_a", NOW, is_typing=False)
     assert [frame["is_typing"] for frame in frames(client, "typing")] == [True]
+
+
+def test_unread_messages_are_counted_once_when_pages_events_and_marks_overtake_each_other() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    push(client, event(5))
+    page = {"history_id": HISTORY, "participants": [ALICE, BOB], "read_up_to": 1}
+    events = [event(number) for number in (1, 2, 3, 4)]
+    fields: JsonObject = {"id": subscribe["id"], "head": 4, "has_more": False, "events": events, "unread_count": 3}
+    receive(client, "subscribed", **page, **fields)
+    assert client.read_state("conv_a") == (1, 4), "the page has not counted the fifth"
+    client.receive(SOCKET, {"type": "pong", "id": "p", "history_id": HISTORY, "heads": {"conv_a": 8}}, NOW)
+    [sync] = frames(client, "sync")
+    fields = {"id": sync["id"], "head": 8, "has_more": True, "events": [event(6)], "unread_count": 7}
+    receive(client, "sync", **page, **fields)
+    push(client, event(7))
+    push(client, event(8))
+    assert client.read_state("conv_a") == (1, 7), "it has counted them"
+    receive(client, "read", participant_id="alice", sequence_id=9, history_id=HISTORY, unread_count=0)
+    push(client, event(9))
+    push(client, event(10))
+    assert client.read_state("conv_a") == (9, 1)
