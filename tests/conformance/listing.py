@@ -13,7 +13,7 @@ PING_INTERVAL = 240
 
 
 class ListGateway(Gateway):
-    """Sends each event to those who are subscribed when it is pushed, and activity to other connections with a feed."""
+    """Sends each event to those who are subscribed when it is pushed, and activity to others with a feed."""
 
     def __init__(self, *conversations: str) -> None:
         self.left: set[str] = set()
@@ -35,9 +35,7 @@ class ListGateway(Gateway):
         if conversation_id in self.left:
             return []
         subscribers = [socket for socket, each in self.sessions.items() if conversation_id in each.subscribed]
-        others = [
-            socket for socket, each in self.sessions.items() if each.has_feed and socket not in subscribers
-        ]
+        others = [socket for socket, each in self.sessions.items() if each.has_feed and socket not in subscribers]
         events = self._frame("events", conversation_id=conversation_id, events=[event])
         activity = self._activity(conversation_id, event)
         return [
@@ -162,4 +160,5 @@ class ListGateway(Gateway):
 
 def _preview(shown: JsonObject) -> JsonObject:
     preview = {"sequence_id": shown["sequence_id"], "created_at": CREATED_AT, "content": shown["content"]}
-    return preview | {"sender": {"participant_id": shown["sender"]}} | ({"deleted_at": CREATED_AT} if shown["is_deleted"] else {})
+    deletion = {"deleted_at": CREATED_AT} if shown["is_deleted"] else {}
+    return {**preview, "sender": {"participant_id": shown["sender"]}, **deletion}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from tests.conformance.gateway import BOB, ME
+from tests.conformance.gateway import BOB, ME, Addressed
 from tests.conformance.judge import Send
 from tests.conformance.lines import ClientProcess
 from tests.conformance.listing import ListGateway
@@ -73,6 +73,10 @@ class ListWorld(World):
         title = f"title {len(self.lists.logs[conversation_id])}"
         self.lists.append(conversation_id, {"type": "conversation_updated", "sender": BOB, "title": title})
 
+    def send_to_client(self, pushes: list[Addressed]) -> None:
+        """Send pushes that follow no event."""
+        self.to_clients += pushes
+
     def lose_unsubscribe(self) -> None:
         self.to_server = [(socket, frame) for socket, frame in self.to_server if frame["type"] != "unsubscribe"]
 
@@ -115,12 +119,12 @@ STEPS: dict[str, Step[ListWorld]] = {
     "elsewhere": lambda world, index: world.send_elsewhere(conversation(index)),
     "send": lambda world, index: world.act(conversation(index), "send"),
     "read": lambda world, index: world.act(conversation(index), "read"),
-    "read elsewhere": lambda world, index: world.to_clients.extend(world.lists.read_elsewhere(conversation(index))),
+    "read elsewhere": lambda world, index: world.send_to_client(world.lists.read_elsewhere(conversation(index))),
     "edit": lambda world, index: world.update_last(conversation(index), "message_edited", index),
     "delete": lambda world, index: world.update_last(conversation(index), "message_deleted", index),
     "react": lambda world, index: world.update_last(conversation(index), "reaction_added", index),
     "rename": lambda world, index: world.rename(conversation(index)),
-    "remove or add": lambda world, index: world.to_clients.extend(world.lists.remove(conversation(index))),
+    "remove or add": lambda world, index: world.send_to_client(world.lists.remove(conversation(index))),
     "close": lambda world, index: world.close_room(conversation(index)),
     "close again": lambda world, index: world.close_room(conversation(index)),
     "open": lambda world, index: world.open_room(conversation(index)),

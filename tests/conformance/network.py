@@ -19,9 +19,7 @@ MAX_ROUNDS = 5_000
 class Network:
     """Everything that happens is one method call; none of them waits."""
 
-    def __init__(
-        self, seed: int, window: int | None, is_resuming: bool, gateway: Gateway | None = None
-    ) -> None:
+    def __init__(self, seed: int, window: int | None, is_resuming: bool, gateway: Gateway | None = None) -> None:
         self.seed, self.window, self.is_resuming = seed, window, is_resuming
         self.gateway = gateway or Gateway(*CONVERSATIONS)
         self.sends = Sends(self.gateway)

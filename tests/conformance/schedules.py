@@ -21,7 +21,7 @@ class ScheduleFailed(AssertionError):
 
 @contextlib.contextmanager
 def reported(processes: Sequence[ClientProcess], schedule: str, done: Sequence[str]) -> Iterator[None]:
-    """Raise ScheduleFailed with the steps that were done, and end the processes, if a client breaks its promise."""
+    """Raise ScheduleFailed with the last steps, and end the processes, if a client breaks its promise."""
     try:
         yield
     except (AssertionError, KeyError, IndexError) as error:

@@ -285,7 +285,9 @@ def test_lost_unsubscribe_is_sent_again_when_an_event_comes() -> None:
     for number, seconds in enumerate((0, 1, 9, 10), start=4):
         events = {"type": "events", "conversation_id": "conv_a", "history_id": HISTORY, "events": [event(number)]}
         client.receive(SOCKET, events, NOW + seconds)
-    assert [(frame["type"], frame["conversation_id"]) for frame in frames(client)] == [("unsubscribe", "conv_a")] * 2
+    assert [(frame["type"], frame["conversation_id"]) for frame in frames(client)] == [
+        ("unsubscribe", "conv_a")
+    ] * 2
 
 
 def test_conversation_that_was_closed_after_hello_is_unsubscribed() -> None:
