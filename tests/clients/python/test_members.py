@@ -227,7 +227,7 @@ def test_unread_messages_are_counted_once_when_pages_events_and_marks_overtake_e
     client.open("conv_a", NOW)
     [subscribe] = frames(client, "subscribe")
     push(client, event(5))
-    page = {"history_id": HISTORY, "participants": [ALICE, BOB], "read_up_to": 1}
+    page: JsonObject = {"history_id": HISTORY, "participants": [ALICE, BOB], "read_up_to": 1}
     events = [event(number) for number in (1, 2, 3, 4)]
     fields: JsonObject = {"id": subscribe["id"], "head": 4, "has_more": False, "events": events, "unread_count": 3}
     receive(client, "subscribed", **page, **fields)
