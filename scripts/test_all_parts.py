@@ -67,9 +67,17 @@ PARTS = (
     *(
         Part(
             f"conformance-{client}",
-            f"2,000 schedules of the conformance suite for the {client.title()} client",
-            (*PYTEST, "-n", "2", "tests/conformance/test_faults.py", "-k", client),
-            {"CHAT_CONFORMANCE_SCHEDULES": "2000"},
+            f"2,000 schedules of faults, and of the list, for the {client.title()} client",
+            (
+                *PYTEST,
+                "-n",
+                "2",
+                "tests/conformance/test_faults.py",
+                "tests/conformance/test_lists.py",
+                "-k",
+                client,
+            ),
+            {"CHAT_CONFORMANCE_SCHEDULES": "2000", "CHAT_CONFORMANCE_LISTS": "2000"},
         )
         for client in ("python", "javascript")
     ),

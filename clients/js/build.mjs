@@ -12,7 +12,7 @@ import { members, shortNames } from "./names.mjs";
 /** Members without an underscore that are no part of the API, of stored values, of frames, or of the platform: no `random`. */
 const INTERNAL = `
   repeatDue endDue outputs nextTimer advance tokenReceived tokenFailed socketOpened socketClosed batchPosted storageChanged
-  drain readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
+  drain readState roomState lacks place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
   frameBytes nextId items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
   readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core

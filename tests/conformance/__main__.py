@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from tests.conformance import lists
 from tests.conformance.lines import ClientProcess
 from tests.conformance.schedules import ScheduleFailed, run
 
-CAPABILITIES = ("storage", "resume", "window", "tabs")
+CAPABILITIES = ("storage", "resume", "window", "tabs", "list")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     for seed in range(options.first, options.first + options.schedules):
         try:
             run(processes[: 1 + seed % len(processes)], seed)
+            if "list" in hello["capabilities"]:
+                lists.run(processes[0], seed)
         except ScheduleFailed as failure:
             failures += 1
             print(failure)  # noqa: T201

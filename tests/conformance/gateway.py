@@ -28,6 +28,7 @@ class Session:
     token: str = ""
     subscribed: set[str] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)
+    has_feed: bool = False
 
 
 class Gateway(Histories):
@@ -37,6 +38,8 @@ class Gateway(Histories):
         super().__init__(conversations)
         created = {"type": "conversation_created", "sender": BOB, "title": "A", "participants": []}
         self.sessions: dict[Hashable, Session] = {}
+        self.committed: list[tuple[str, JsonObject]] = []
+        """The events that are not pushed yet, with their conversations: here, pushes follow a commit at once."""
         self.is_refusing = False
         self.transient_code = "UNAVAILABLE"
         self.read_up_to: dict[str, int] = {}
@@ -79,6 +82,14 @@ class Gateway(Histories):
             "made_in": self.history_id,
         }
         log.extend({**common, "sequence_id": number} for number in range(len(log) + 1, len(log) + 1 + count))
+
+    def fan_out(self, _index: int) -> list[Addressed]:
+        """Return the pushes of any of the former commits."""
+        return []
+
+    def conversations(self) -> JsonObject:
+        """Return the first page of the list: clients without a list look at the status only."""
+        return {}
 
     def execute(self, socket: Hashable, command: JsonObject) -> list[Addressed]:
         """Execute a command of a connection; return the replies and pushes. A closed one gets none."""

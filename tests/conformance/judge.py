@@ -135,6 +135,8 @@ class Judge:
     def __init__(self, gateway: Gateway, sends: Sends, tab: int) -> None:
         self._gateway, self._sends, self._tab = gateway, sends, tab
         self.views: dict[str, View] = {}
+        self.rows: list[Line] = []
+        """The list of conversations, as the client has shown it last."""
         self._used_tokens: set[str] = set()
         self._unforgotten: list[tuple[Send, str]] = []
         """Messages that are shown as sent, with their histories, and that the storage still had then."""

@@ -19,9 +19,9 @@ MAX_ROUNDS = 5_000
 class Network:
     """Everything that happens is one method call; none of them waits."""
 
-    def __init__(self, seed: int, window: int | None, is_resuming: bool) -> None:
+    def __init__(self, seed: int, window: int | None, is_resuming: bool, gateway: Gateway | None = None) -> None:
         self.seed, self.window, self.is_resuming = seed, window, is_resuming
-        self.gateway = Gateway(*CONVERSATIONS)
+        self.gateway = gateway or Gateway(*CONVERSATIONS)
         self.sends = Sends(self.gateway)
         self.storage: dict[str, Any] = {}
         self.is_full = False
@@ -68,6 +68,14 @@ class Network:
             if frame["type"] == "hello":  # functions with the old configuration push for a while after a restore
                 self.to_clients += [(socket, former) for former in self._former[-3:]]
 
+    def push(self, index: int) -> None:
+        """Send the pushes of any of the commits."""
+        self.to_clients += self.gateway.fan_out(index)
+
+    def page(self) -> Line:
+        """Return the first page of the list with its history."""
+        return {"body": self.gateway.conversations(), "history_id": self.gateway.history_id}
+
     def deliver(self, index: int, is_kept: bool = False) -> None:
         """Deliver any of the frames on their way to a client; a kept one is delivered again later."""
         if self.to_clients:
@@ -83,16 +91,19 @@ class Network:
         if not tab.requests:
             return
         request = tab.requests.pop(0)
-        status, body = 200, None
+        status, body, history_id = 200, None, self.gateway.history_id
         if request["path"] == "/batch" and is_executed:
             body, pushes = self.gateway.execute_request(request["body"])
             self.to_clients += pushes
         elif self.refused_handshakes:
             status = self.refused_handshakes[-1]
             body = {"error": {"code": "UNAVAILABLE", "message": "busy", "retryable": True, "retry_after": 1}}
+        elif request["method"] == "GET":
+            body, history_id = (request.get("page") or self.page()).values()
         if not is_answered or not is_executed:
             status = 0
-        tab.give({"type": "response", "request": request["request"], "status": status, "body": body or {}})
+        answer = {"status": status, "body": body or {}, "history_id": history_id}
+        tab.give({"type": "response", "request": request["request"], **answer})
 
     def share(self) -> None:
         """Deliver the first news about the storage to another tab."""
@@ -163,6 +174,8 @@ class Network:
                 self.answer_request(requests[0])
             elif self.to_server:
                 self.execute(0)
+            elif self.gateway.committed:
+                self.push(0)
             elif self.to_clients:
                 self.deliver(0)
             else:

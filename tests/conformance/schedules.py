@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tests.conformance.lines import ClientProcess
 from tests.conformance.steps import STEPS, settle
@@ -18,11 +19,22 @@ class ScheduleFailed(AssertionError):
     """A client broke its promise; the message has the seed and the last steps."""
 
 
+@contextlib.contextmanager
+def reported(processes: Sequence[ClientProcess], schedule: str, done: Sequence[str]) -> Iterator[None]:
+    """Raise ScheduleFailed with the last steps, and end the processes, if a client breaks its promise."""
+    try:
+        yield
+    except (AssertionError, KeyError, IndexError) as error:
+        for process in processes:
+            process.kill()
+        raise ScheduleFailed(f"{schedule}: {repr(error)[:1_000]}\nafter: {', '.join(done[-25:])}") from error
+
+
 def run(processes: Sequence[ClientProcess], seed: int) -> None:
     """Run one schedule. Raises ScheduleFailed."""
     choices = random.Random(seed)
     done: list[str] = ["start"]
-    try:
+    with reported(processes, f"seed {seed} with {len(processes)} tabs", done):
         capabilities = processes[0].start()["capabilities"]
         window = WINDOWS[seed % len(WINDOWS)] if "window" in capabilities else None
         world = World(processes, seed, window, is_resuming=seed % 4 == 3 and "resume" in capabilities)
@@ -34,9 +46,3 @@ def run(processes: Sequence[ClientProcess], seed: int) -> None:
         settle(world)
         for tab in world.tabs:
             tab.give({"type": "stop"})
-    except (AssertionError, KeyError, IndexError) as error:
-        for process in processes:
-            process.kill()
-        last = ", ".join(done[-25:])
-        problem = f"seed {seed} with {len(processes)} tabs: {repr(error)[:1_000]}"
-        raise ScheduleFailed(f"{problem}\nafter: {last}") from error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from tests.conformance.gateway import ME
 from tests.conformance.network import CONVERSATIONS
 from tests.conformance.tab import Tab
 from tests.conformance.world import World
 
-Step = Callable[[World, int], object]
+Place = TypeVar("Place", bound=World)
+Step = Callable[[Place, int], object]
 CODES = ("UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED")
 
 
@@ -62,7 +64,7 @@ def _leap(world: World, index: int) -> None:
     world.gateway.append_many(conversation(index), 100_000 if index == 0 else 600)
 
 
-STEPS: dict[str, Step] = {
+STEPS: dict[str, Step[World]] = {
     "send": lambda world, index: world.send(conversation(index), index),
     "send again": lambda world, index: world.send(conversation(index), index),
     "send a long one": lambda world, index: world.send(conversation(index), index, 3_300),

@@ -88,6 +88,8 @@ class Tab:
                 return self._connect(line["socket"], line["token"])
             case "disconnect":
                 self._disconnect(line["socket"])
+            case "rows":
+                self.judge.rows = line["rows"]
             case "request":
                 self.requests.append(line)
             case kind:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tests.conformance.gateway import ME
+from tests.conformance.gateway import BOB, ME, Gateway
 from tests.conformance.judge import Send
 from tests.conformance.lines import ClientProcess, Line
 from tests.conformance.network import Network
@@ -17,9 +17,14 @@ class World(Network):
     """The tabs of one client, and their user."""
 
     def __init__(
-        self, processes: Sequence[ClientProcess], seed: int, window: int | None, is_resuming: bool
+        self,
+        processes: Sequence[ClientProcess],
+        seed: int,
+        window: int | None,
+        is_resuming: bool,
+        gateway: Gateway | None = None,
     ) -> None:
-        super().__init__(seed, window, is_resuming)
+        super().__init__(seed, window, is_resuming, gateway)
         self.tabs = [Tab(number, self, process) for number, process in enumerate(processes)]
         for tab in self.tabs:
             tab.start()
@@ -96,7 +101,7 @@ class World(Network):
     def others_send(self, conversation_id: str, count: int = 1) -> None:
         """Append messages of another participant, and push them."""
         for number in range(count):
-            event = {"type": "message", "sender": {"participant_id": "bob"}, "content": str(number)}
+            event = {"type": "message", "sender": BOB, "content": str(number)}
             self.to_clients += self.gateway.append(conversation_id, event)
 
     def _user(self, tab: Tab, line: Line) -> None:

@@ -16,7 +16,7 @@ const PATIENCE = 1_000;
 const RETRY = 10_000;
 
 /** The frames that can change a row. */
-const RELEVANT = /^(pong|activity|read|personal_state|conversation_(added|removed|deleted))$/;
+const RELEVANT = /^(pong|activity|events|subscribed|sync|read(_ack)?|personal_state|conversation_(added|removed|deleted))$/;
 
 /**
  * The conversations of the participant, with unread counts, latest message first. All are live by one feed, without a
@@ -96,10 +96,8 @@ export class ConversationList extends Observable<readonly Conversation[]> {
         break;
       case "replaced":
       case "appended":
-        this._follow(notification.conversationId, notification.events);
-        break;
       case "people":
-        this._follow(notification.conversationId, []);
+        this._follow(notification.conversationId);
         break;
       case "awake":
         if (this._chat.status === "open") void this.reload();
@@ -128,48 +126,50 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   }
 
   private _pushed(frame: Json): void {
-    const { type, conversation, heads } = frame;
+    const { type, conversation, heads, events } = frame;
     if (type === "welcome") return void this.reload();
     if (!RELEVANT.test(type) || (type === "read" && frame.unread_count === undefined)) return;
-    if (this._core.historyId !== this._historyId) return this._loadLater(); // the rows are of another one
     const id: string = conversation?.conversation_id ?? frame.conversation_id;
+    if (!this._historyId && events && this._core.roomState(id)) return; // the first page is followed by the open rooms
+    if (this._core.historyId !== this._historyId) return this._loadLater(); // the rows are of another one
     const entry = this._entries.get(id);
     switch (type) {
+      case "events":
+      case "subscribed":
+      case "sync":
+      case "read_ack":
+        this._follow(id); // if its room is open; else it is about to open, or was closed a moment ago
+        if (entry ? entry.lacks(frame) : events?.some((event: Json) => event.type === "message")) this._loadLater();
+        return;
       case "pong":
         for (const name in heads) if (heads[name] > (this._entries.get(name)?.head ?? Infinity)) this._loadLater();
         return;
       case "conversation_added":
-        this._isStale = true;
+        this._changed();
         if (entry) entry.paged(conversation);
         else this._entries.set(id, new Listed(conversation));
         break;
       case "conversation_removed":
       case "conversation_deleted":
-        this._isStale = true;
+        this._changed();
         this._entries.delete(id);
         break;
       default:
         if (!entry) return this._loadLater(); // it is beyond the loaded rows, or was hidden
-        if (type !== "personal_state") entry.pushed(frame);
-        else this._personal(id, frame.me);
+        if (type === "personal_state") return this._personal(id, frame.me);
+        entry.pushed(frame);
+        if (entry.lacks({ read_up_to: frame.read_up_to })) this._loadLater(); // an older head has a newer mark
     }
     this._show();
   }
 
   /** Take over the state of an open room. */
-  private _follow(conversationId: string, events: readonly Json[]): void {
-    if (this._pages < 1) return;
-    const core = this._core;
+  private _follow(conversationId: string): void {
     const entry = this._entries.get(conversationId);
-    const { start, position } = core.place(conversationId);
-    if (start === null) return;
-    if (!entry) {
-      if (events.some(({ type }) => type === "message")) this._loadLater();
-      return;
-    }
-    const state = { position, ...core.readState(conversationId), lastMessage: core.lastMessage(conversationId) };
+    const state = entry && this._core.historyId === this._historyId && this._core.roomState(conversationId);
+    if (!state) return;
     const { row } = entry;
-    if (entry.followed(events, state)) this._loadLater();
+    if (entry.followed(state)) this._loadLater();
     if (entry.row !== row) this._show();
   }
 
@@ -186,6 +186,12 @@ export class ConversationList extends Observable<readonly Conversation[]> {
       Number(other.latest > one.latest) - Number(other.latest < one.latest);
     this._rows = [...this._entries.values()].sort(order).map(({ row }) => row);
     this._emit();
+  }
+
+  /** Load the list once more, after a load that is running: changes of membership overtake each other. */
+  private _changed(): void {
+    this._isStale = true;
+    this._loadLater();
   }
 
   private _loadLater(delay = PATIENCE): void {
@@ -230,7 +236,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     this._cursor = page.next_cursor;
     const loaded = rows.reduce((total, { unread_count, me }) => total + (me?.archived ? 0 : unread_count), 0);
     this._unreadElsewhere = Math.max(0, (page.total_unread ?? 0) - loaded);
-    for (const id of this._entries.keys()) this._follow(id, []);
+    for (const id of this._entries.keys()) this._follow(id);
     this._show();
   }
 }

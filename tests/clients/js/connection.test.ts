@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clear, connect, connected, error, frame, frames, newClient, NOW, SOCKET, take } from "./drive.ts";
+import { clear, connect, connected, error, frame, frames, newClient, NOW, push, SOCKET, take } from "./drive.ts";
 
 test("token callback is called for every handshake", () => {
   const client = newClient();
@@ -209,6 +209,16 @@ test("pong of a later ping answers the earlier ones", () => {
   client.receive(SOCKET, { type: "pong", id: later.id, heads: {} }, NOW + 4_000);
   client.advance(NOW + 100_000);
   assert.deepEqual(take(client, "disconnect"), []);
+});
+
+test("lost unsubscribe is sent again when an event comes", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  client.close("conv_a");
+  clear(client);
+  for (const [number, seconds] of [0, 1, 9, 10].entries()) client.receive(SOCKET, push([number + 4]), NOW + 1_000 * seconds);
+  const sent = frames(client);
+  assert.deepEqual(sent.map(({ type, conversation_id }) => [type, conversation_id]), Array(2).fill(["unsubscribe", "conv_a"]));
 });
 
 test("conversation that was closed after hello is unsubscribed", () => {

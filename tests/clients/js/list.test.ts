@@ -6,8 +6,9 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { ConversationList } from "../../../clients/js/src/conversations.ts";
 import { Chat, type ChatOptions, type Json } from "../../../clients/js/src/index.ts";
-import { Listed } from "../../../clients/js/src/core/listed.ts";
-import { connect, connected, error, frame, frames, HISTORY, newClient, NOW, SOCKET, WELCOME } from "./drive.ts";
+import { Listed, type RoomState } from "../../../clients/js/src/core/listed.ts";
+import { asMessage } from "../../../clients/js/src/core/view.ts";
+import { connect, connected, error, event, frame, frames, HISTORY, newClient, NOW, page, push, SOCKET, WELCOME } from "./drive.ts";
 
 const about = { conversation_id: "conv_a", history_id: HISTORY };
 const last = (sequence_id: number, content = `text ${sequence_id}`): Json => ({
@@ -45,6 +46,17 @@ const read = (head: number, read_up_to: number, unread_count: number): Json => (
   read_up_to,
   message_count: head,
   unread_count,
+});
+
+/** Return the state of an open room, all of whose events are messages. */
+const room = (start: number, position: number, fields: Partial<RoomState> = {}): RoomState => ({
+  start,
+  position,
+  events: Array.from({ length: position - start + 1 }, (_, index) => ({ sequence_id: start + index, type: "message" })),
+  readUpTo: 0,
+  unreadCount: position,
+  lastMessage: asMessage(last(position)),
+  ...fields,
 });
 
 /** Return all orders of some items. */
@@ -97,13 +109,27 @@ test("row is the same in whichever order pages and pushes arrive", () => {
 
 test("row follows the open room and counts on when it is closed", () => {
   const listed = new Listed(entry(3));
-  const state = { position: 5, readUpTo: 5, unreadCount: 0, lastMessage: undefined };
-  const events = [2, 3, 4, 5].map((sequence_id) => ({ sequence_id, type: "message" }));
-  assert.equal(listed.followed(events, state), false);
+  assert.equal(listed.followed(room(2, 5, { readUpTo: 5, unreadCount: 0 })), false);
   assert.equal(listed.row.unreadCount, 0);
   listed.pushed(activity(6));
   assert.equal(listed.row.unreadCount, 1);
-  assert.equal(listed.followed([{ sequence_id: 9, type: "message" }], { ...state, position: 9 }), true);
+  assert.equal(listed.followed(room(9, 9)), true);
+});
+
+test("row does not follow a room that is behind it", () => {
+  const listed = new Listed(entry(3));
+  listed.pushed(activity(6));
+  assert.equal(listed.followed(room(1, 4, { readUpTo: 4, unreadCount: 0 })), false);
+  assert.deepEqual([listed.row.unreadCount, listed.row.lastMessage!.content], [6, "text 6"]);
+  const titled = room(1, 6, { readUpTo: 0, unreadCount: 5 });
+  listed.followed({ ...titled, events: titled.events.with(4, { sequence_id: 5, type: "conversation_updated", title: "Oslo" }) });
+  assert.deepEqual([listed.row.title, listed.row.unreadCount], ["Oslo", 5]);
+});
+
+test("change of a message before the view of the room loads the list again", () => {
+  const listed = new Listed(entry(3));
+  const deleted = [{ sequence_id: 4, type: "message_deleted", target: 3 }];
+  assert.equal(listed.followed({ ...room(4, 4), events: deleted, lastMessage: undefined }), true);
 });
 
 /** A socket whose server is a function; `push` sends a frame to the client. */
@@ -120,8 +146,10 @@ class Socket {
   }
 
   send(text: string): void {
-    const { type, id, feed } = JSON.parse(text);
+    const sent = JSON.parse(text);
+    const { type, id, feed } = sent;
     if (type === "hello") queueMicrotask(() => this.push({ ...WELCOME, id, feed }));
+    if (type === "subscribe") queueMicrotask(() => this.push(page(sent, 1, 2, 2, { read_up_to: 2, unread_count: 0 })));
   }
 
   push(frame: Json): void {
@@ -228,6 +256,35 @@ test("list is loaded again for unknown conversations and higher heads and after 
   await until(() => requests.length === 5);
 });
 
+test("event of a conversation that is not open loads the list again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let head = 2;
+  const { chat, list, requests } = await listed(() => ({ conversations: [entry(head)] }));
+  await until(() => list.rows.length === 1);
+  const open = await chat.open("conv_a");
+  assert.equal(list.rows[0]!.unreadCount, 0);
+  Socket.last.push(push([3]));
+  open.close();
+  for (const known of [push([3]), { type: "read_ack", ...about, read_up_to: 2 }]) Socket.last.push(known);
+  context.mock.timers.tick(1_000);
+  await turn();
+  assert.deepEqual([requests.length, list.rows[0]!.unreadCount], [1, 1]);
+  const edited = event(4, "message_edited", { target: 3, content: "edited" });
+  const pushes = [
+    { ...push([]), events: [edited] }, // the server has not executed `unsubscribe` yet
+    { type: "subscribed", ...about, head: 5, events: [] }, // the answer came after the close
+    { type: "read_ack", ...about, read_up_to: 3 }, // as that of a mark which the close has sent
+    read(2, 4, 0), // a page with a newer head, but an older mark, came first
+  ];
+  for (const frame of pushes) {
+    const count = requests.length;
+    head++;
+    Socket.last.push(frame);
+    context.mock.timers.tick(1_000);
+    await until(() => requests.length === count + 1 && list.rows[0]!.lastMessage!.sequenceId === head);
+  }
+});
+
 test("page that was read before a change of membership is read again", async () => {
   let answer = (_: Json) => {};
   const { list, requests } = await listed(() => new Promise<Json>((resolve) => (answer = resolve)));
@@ -242,6 +299,18 @@ test("page that was read before a change of membership is read again", async () 
   answer({ conversations: [] });
   await turn();
   assert.deepEqual(list.rows, []);
+});
+
+test("changes of membership that overtake each other are read again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let rows = [entry(2)];
+  const { list, requests } = await listed(() => ({ conversations: rows }));
+  await until(() => list.rows.length === 1);
+  rows = [];
+  Socket.last.push({ type: "conversation_removed", ...about, reason: "removed" });
+  Socket.last.push({ type: "conversation_added", ...about, conversation: entry(2) }); // the earlier one
+  context.mock.timers.tick(1_000);
+  await until(() => requests.length === 2 && !list.rows.length);
 });
 
 test("rows of another history are replaced and its frames are not mixed with them", async (context) => {

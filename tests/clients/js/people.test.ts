@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Json } from "../../../clients/js/src/core/outputs.ts";
-import { connected, event, followed, frame, frames, HISTORY, NOW, SOCKET, take } from "./drive.ts";
+import { clear, connected, error, event, followed, frame, frames, HISTORY, NOW, page, push, SOCKET, take } from "./drive.ts";
 
 const bob = { participant_id: "bob", name: "Bob" };
 const typing = (is_typing: boolean, sent_at = "1"): Json => ({
@@ -109,4 +109,37 @@ test("presence and read pointers of others are followed", () => {
   assert.ok(take(client, "people").length > 0);
   const [other] = client.participants("conv_a");
   assert.deepEqual([other!.online, other!.readUpTo], [true, 3]);
+});
+
+test("refused read mark is dropped silently", () => {
+  const client = followed();
+  client.read("conv_a", NOW);
+  client.advance(NOW + 1_000);
+  client.receive(SOCKET, error(frame(client, "read"), "BLOCKED", { conversation_id: "conv_a", retryable: false }), NOW + 1_000);
+  client.advance(NOW + 30_000);
+  assert.deepEqual(clear(client).filter(({ kind }) => kind === "refused" || kind === "send"), []);
+  client.close("conv_a");
+  assert.deepEqual(frames(client).map(({ type }) => type), ["unsubscribe"]);
+});
+
+test("unread messages are counted once when pages events and marks overtake each other", () => {
+  const client = connected();
+  const unread = () => client.readState("conv_a").unreadCount;
+  client.open("conv_a", NOW);
+  const subscribe = frame(client, "subscribe");
+  client.receive(SOCKET, push([5]), NOW);
+  client.receive(SOCKET, page(subscribe, 1, 4, 4, { read_up_to: 1, unread_count: 3 }), NOW);
+  assert.equal(unread(), 4); // the page has not counted the fifth
+  client.socketClosed(SOCKET, NOW);
+  client.advance(NOW + 2_000);
+  client.tokenReceived("token", NOW + 2_000);
+  client.socketOpened(SOCKET + 1, NOW + 2_000);
+  const missed = page({ ...frame(client, "hello"), type: "subscribe" }, 6, 6, 8, { read_up_to: 1, unread_count: 7, has_more: true });
+  client.receive(SOCKET + 1, missed, NOW + 2_000);
+  client.receive(SOCKET + 1, push([7]), NOW + 2_000);
+  client.receive(SOCKET + 1, push([8]), NOW + 2_000);
+  assert.equal(unread(), 7); // it has counted them
+  client.receive(SOCKET + 1, { type: "read", conversation_id: "conv_a", participant_id: "alice", sequence_id: 9, unread_count: 0 }, NOW + 2_000);
+  client.receive(SOCKET + 1, push([9, 10]), NOW + 2_000);
+  assert.equal(unread(), 1);
 });

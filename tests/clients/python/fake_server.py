@@ -11,7 +11,7 @@ import httpx
 from serverless_chat import Chat, Storage
 from serverless_chat.core.outputs import JsonObject
 
-from tests.clients.python.drive import HISTORY, NOW, WELCOME
+from tests.clients.python.drive import HISTORY, NOW, WELCOME, event
 
 Answers = Callable[[JsonObject], Iterable[JsonObject]]
 
@@ -49,11 +49,20 @@ class Server:
         self.history_id = HISTORY
         self.status = 200
         self.requests = 0
-        self.answers: Answers = lambda _: []
-        """Further answers to frames of the client."""
+        self.first = 1
+        """The first event in the page of a conversation that is opened; the last one is 2."""
+        self.answers: Answers = self._subscribed
+        """Answers to frames of the client, besides the one to `hello`."""
         self.socket = Socket(self.answers)
         self.answering = asyncio.Event()
         self.answering.set()
+
+    def _subscribed(self, sent: JsonObject) -> Iterable[JsonObject]:
+        if sent["type"] == "subscribe":
+            about = {"type": "subscribed", "id": sent["id"], "conversation_id": sent["conversation_id"]}
+            events = [event(number) for number in range(self.first, 3)]
+            page = {"head": 2, "has_more": False, "events": events, "participants": []}
+            yield {**about, **page, "history_id": self.history_id, "read_up_to": 2, "unread_count": 0}
 
     async def answer(self, _request: httpx.Request) -> httpx.Response:
         self.requests += 1

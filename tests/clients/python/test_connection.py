@@ -12,7 +12,19 @@ from serverless_chat.core.outputs import (
     Ticket,
 )
 
-from tests.clients.python.drive import NOW, SOCKET, WELCOME, connect, connected, error, frames, new_client, take
+from tests.clients.python.drive import (
+    HISTORY,
+    NOW,
+    SOCKET,
+    WELCOME,
+    connect,
+    connected,
+    error,
+    event,
+    frames,
+    new_client,
+    take,
+)
 
 
 def test_token_callback_is_called_for_every_handshake() -> None:
@@ -263,6 +275,19 @@ def test_pong_of_a_later_ping_answers_the_earlier_ones() -> None:
     client.receive(SOCKET, {"type": "pong", "id": later["id"], "heads": {}}, NOW + 4)
     client.advance(NOW + 100)
     assert take(client, CloseSocket) == []
+
+
+def test_lost_unsubscribe_is_sent_again_when_an_event_comes() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    client.close("conv_a")
+    frames(client)
+    for number, seconds in enumerate((0, 1, 9, 10), start=4):
+        events = {"type": "events", "conversation_id": "conv_a", "history_id": HISTORY, "events": [event(number)]}
+        client.receive(SOCKET, events, NOW + seconds)
+    assert [(frame["type"], frame["conversation_id"]) for frame in frames(client)] == [
+        ("unsubscribe", "conv_a")
+    ] * 2
 
 
 def test_conversation_that_was_closed_after_hello_is_unsubscribed() -> None:

@@ -11,9 +11,21 @@ from typing import Any
 import pytest
 from serverless_chat import ConversationList
 from serverless_chat.core.outputs import HeadsReceived, JsonObject, Pushed
-from serverless_chat.core.rows import UNKNOWN_DELAY, Row, Rows
+from serverless_chat.core.row import Row
+from serverless_chat.core.rows import UNKNOWN_DELAY, Rows
 
-from tests.clients.python.drive import HISTORY, NOW, SOCKET, WELCOME, connected, error, frames, new_client, take
+from tests.clients.python.drive import (
+    HISTORY,
+    NOW,
+    SOCKET,
+    WELCOME,
+    connected,
+    error,
+    event,
+    frames,
+    new_client,
+    take,
+)
 from tests.clients.python.fake_server import Server, until
 
 NEWER = "2.conversations"
@@ -53,6 +65,10 @@ def read(head: int, read_up_to: int, unread: int, conversation_id: str = "conv_a
     counts = {"head": head, "read_up_to": read_up_to, "message_count": head, "unread_count": unread}
     about = {"conversation_id": conversation_id, "history_id": HISTORY, "participant_id": "alice"}
     return {"type": "read", **about, "sequence_id": read_up_to, **counts}
+
+
+def pushed(*events: JsonObject) -> JsonObject:
+    return {"type": "events", "conversation_id": "conv_a", "history_id": HISTORY, "events": list(events)}
 
 
 def loaded(*entries: JsonObject, **page: Any) -> Rows:
@@ -155,11 +171,60 @@ def test_row_follows_the_open_room_and_counts_on_when_it_is_closed() -> None:
     assert state(rows["conv_a"]) == ("Oslo", 1, 5, 6, "text 6")
 
 
-def test_acknowledged_mark_counts_also_in_a_closed_room() -> None:
-    rows = loaded(entry(3))
-    rows.apply({"type": "read_ack", "conversation_id": "conv_a", "read_up_to": 2, "unread_count": 1}, "alice")
-    rows.apply(activity(4), "alice")
-    assert state(rows["conv_a"]) == ("Trip", 2, 2, 4, "text 4")
+def test_row_does_not_follow_a_room_that_is_behind_it() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        room = await conversations._chat.open("conv_a")
+        server.socket.push(activity(6))
+        await conversations.changes.until(lambda rows: rows[0].unread_count == 4)
+        server.socket.push(pushed(event(3, "conversation_updated", title="Oslo"), event(4)))
+        await room.changes.until(lambda messages: len(messages) == 3)
+        assert state(conversations.rows[0]) == ("Trip", 4, 2, 6, "text 6")
+        server.socket.push(pushed(event(5), event(6)))
+        rows = await conversations.changes.until(lambda rows: rows[0].title == "Oslo")
+        assert state(rows[0]) == ("Oslo", 3, 2, 6, "text 6")
+
+    talk(steps)
+
+
+def test_change_of_a_message_before_the_view_of_the_room_loads_the_list_again() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.first = 3
+        await conversations._chat.open("conv_a")
+        count, server.page = server.requests, {"conversations": [entry(3, last_message=last(2, "edited"))]}
+        server.socket.push(pushed(event(3, "message_edited", target=2, content="edited")))
+        rows = await conversations.changes.until(lambda rows: (rows[0].last_message or {})["content"] == "edited")
+        assert (rows[0].head, server.requests) == (3, count + 1)
+
+    talk(steps)
+
+
+def test_event_of_a_conversation_that_is_not_open_loads_the_list_again() -> None:
+    events = {"conversation_id": "conv_a", "history_id": HISTORY}
+    edited = pushed(event(3, "message_edited", target=2, content="edited"))
+    rows = loaded(entry(2, read_up_to=2))
+    lacking = [
+        edited,  # the server has not executed `unsubscribe` yet
+        {"type": "subscribed", **events, "head": 3, "events": [], "read_up_to": 2},
+        {"type": "read_ack", **events, "read_up_to": 3, "unread_count": 0},
+        read(1, 3, 0),  # the page with a newer head, but an older mark, came first
+        pushed(event(3)) | {"conversation_id": "conv_b"},
+    ]
+    assert [rows.apply(frame, "alice") for frame in lacking] == [UNKNOWN_DELAY] * 5
+    rows.load({"conversations": [entry(3, read_up_to=3)]}, HISTORY)
+    assert [rows.apply(frame, "alice") for frame in lacking[:4]] == [None] * 4
+    rows.apply(activity(5), "alice")
+    assert rows.apply(pushed(event(4, "conversation_updated", title="Oslo")), "alice") == UNKNOWN_DELAY
+
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        room = await conversations._chat.open("conv_a")
+        await conversations.changes.until(lambda rows: rows[0].unread_count == 0)
+        room.close()
+        count, server.page = server.requests, {"conversations": [entry(3, unread_count=1)]}
+        server.socket.push(pushed(event(3)))
+        rows = await conversations.changes.until(lambda rows: rows[0].unread_count == 1)
+        assert (rows[0].head, server.requests) == (3, count + 1)
+
+    talk(steps)
 
 
 def test_read_of_others_changes_no_row_and_one_without_counts_is_looked_up() -> None:
@@ -313,6 +378,18 @@ def test_page_that_was_read_before_a_change_of_membership_is_read_again() -> Non
         await until(lambda: conversations.is_fresh)
         assert server.requests == count + 2
         assert conversations.rows == []
+
+    talk(steps)
+
+
+def test_changes_of_membership_that_overtake_each_other_are_read_again() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {"conversations": []}
+        server.socket.push({"type": "conversation_removed", "conversation_id": "conv_a", "reason": "removed"})
+        added = {"conversation_id": "conv_a", "history_id": HISTORY, "conversation": entry(2)}
+        server.socket.push({"type": "conversation_added", **added})  # the earlier one
+        await conversations.changes.until(lambda rows: rows != [])
+        await conversations.changes.until(lambda rows: rows == [])
 
     talk(steps)
 

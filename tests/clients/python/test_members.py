@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from serverless_chat.core.client import Client
-from serverless_chat.core.outputs import JsonObject, MembersChanged
+from serverless_chat.core.outputs import JsonObject, MembersChanged, Refused, SendFrame
 
-from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, event, frames, take
+from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, error, event, frames, take
 
 ALICE: JsonObject = {"participant_id": "alice", "name": "Alice", "role": "owner", "online": True, "read_up_to": 2}
 BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "role": "member", "online": False, "read_up_to": 0}
@@ -151,6 +151,19 @@ def test_unanswered_read_mark_is_repeated() -> None:
     assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
 
 
+def test_refused_read_mark_is_dropped_silently() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.advance(NOW + 1)
+    [sent] = frames(client, "read")
+    client.receive(SOCKET, error(sent, "BLOCKED", conversation_id="conv_a", retryable=False), NOW + 1)
+    client.advance(NOW + 30)
+    client.close("conv_a")
+    outputs = list(client.outputs())
+    assert [output.frame["type"] for output in outputs if isinstance(output, SendFrame)] == ["unsubscribe"]
+    assert not [output for output in outputs if isinstance(output, Refused)]
+
+
 def test_message_takes_the_read_mark_along() -> None:
     client = opened()
     client.read("conv_a", NOW)
@@ -207,3 +220,26 @@ def test_typing_ends_when_the_user_stops_and_silently_with_a_message() -> None:
     client.send("conv_a", "k", {"content": "hi"}, NOW)
     client.typing("conv_a", NOW, is_typing=False)
     assert [frame["is_typing"] for frame in frames(client, "typing")] == [True]
+
+
+def test_unread_messages_are_counted_once_when_pages_events_and_marks_overtake_each_other() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    push(client, event(5))
+    page: JsonObject = {"history_id": HISTORY, "participants": [ALICE, BOB], "read_up_to": 1}
+    events = [event(number) for number in (1, 2, 3, 4)]
+    fields: JsonObject = {"id": subscribe["id"], "head": 4, "has_more": False, "events": events, "unread_count": 3}
+    receive(client, "subscribed", **page, **fields)
+    assert client.read_state("conv_a") == (1, 4), "the page has not counted the fifth"
+    client.receive(SOCKET, {"type": "pong", "id": "p", "history_id": HISTORY, "heads": {"conv_a": 8}}, NOW)
+    [sync] = frames(client, "sync")
+    fields = {"id": sync["id"], "head": 8, "has_more": True, "events": [event(6)], "unread_count": 7}
+    receive(client, "sync", **page, **fields)
+    push(client, event(7))
+    push(client, event(8))
+    assert client.read_state("conv_a") == (1, 7), "it has counted them"
+    receive(client, "read", participant_id="alice", sequence_id=9, history_id=HISTORY, unread_count=0)
+    push(client, event(9))
+    push(client, event(10))
+    assert client.read_state("conv_a") == (9, 1)

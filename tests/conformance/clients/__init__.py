@@ -23,4 +23,4 @@ def command(name: str, directory: Path) -> list[str]:
     if not target.exists():
         build(directory / "dist")
         bundle(Path(__file__).with_name("javascript_client.ts"), target)
-    return ["env", f"CHAT_CLIENT={directory / 'dist' / 'index.js'}", str(node()), str(target)]
+    return ["env", f"CHAT_CLIENT={directory / 'dist'}", str(node()), str(target)]

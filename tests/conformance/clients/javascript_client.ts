@@ -4,12 +4,14 @@ import { advance, answer, fetchByRunner, flush, readLine, reset, RunnerSocket, R
 import { settled, sockets, token, turnClock, write } from "./javascript_environment.ts";
 import type { Chat, Json, Message, Room } from "../../../clients/js/src/index.ts";
 
-const client = (await import(process.env["CHAT_CLIENT"]!)) as typeof import("../../../clients/js/src/index.ts");
+const dist = process.env["CHAT_CLIENT"]!;
+const client = (await import(dist + "/index.js")) as typeof import("../../../clients/js/src/index.ts");
+const { ConversationList } = (await import(dist + "/conversations.js")) as typeof import("../../../clients/js/src/conversations.ts");
 
 const HELLO = {
   name: "serverless-chat for JavaScript",
   version: "0.2.0",
-  capabilities: ["storage", "window", "tabs"],
+  capabilities: ["storage", "window", "tabs", "list"],
 };
 
 let chat: Chat;
@@ -57,6 +59,19 @@ async function send(room: Room, content: string): Promise<void> {
     const { client_message_id } = error.details;
     if (!/^(CLOSED|DISCARDED)$/.test(error.code)) write("refused", { conversation_id: room.id, client_message_id, code: error.code });
   }
+}
+
+/** Show the list, and all of it again after each change. */
+function list(): void {
+  new ConversationList(chat).on("change", (rows) => {
+    const shown = rows.map(({ conversationId, title, unreadCount, lastMessage }) => ({
+      conversation_id: conversationId,
+      title,
+      unread_count: unreadCount,
+      last_message: lastMessage && { sequence_id: lastMessage.sequenceId, content: lastMessage.content },
+    }));
+    write("rows", { rows: shown });
+  });
 }
 
 async function open(conversationId: string): Promise<void> {
@@ -115,6 +130,8 @@ function handle(line: Json): unknown {
       return sockets.get(line.socket)?.closed();
     case "frame":
       return sockets.get(line.socket)?.onmessage({ data: JSON.stringify(line.frame) });
+    case "list":
+      return list();
     case "open":
       return open(id);
     case "close":

@@ -146,9 +146,9 @@ export async function token(): Promise<string> {
 
 export async function fetchByRunner(url: string, { method, headers, body }: Json): Promise<any> {
   const fields = { method, path: url.slice("http://server".length), body: body ? JSON.parse(body) : null };
-  const { status, body: answer } = await ask("request", { ...fields, token: headers.authorization.slice("Bearer ".length) });
+  const { status, body: answer, history_id } = await ask("request", { ...fields, token: headers.authorization.slice("Bearer ".length) });
   if (!status) throw new TypeError("no answer");
-  return { ok: status < 400, status, headers: { get: () => null }, json: async () => answer };
+  return { ok: status < 400, status, headers: { get: () => history_id }, json: async () => answer };
 }
 
 /** Begin anew: nothing of a former client is left. */

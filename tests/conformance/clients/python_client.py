@@ -24,7 +24,7 @@ from tests.conformance.clients.python_environment import Loop, Socket, Storage, 
 HELLO = {
     "name": "serverless-chat for Python",
     "version": "0.2.0",
-    "capabilities": ["storage", "resume", "window"],
+    "capabilities": ["storage", "resume", "window", "list"],
 }
 MESSAGE_FIELDS = ("status", "sequence_id", "client_message_id", "content", "is_deleted")
 
@@ -139,10 +139,14 @@ class Subject:
         if socket in self._sockets:
             self._sockets[socket].frames.put_nowait(frame)
 
-    def on_response(self, request: int, status: int, body: JsonObject | None) -> None:
+    def on_response(self, request: int, status: int, body: JsonObject | None, history_id: str) -> None:
         future = self.transport.requests.pop(request)
         if not future.done():
-            future.set_result({"status": status, "body": body})
+            future.set_result({"status": status, "body": body, "history_id": history_id})
+
+    def on_list(self) -> None:
+        """Show the list, and all of it again after each change."""
+        self._begin(self._list(self.chat))
 
     def on_open(self, conversation_id: str, resume: bool) -> None:
         room = self.chat.room(conversation_id, resume=resume)
@@ -225,6 +229,15 @@ class Subject:
                 sequence_id=sent.sequence_id,
                 history_id=sent.history_id,
             )
+
+    async def _list(self, chat: Chat) -> None:
+        async for rows in chat.conversations:
+            names = ("conversation_id", "title", "unread_count")
+            shown = [{name: getattr(row, name) for name in names} for row in rows]
+            for line, row in zip(shown, rows, strict=True):
+                last = row.last_message
+                line["last_message"] = last and {name: last.get(name) for name in ("sequence_id", "content")}
+            write("rows", rows=shown)
 
     def _changed(self, room: Room) -> None:
         """Show the messages that differ from those shown before, then carry out a line in the handler."""

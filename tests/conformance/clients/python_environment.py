@@ -105,4 +105,5 @@ class Transport(httpx.AsyncBaseTransport):
         response = await answer
         if not response["status"]:
             raise httpx.ConnectError("no answer")
-        return httpx.Response(response["status"], json=response["body"])
+        headers = {"chat-history-id": response["history_id"]}
+        return httpx.Response(response["status"], json=response["body"], headers=headers)

@@ -10,9 +10,10 @@ import { Connection } from "./connection.ts";
 import { Context, historyNumber, type Random } from "./context.ts";
 import { ITEM_KEY, type Item } from "./items.ts";
 import { Outbox } from "./outbox.ts";
+import type { RoomState } from "./listed.ts";
 import type { Json, Output, Sent, Status } from "./outputs.ts";
 import type { Participant } from "./people.ts";
-import { RepeatedRequest, retryAfter } from "./retries.ts";
+import { ANSWER_TIMEOUT, RepeatedRequest, retryAfter } from "./retries.ts";
 import { POSITION_KEY, Subscription } from "./subscription.ts";
 import { asMessage, type Message, type Refusal } from "./view.ts";
 
@@ -41,6 +42,8 @@ export class Core {
   private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
   private _helloId = "";
+  /** From when on an event of a conversation that is not followed ends its subscription again. */
+  private _unsubscribeDue = 0;
 
   /**
    * @param stored - The values of the storage.
@@ -284,9 +287,13 @@ export class Core {
     return [...(this._subscriptions.get(conversationId)?.view.messages() ?? []), ...pending];
   }
 
-  /** Return the newest message of the view. */
-  lastMessage(conversationId: string): Message | undefined {
-    return this._subscriptions.get(conversationId)?.view.last();
+  /** Return what the view of an open conversation knows, or nothing before its first page. */
+  roomState(conversationId: string): RoomState | undefined {
+    const subscription = this._subscriptions.get(conversationId);
+    const { start, position, events } = subscription?.timeline ?? {};
+    if (!subscription || subscription.isEnded || !start) return;
+    const lastMessage = subscription.view.last();
+    return { start, position: position!, events: events!, ...this.readState(conversationId), lastMessage };
   }
 
   /** Return the events of the view: all from its marked start to its position. */
@@ -409,8 +416,16 @@ export class Core {
   }
 
   private _applyToSubscription(frame: Json, time: number): void {
-    const subscription = this._subscriptions.get(frame.conversation_id);
-    if (!subscription || subscription.isEnded) return;
+    const { conversation_id } = frame;
+    const subscription = this._subscriptions.get(conversation_id);
+    if (!subscription || subscription.isEnded) {
+      // `unsubscribe` is on its way, or lost.
+      if (frame.type === "events" && time >= this._unsubscribeDue) {
+        this._unsubscribeDue = time + ANSWER_TIMEOUT;
+        this._context.send("unsubscribe", { conversation_id });
+      }
+      return;
+    }
     switch (frame.type) {
       case "events":
         subscription.pushed(frame.events, time);

@@ -41,9 +41,11 @@ export interface Conversation {
   readonly [field: string]: unknown;
 }
 
-/** The state that the view of an open conversation knows. */
+/** What the view of an open conversation knows: the events from its marked start up to its position. */
 export interface RoomState {
+  start: number;
   position: number;
+  events: readonly Json[];
   readUpTo: number;
   unreadCount: number;
   lastMessage: Message | undefined;
@@ -54,8 +56,10 @@ export class Listed {
   row!: Conversation;
   /** The highest head that is known, and the number of messages up to it. */
   head = 0;
+  /** Up to where no part is missing: by a page, or by the open room. A push has one part only. */
+  private _whole = 0;
   private _count = 0;
-  /** The newest head and read mark at which the server has counted, the messages there, and the unread ones of them. */
+  /** The newest head and read mark at which unread messages were counted, the messages there, and the unread ones of them. */
   private _read = [-1, 0, 0, 0] as readonly [number, number, number, number];
   private _titleHead = 0;
   private _messageHead = 0;
@@ -76,6 +80,12 @@ export class Listed {
     const nested = { ...(me && { me: camelCased(me) }), ...(other && { other: camelCased(other) }) };
     this.row = { ...camelCased(entry), ...nested, title, lastMessage };
     this.pushed({ ...entry, last_message });
+    this._whole = Math.max(this._whole, entry.head);
+  }
+
+  /** Return whether a frame with events, a head or a read mark differs from the row, so that a page has more. */
+  lacks({ events, head = events?.at(-1)?.sequence_id, read_up_to }: Json): boolean {
+    return head > this._whole || read_up_to > this._read[1];
   }
 
   /** Apply an `activity`, or the participant's own `read`, which has the unread count. */
@@ -93,40 +103,47 @@ export class Listed {
       this.head = head;
       this._count = message_count;
     }
-    const [known, mark] = this._read;
-    if (unread_count !== undefined && (head > known || (head === known && read_up_to >= mark))) {
-      this._read = [head, read_up_to, message_count, unread_count];
-    }
-    const [, , count, unread] = this._read;
-    this._set({ ...changes, unreadCount: unread + Math.max(0, this._count - count) });
+    if (unread_count !== undefined) this._counted(head, read_up_to, message_count, unread_count);
+    this._show(changes);
   }
 
-  /** Take over the state of the open room; returns whether there are messages that it cannot count. */
-  followed(events: readonly Json[], { position, readUpTo, unreadCount, lastMessage }: RoomState): boolean {
-    const changes: Json = { unreadCount };
-    const added = events.filter(({ sequence_id }) => sequence_id > this.head);
-    const isBehind = added[0]?.sequence_id > this.head + 1;
-    for (const { type, title, join_policy } of added) {
-      if (type === "message") this._count++;
-      if (title !== undefined) {
-        changes.title = title;
-        this._titleHead = position;
-      }
+  /** Take over the state of the open room; returns whether its view begins too late for that. */
+  followed({ start, position, events, readUpTo, unreadCount, lastMessage }: RoomState): boolean {
+    if (position < this.head) return false; // its events are on their way
+    if (start > this.head + 1) return true;
+    const changes: Json = {};
+    let isHidden = false;
+    for (const { sequence_id, type, title, join_policy } of events.slice(Math.max(0, this._whole + 1 - start))) {
+      if (type === "message" && sequence_id > this.head) this._count++;
+      if (title !== undefined) changes.title = title;
       if (join_policy) changes.joinPolicy = join_policy;
+      isHidden ||= !lastMessage && /^message_/.test(type); // of a message before the view
     }
-    if (lastMessage && lastMessage.sequenceId! >= (this.row.lastMessage?.sequenceId ?? 0)) {
+    if (start <= this._whole + 1) this._whole = this._titleHead = position;
+    if (lastMessage) {
       changes.lastMessage = lastMessage;
       this._messageHead = position;
     }
-    this.head = Math.max(this.head, position);
-    this._read = [this.head, readUpTo, this._count, unreadCount];
-    this._set(changes);
-    return isBehind;
+    this.head = position;
+    this._counted(position, readUpTo, this._count, unreadCount);
+    this._show(changes);
+    return isHidden;
   }
 
   /** Take over the state for the participant alone. */
   personal(state: Json): void {
     this._set({ me: camelCased(state) });
+  }
+
+  /** Count from here on, unless this is of an older head or read mark. */
+  private _counted(head: number, mark: number, ...counts: [number, number]): void {
+    const [known, knownMark] = this._read;
+    if (head > known || (head === known && mark >= knownMark)) this._read = [head, mark, ...counts];
+  }
+
+  private _show(changes: Json): void {
+    const [, , count, unread] = this._read;
+    this._set({ ...changes, unreadCount: unread + Math.max(0, this._count - count) });
   }
 
   /** Make another row if a field changes. */

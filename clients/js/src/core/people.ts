@@ -32,14 +32,20 @@ export class People {
   readUpTo = 0;
   unreadCount = 0;
   isChanged = false;
+  /** Up to which event a page has counted the unread messages. */
+  private _counted = 0;
   private _typists = new Map<string, Typist>();
 
-  /** Take over the state in a page, which is that at its head. A mark of the user that is higher stays. */
-  loaded(page: Json): void {
+  /** Take over the state in a page, which is that before some later events. A mark of the user that is higher stays. */
+  loaded(page: Json, later: readonly Json[], me: string): void {
     if (page.participants) {
       this.participants = new Map(page.participants.map((entry: Json) => [entry.participant_id, camelCased(entry)]));
     }
-    if (page.read_up_to >= this.readUpTo) this.read(page.read_up_to, page.unread_count);
+    const isNewer = page.read_up_to >= this.readUpTo;
+    if (isNewer) this.read(page.read_up_to, page.unread_count);
+    this._counted = isNewer ? page.head : Infinity;
+    for (const event of later) this.applied(event, me);
+    if (!isNewer) this._counted = 0;
     this.isChanged = true;
   }
 
@@ -51,7 +57,7 @@ export class People {
       case "message":
         this.end(id);
         if (this.participants.get(id)?.readUpTo === number - 1) this._patch(id, { readUpTo: number });
-        if (id !== me) this.unreadCount++;
+        if (id !== me) this.unreadCount += Number(number > Math.max(this.readUpTo, this._counted));
         else if (this.readUpTo === number - 1) this.readUpTo = number;
         break;
       case "participant_joined":
@@ -88,6 +94,7 @@ export class People {
   read(readUpTo: number, unreadCount: number): void {
     this.readUpTo = readUpTo;
     this.unreadCount = unreadCount;
+    this._counted = 0;
     this.isChanged = true;
   }
 

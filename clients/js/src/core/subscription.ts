@@ -145,15 +145,17 @@ export class Subscription {
   /** Apply a `read` of any participant; the own one comes from another device. */
   readPushed(frame: Json): void {
     this.people.pushed(frame, 0, 0);
-    if (frame.participant_id === this._context.me) this._mark(frame.sequence_id);
+    if (frame.participant_id === this._context.me) this._mark(frame.sequence_id, frame.unread_count);
   }
 
-  /** Move the own read mark, and count the messages after it; return whether that is forward. */
-  private _mark(sequenceId: number): boolean {
+  /** Move the own read mark, and count what follows it, as the server did if the view begins later; return whether that is forward. */
+  private _mark(sequenceId: number, unreadCount?: number): boolean {
     if (sequenceId <= this.people.readUpTo) return false;
     const isUnread = (event: Json) =>
       event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._context.me;
-    this.people.read(sequenceId, this.timeline.events.filter(isUnread).length);
+    const { start, events } = this.timeline;
+    const isBefore = unreadCount !== undefined && sequenceId + 1 < start!;
+    this.people.read(sequenceId, isBefore ? unreadCount : events.filter(isUnread).length);
     return true;
   }
 
@@ -170,7 +172,7 @@ export class Subscription {
       request.plan(now + READ_DELAY);
     } else {
       this._readWanted = 0;
-      if (frame.read_up_to >= this.people.readUpTo) this.people.read(frame.read_up_to, frame.unread_count);
+      this._mark(frame.read_up_to ?? 0, frame.unread_count);
     }
     return true;
   }
@@ -195,7 +197,8 @@ export class Subscription {
       this._gapDue = Infinity;
       const before = this.timeline.position;
       this._takePage(frame);
-      if (frame.head >= this.timeline.position) this.people.loaded(frame);
+      const { start, events } = this.timeline;
+      this.people.loaded(frame, events.slice(Math.max(0, frame.head + 1 - start!)), this._context.me);
       this._settle(now, !!frame.has_more && this.timeline.position > before);
       if (this._older && !this._olderRequest.isRunning) this._olderRequest.start(now);
     } else if (this._older && frame.id === this._olderRequest.id) {

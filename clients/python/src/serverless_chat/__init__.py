@@ -10,7 +10,7 @@ from .chat import Chat
 from .conversations import ConversationList
 from .core.message import Message, Reaction
 from .core.outputs import Ticket
-from .core.rows import Row
+from .core.row import Row
 from .errors import (
     ChatClosedError,
     ChatError,

@@ -24,7 +24,7 @@ from .api import Token
 from .blocking_service import Acting, Service
 from .core.message import Message
 from .core.outputs import JsonObject
-from .core.rows import Row
+from .core.row import Row
 from .errors import RefusedError
 from .loop_thread import LoopThread
 from .room import Target

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from .changes import Changes, Handlers, log
 from .core.outputs import JsonObject
-from .core.rows import Row, Rows
+from .core.row import Row
+from .core.rows import UNKNOWN_DELAY, Rows
 from .errors import ChatError, UnavailableError
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class ConversationList:
             await asyncio.gather(self._refreshing, return_exceptions=True)
 
     def pushed(self, frame: JsonObject) -> None:
-        """Apply a frame about the list."""
+        """Apply a frame that can change the list."""
+        if not self.is_loaded and "events" in frame and self._is_shown(frame["conversation_id"]):
+            return  # the first page is followed by the open rooms
         delay = self._rows.apply(frame, (self._chat.participant or {}).get("participant_id"))
         if frame["type"] == "invited":
             self._invited.call(lambda: frame)
@@ -136,17 +139,27 @@ class ConversationList:
 
     def room_changed(self, room: Room) -> None:
         """Take over the state of an open conversation."""
-        if room.ended is not None or not room.is_loaded or room.id not in self._rows:
+        if not self._is_shown(room.id) or room.id not in self._rows:
             return
         core, head = self._chat.link.core, self._rows[room.id].head
-        if room.position < head:
-            return  # its events are on their way
-        events = core.events_after(room.id, head)
+        if room.position < head or not self._rows.is_of(core.history_id):
+            return  # its events, or the first page of its history, are on their way
+        latest = core.latest_message(room.id)
+        events = core.events_after(room.id, self._rows.whole(room.id))
+        is_whole = events is not None
+        if events is None:
+            events = core.events_after(room.id, head)
         if events is None:
             self.refresh_soon()  # its view begins later: the messages before are not counted
             return
-        self._rows.follow(room.id, events, room.read_up_to, room.unread_count, core.latest_message(room.id))
+        if latest is None and any(event["type"].startswith("message_") for event in events):
+            self._refresh_later(UNKNOWN_DELAY)  # the last message is before the view
+        self._rows.follow(room.id, events, room.read_up_to, room.unread_count, latest, is_whole)
         self._changed()
+
+    def _is_shown(self, conversation_id: str) -> bool:
+        room = self._chat.opened(conversation_id)
+        return room is not None and room.is_loaded and room.ended is None
 
     def _want(self) -> None:
         """Keep the list up to date from here on."""

@@ -13,7 +13,7 @@ from serverless_chat import Chat, Message, Room
 from serverless_chat.cli.tui import ChatApp
 from serverless_chat.cli.tui.messages import MessageItem, MessageList
 from serverless_chat.cli.tui.text import message_view, row_text
-from serverless_chat.core.rows import Row
+from serverless_chat.core.row import Row
 from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot

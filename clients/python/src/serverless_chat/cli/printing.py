@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from ..core.message import Message
 from ..core.outputs import JsonObject
-from ..core.rows import Row
+from ..core.row import Row
 
 _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Controls other than the line feed, line separators and bidirectional controls: a terminal could act on them."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 from ..chat import Chat
-from ..core.rows import Row
+from ..core.row import Row
 from ..room import Room
 from . import profiles
 from .errors import NOT_FOUND, USAGE, CommandError

@@ -23,8 +23,9 @@ CONNECTED = {State.GREETING, State.OPEN}
 ABOUT_LIST = {
     *("welcome", "activity", "read", "read_ack", "personal_state"),
     *("conversation_added", "conversation_removed", "conversation_deleted", "invited"),
+    *("events", "subscribed", "sync"),
 }
-"""Frames that change the list of the user's conversations."""
+"""Frames that can change the list of the user's conversations."""
 
 
 class Inputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .outputs import JsonObject, MembersChanged, Outputs
@@ -46,26 +46,23 @@ class Members:
         self._participants, self._typists = {}, {}
         self.read_up_to = self.unread_count = self._counted = 0
 
-    def load(self, page: JsonObject, position: int) -> None:
+    def load(self, page: JsonObject, later: Sequence[JsonObject], now: float) -> None:
         """Take over a `subscribed` or `sync`."""
         if "participants" in page:
             self._participants = {entry["participant_id"]: entry for entry in page["participants"]}
-        self.set_read(page)
-        if "head" in page:
-            self._counted = max(page["head"], position)
+        is_newer = page.get("read_up_to", -1) >= self.read_up_to
+        if is_newer:
+            self.read_up_to, self.unread_count = page["read_up_to"], page.get("unread_count") or 0
+        last = later[-1]["sequence_id"] if later else 0
+        self._counted = page.get("head", 0) if is_newer else last
+        self.apply(later, now)
+        self._counted = self._counted if is_newer else 0
         self._changed()
-
-    def set_read(self, answer: JsonObject) -> None:
-        """Take over the pointer and the count of an answer, unless the pointer is an older one."""
-        read_up_to = answer.get("read_up_to")
-        if read_up_to is not None and read_up_to >= self.read_up_to:
-            self.read_up_to, self.unread_count = read_up_to, answer.get("unread_count") or 0
-            self._changed()
 
     def mark_read(self, sequence_id: int, unread_count: int) -> None:
         """Move the user's own pointer before the server confirms it."""
         if sequence_id > self.read_up_to:
-            self.read_up_to, self.unread_count = sequence_id, unread_count
+            self.read_up_to, self.unread_count, self._counted = sequence_id, unread_count, 0
             self._changed()
 
     def apply(self, events: Iterable[JsonObject], now: float) -> None:
@@ -80,14 +77,13 @@ class Members:
                 self._end_typing(sender, event["created_at"])
             if sender == self.participant_id:
                 if self.read_up_to == number - 1:  # an own message directly after the pointer moves it
-                    self.mark_read(number, 0)
+                    self.read_up_to, is_counted = number, True
             elif number > self._counted and number > self.read_up_to:
                 self.unread_count += 1
                 is_counted = True
             entry = participants.get(sender)
             if entry is not None and entry.get("read_up_to") == number - 1:
                 self._read(sender, number)
-            self._counted = max(self._counted, number)
         if is_counted:
             self._changed()
 

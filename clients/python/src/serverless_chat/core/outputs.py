@@ -132,7 +132,7 @@ class HeadsReceived:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A frame about the list of conversations: one was added, removed, deleted or read."""
+    """A frame that can change the list of conversations, after the open conversations have applied it."""
 
     frame: JsonObject
 

@@ -11,41 +11,10 @@ from dataclasses import dataclass, replace
 
 from .frames import is_newer
 from .outputs import JsonObject
+from .row import Row, row_of
 
 UNKNOWN_DELAY = 1.0
 """After how many seconds to fetch the first page for a conversation that is not loaded: others may follow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A conversation in the list."""
-
-    conversation_id: str
-    title: str
-    unread_count: int
-    read_up_to: int
-    head: int
-    created_at: str
-    last_message: JsonObject | None = None
-    """The newest message; long texts may be cut, and then have `truncated: true`."""
-    direct: bool = False
-    """Whether it is the direct conversation with another participant: then the title is empty."""
-    other: JsonObject | None = None
-    """The other participant of a direct conversation: `participant_id`, `name`, `type`, perhaps `avatar_url`."""
-    message_count: int = 0
-    pinned: bool = False
-    archived: bool = False
-    """Whether its unread messages do not count in the total."""
-
-    @property
-    def name(self) -> str:
-        """The title, or the name of the other participant of a direct conversation, or nothing."""
-        return self.title or str((self.other or {}).get("name") or "")
-
-    @property
-    def latest(self) -> str:
-        """The time by which rows are sorted."""
-        return self.last_message["created_at"] if self.last_message else self.created_at
 
 
 @dataclass(slots=True)
@@ -58,6 +27,8 @@ class _Entry:
     """The head at which it was."""
     title_head: int
     message_head: int
+    whole: int
+    """Up to where no part is missing: by a page, or by the open room. A frame of the feed has one part only."""
 
 
 class Rows:
@@ -72,6 +43,14 @@ class Rows:
     def __getitem__(self, conversation_id: str) -> Row:
         """Return a row. Raises KeyError if it is not loaded."""
         return self._entries[conversation_id].row
+
+    def is_of(self, history_id: str | None) -> bool:
+        """Return whether the rows are those of a history."""
+        return self._history_id in {None, history_id}
+
+    def whole(self, conversation_id: str) -> int:
+        """Return up to which event no part of a row is missing. Raises KeyError if it is not loaded."""
+        return self._entries[conversation_id].whole
 
     def __contains__(self, conversation_id: str) -> bool:
         """Return whether a row is loaded."""
@@ -108,8 +87,8 @@ class Rows:
                 return self._show_activity(frame)
             case "read" if frame["participant_id"] == participant_id:
                 return self._read(frame)
-            case "read_ack":
-                self._confirm(frame)
+            case "events" | "subscribed" | "sync" | "read_ack":
+                return self._look_for_more(frame)
             case "personal_state":
                 self._set_personal_state(frame["conversation_id"], frame["me"])
             case "conversation_added":
@@ -129,39 +108,43 @@ class Rows:
         read_up_to: int,
         unread_count: int,
         last_message: JsonObject | None,
+        is_whole: bool = True,
     ) -> None:
-        """Take over the state of an open conversation, whose view has these events after the head of its row."""
+        """Take over the state of an open conversation: these are the last events of its view.
+
+        They are all after the head of its row; if `is_whole`, also those before that the row has not as a whole.
+        """
         entry = self._entries[conversation_id]
         row = entry.row
         head = max(row.head, *(event["sequence_id"] for event in events)) if events else row.head
-        count = row.message_count + sum(event["type"] == "message" for event in events)
-        titles = [event["title"] for event in events if "title" in event]
-        title = row.title
-        if titles:
-            title, entry.title_head = titles[-1], head
+        added = [event for event in events if event["sequence_id"] > row.head]
+        count = row.message_count + sum(event["type"] == "message" for event in added)
+        title = [row.title, *(event["title"] for event in events if "title" in event)][-1]
+        if is_whole:
+            entry.title_head = entry.whole = head
         if last_message is not None:
             entry.message_head = head
-        entry.counted, entry.unread, entry.counted_at = count, unread_count, head
+        read_up_to = self._count(entry, head, read_up_to, count, unread_count)
         row = replace(row, title=title, last_message=last_message or row.last_message)
         self._change(entry, replace(row, head=head, message_count=count, read_up_to=read_up_to))
 
     def _merge(self, conversation: JsonObject) -> None:
-        row = _row(conversation)
+        row = row_of(conversation)
         entry = self._entries.get(row.conversation_id)
         if entry is None:
             counts = (row.message_count, row.unread_count, row.head)
-            self._entries[row.conversation_id] = _Entry(row, *counts, row.head, row.head)
+            self._entries[row.conversation_id] = _Entry(row, *counts, row.head, row.head, row.head)
             self.total_unread += 0 if row.archived else row.unread_count
             return
         shown = entry.row
-        self._count(entry, row.head, row.read_up_to, row.message_count, row.unread_count)
+        read_up_to = self._count(entry, row.head, row.read_up_to, row.message_count, row.unread_count)
         if row.head < entry.title_head:
             row = replace(row, title=shown.title)
         if row.head < entry.message_head:
             row = replace(row, last_message=shown.last_message)
         entry.title_head, entry.message_head = max(row.head, entry.title_head), max(row.head, entry.message_head)
+        entry.whole = max(row.head, entry.whole)
         head, count = max(row.head, shown.head), max(row.message_count, shown.message_count)
-        read_up_to = max(row.read_up_to, shown.read_up_to)
         self._change(entry, replace(row, head=head, message_count=count, read_up_to=read_up_to))
 
     def _show_activity(self, frame: JsonObject) -> float | None:
@@ -183,29 +166,34 @@ class Rows:
             return UNKNOWN_DELAY  # the total has changed
         row = entry.row
         if "head" in frame:
-            head, read_up_to, count = frame["head"], frame["read_up_to"], frame["message_count"]
-            self._count(entry, head, read_up_to, count, frame["unread_count"])
+            head, count = frame["head"], frame["message_count"]
+            read_up_to = self._count(entry, head, frame["read_up_to"], count, frame["unread_count"])
             heads = {"head": max(row.head, head), "message_count": max(row.message_count, count)}
         elif frame["sequence_id"] >= row.head:
             read_up_to, heads = frame["sequence_id"], {}
             self._count(entry, row.head, read_up_to, row.message_count, 0)
         else:
             return 0.0
-        self._change(entry, replace(row, read_up_to=max(row.read_up_to, read_up_to), **heads))
-        return None
+        self._change(entry, replace(row, read_up_to=read_up_to, **heads))
+        return UNKNOWN_DELAY if frame["sequence_id"] > read_up_to else None  # an older head has a newer mark
 
-    def _confirm(self, ack: JsonObject) -> None:
-        """Take over what the server counts after an own mark; the conversation may be closed by now."""
-        entry = self._entries.get(ack.get("conversation_id", ""))
-        if entry is not None and ack["read_up_to"] > entry.row.read_up_to:
-            row, read_up_to = entry.row, ack["read_up_to"]
-            self._count(entry, row.head, read_up_to, row.message_count, ack["unread_count"])
-            self._change(entry, replace(row, read_up_to=read_up_to))
+    def _look_for_more(self, frame: JsonObject) -> float | None:
+        """Compare the row with the events, the head or the read mark in a frame, which its room may not have."""
+        events = frame.get("events") or [{"sequence_id": 0, "type": ""}]
+        entry = self._entries.get(frame["conversation_id"])
+        if entry is None:
+            is_missing = any(event["type"] == "message" for event in events)
+        else:
+            head = frame.get("head", events[-1]["sequence_id"])
+            is_missing = head > entry.whole or frame.get("read_up_to", 0) > entry.row.read_up_to
+        return UNKNOWN_DELAY if is_missing else None
 
-    def _count(self, entry: _Entry, head: int, read_up_to: int, message_count: int, unread_count: int) -> None:
-        """Count from here on, unless these counts are older than those that are known."""
-        if (read_up_to, head) >= (entry.row.read_up_to, entry.counted_at):
-            entry.counted, entry.unread, entry.counted_at = message_count, unread_count, head
+    def _count(self, entry: _Entry, head: int, read_up_to: int, message_count: int, unread_count: int) -> int:
+        """Count from here on, unless these counts are older than those that are known; return the read mark."""
+        if (head, read_up_to) < (entry.counted_at, entry.row.read_up_to):
+            return entry.row.read_up_to
+        entry.counted, entry.unread, entry.counted_at = message_count, unread_count, head
+        return read_up_to
 
     def _set_personal_state(self, conversation_id: str, state: JsonObject) -> None:
         if (entry := self._entries.get(conversation_id)) is not None:
@@ -223,21 +211,3 @@ class Rows:
 
 def _counted(row: Row) -> int:
     return 0 if row.archived else row.unread_count
-
-
-def _row(conversation: JsonObject) -> Row:
-    state = conversation.get("me") or {}
-    return Row(
-        conversation_id=conversation["conversation_id"],
-        title=conversation.get("title") or "",
-        unread_count=conversation.get("unread_count") or 0,
-        read_up_to=conversation.get("read_up_to") or 0,
-        head=conversation.get("head") or 0,
-        created_at=conversation.get("created_at") or "",
-        last_message=conversation.get("last_message"),
-        direct=conversation.get("direct") is True,
-        other=conversation.get("other"),
-        message_count=conversation.get("message_count") or 0,
-        pinned=state.get("pinned") is True,
-        archived=state.get("archived") is True,
-    )

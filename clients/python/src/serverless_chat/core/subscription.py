@@ -122,7 +122,8 @@ class Subscription:
             self._is_subscribed, self._gap_since = True, None
             before = self.timeline.position
             self._take_page(frame, now)
-            self.members.load(frame, self.timeline.position)
+            later = range(max(frame["head"] + 1, self.timeline.start or 1), self.timeline.position + 1)
+            self.members.load(frame, [self.timeline.events[number] for number in later], now)
             self.older.start(now)
             self._settle(now, has_more=bool(frame["has_more"]) and self.timeline.position > before)
         elif self.older.is_answered_by(frame):

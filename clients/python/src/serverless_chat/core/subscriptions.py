@@ -9,7 +9,7 @@ from .frames import FrameSender
 from .members import unread_after
 from .options import POSITION_KEY, Options
 from .outputs import Forget, JsonObject, Outputs
-from .retries import Random
+from .retries import ANSWER_TIMEOUT, Random
 from .subscription import Subscription
 
 
@@ -24,6 +24,7 @@ class Subscriptions:
         self._positions = {key: value for key, value in stored.items() if key.startswith(POSITION_KEY)}
         self._sender, self._outputs, self._random = sender, outputs, random
         self._subscriptions: dict[str, Subscription] = {}
+        self._unsubscribe_due = 0.0
 
     def __iter__(self) -> Iterator[Subscription]:
         """Iterate over a copy: handlers may open and close conversations."""
@@ -120,6 +121,8 @@ class Subscriptions:
         """Apply a frame about one conversation; those of unknown types have no effect."""
         subscription = self.get(frame.get("conversation_id", ""))
         if subscription is None or subscription.is_ended:
+            if frame["type"] == "events":
+                self._unsubscribe_again(frame["conversation_id"], now)
             return
         match frame["type"]:
             case "events":
@@ -129,22 +132,31 @@ class Subscriptions:
             case "presence" | "typing":
                 subscription.members.pushed(frame, now)
             case "read" if frame["participant_id"] == self.participant_id:
-                self.mark_read(subscription.conversation_id, frame["sequence_id"])
+                self.mark_read(subscription.conversation_id, frame["sequence_id"], frame.get("unread_count"))
             case "read":
                 subscription.members.pushed(frame, now)
             case "read_ack":
-                subscription.members.set_read(frame)
+                self.mark_read(subscription.conversation_id, frame["read_up_to"], frame["unread_count"])
             case "conversation_removed" | "conversation_deleted":
                 subscription.end(frame["type"])
             case _:
                 pass
 
-    def mark_read(self, conversation_id: str, sequence_id: int) -> None:
-        """Move the user's pointer, and count the messages after it."""
-        if (subscription := self.get(conversation_id)) is not None:
-            events = subscription.timeline.events.values()
-            unread = unread_after(events, sequence_id, self.participant_id)
-            subscription.members.mark_read(sequence_id, unread)
+    def _unsubscribe_again(self, conversation_id: str, now: float) -> None:
+        """Unsubscribe from a conversation whose `unsubscribe` is on its way, or lost."""
+        if now >= self._unsubscribe_due:
+            self._unsubscribe_due = now + ANSWER_TIMEOUT
+            self._sender.send("unsubscribe", conversation_id=conversation_id)
+
+    def mark_read(self, conversation_id: str, sequence_id: int, unread_count: int | None = None) -> None:
+        """Move the user's pointer, and count the messages after it; the server has, if the view begins later."""
+        subscription = self.get(conversation_id)
+        if subscription is None or sequence_id <= subscription.members.read_up_to:
+            return
+        timeline = subscription.timeline
+        if unread_count is None or sequence_id + 1 >= (timeline.start or 0):
+            unread_count = unread_after(timeline.events.values(), sequence_id, self.participant_id)
+        subscription.members.mark_read(sequence_id, unread_count)
 
     def ponged(self, heads: dict[str, int], now: float) -> None:
         """Fetch what the heads of a `pong` show to be missing."""

@@ -13,7 +13,7 @@ from textual.widgets import Footer, Label, ListItem, ListView, TextArea
 
 from ...chat import Chat
 from ...core.message import Message
-from ...core.rows import Row
+from ...core.row import Row
 from ...errors import ChatError
 from ...room import Room
 from ..pieces import pieces

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...core.message import Message
 from ...core.outputs import JsonObject
-from ...core.rows import Row
+from ...core.row import Row
 from ..printing import neutral
 
 QUOTED = 60
