@@ -1,8 +1,9 @@
 """The groups of tests that one process runs together, if several processes share a run (pytest-xdist).
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
-group: the end-to-end tests of each target, and otherwise the tests of a file. The tests of the laws need little
-and take long; each is a group, except the random histories, which share a server.
+group: the end-to-end tests of each target, the browser tests in a few groups that take about equally long, and
+otherwise the tests of a file. The tests of the laws need little and take long; each is a group, except the random
+histories, which share a server.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ LONGEST = (
     "tests/deploy/test_commands_whole.py",
 )
 """The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
+_BROWSER = "tests/browser/"
+_SHARED_CHATS = {
+    "in the browser: messages": ("messages", "list", "notifications", "page"),
+    "in the browser: members": ("members", "scrolling", "component", "embedding"),
+}
+_SHARED_CHAT = "in the browser: all else"
+"""Each of these groups starts a chat and a browser, which cost three seconds of CPU time."""
+_WITHOUT_CHAT = ("stranger", "sizes")
+"""The first makes a checkout, with a chat of its own, and takes as long as a group."""
 
 
 def unit_of(nodeid: str) -> str:
@@ -35,7 +45,16 @@ def unit_of(nodeid: str) -> str:
             return IN_DEVELOPMENT
     if path == _TESTS_ON_MINISTACK:
         return ON_MINISTACK
+    if path.startswith(_BROWSER):
+        return _browser_unit(path)
     return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
+
+
+def _browser_unit(path: str) -> str:
+    name = path.removeprefix(f"{_BROWSER}test_").removesuffix(".py")
+    if name in _WITHOUT_CHAT:
+        return path
+    return next((unit for unit, names in _SHARED_CHATS.items() if name in names), _SHARED_CHAT)
 
 
 def turn_of(nodeid: str) -> int:
