@@ -1,4 +1,8 @@
-"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows."""
+"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows.
+
+It sets an environment up and builds the page, which takes a fifth of the time of the other browser tests: a part
+of `make test-all`. `tests/local` tests the build of the page, and `test_messages.py` two people who chat.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,10 @@ from scripts.node import WEB, node_program
 from scripts.setup import STAMP
 from scripts.web import DIST, INPUTS
 from tests.browser.conftest import ACTION_MILLISECONDS
+from tests.browser.selection import whole_only
 from tests.support.server import ROOT, STOP_TIMEOUT
 
+pytestmark = whole_only
 ADDRESS_SECONDS = 120.0
 """On a busy machine; on an idle one, the address is there after a fraction of it."""
 PAGE_MILLISECONDS = 120_000
