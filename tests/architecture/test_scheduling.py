@@ -25,6 +25,10 @@ from tests.support.scheduling import IN_DEVELOPMENT, OF_BUILDS, ON_MINISTACK, PA
         ("tests/bench/test_engine.py::test_it[ministack]", "tests/bench/test_engine.py"),
         ("tests/unit/core/log/test_reading.py::test_it", "tests/unit/core/log/test_reading.py"),
         ("tests/invariants/test_random_histories.py::test_it[1]", "tests/invariants/test_random_histories.py"),
+        ("tests/browser/test_list.py::test_it", "in the browser: messages"),
+        ("tests/browser/test_scrolling.py::test_it", "in the browser: members"),
+        ("tests/browser/test_new_file.py::test_it", "in the browser: all else"),
+        ("tests/browser/test_stranger.py::test_it", "tests/browser/test_stranger.py"),
         ("tests/invariants/test_group_commit.py::test_it[1]", "tests/invariants/test_group_commit.py::test_it[1]"),
     ],
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from tests.browser.http_server import QuietHandler, served_by
 
 Fields = dict[str, str]
 
@@ -31,14 +31,9 @@ class IdentityProvider:
         self.grants: list[Fields] = []
         self.challenges: dict[str, str] = {}
         self.refresh_token = ""
-        handler = type("Handler", (_Handler,), {"provider": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """The address of the provider."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        self.url = ""
+        """The address of the provider, while it runs."""
+        self._serving = served_by(type("Handler", (_Handler,), {"provider": self}))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -52,19 +47,17 @@ class IdentityProvider:
         }
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.url = self._serving.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.__exit__(None, None, None)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     provider: IdentityProvider
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         """Authorize: redirect back with a code, or with `login_required` where the user cannot be asked."""
         query = _fields(urlsplit(self.path).query)
         if urlsplit(self.path).path != "/authorize":
@@ -73,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.provider.authorizations.append(query)
         if self.provider.is_waiting:
             page = b"<!doctype html><title>Provider</title><link rel=icon href=data:,>Who are you?"
-            self._send(200, page, ("Content-Type", "text/html"))
+            self.answer(200, page, ("Content-Type", "text/html"))
             return
         answer = {"state": query["state"]}
         if query.get("prompt") == "none" and "session=yes" not in self.headers.get("Cookie", ""):
@@ -88,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         """Give tokens for a code, once and with its verifier, or for a refresh token."""
         fields = _fields(self.rfile.read(int(self.headers["Content-Length"])).decode())
         self.provider.grants.append(fields)
@@ -110,17 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.dumps(answer).encode()
         origin = ("Access-Control-Allow-Origin", self.headers.get("Origin", ""))
         status = 503 if self.provider.is_failing else 200 if is_valid else 400
-        self._send(status, body, origin, ("Content-Type", "application/json"))
-
-    def _send(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
-        self.send_response(status)
-        for name, value in (*headers, ("Content-Length", str(len(body)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 — the name of the base class
-        """Write nothing."""
+        self.answer(status, body, origin, ("Content-Type", "application/json"))
 
 
 def _fields(text: str) -> Fields:

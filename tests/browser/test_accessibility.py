@@ -35,6 +35,9 @@ print("a long line of code" * 20)
 LATE_FRAMES = "requestAnimationFrame = (run) => setTimeout(() => run(performance.now()), 150);"
 """A script that lets animation frames come late, as on a busy machine."""
 
+POSIX_LANGUAGE = """Object.defineProperty(navigator, "languages", { get: () => ["de@posix", "de-DE"] })"""
+"""A script that adds a tag which is none, as Chromium does under some locales of the system."""
+
 
 def conversation(people: People, suffix: str) -> str:
     """Create a conversation with all that messages can contain, and return its id."""
@@ -253,7 +256,7 @@ def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page:
 
 def test_german_interface_has_no_english_left(people: People, open_page: OpenPage) -> None:
     created = conversation(people, "de")
-    page = open_page("alice-de", f"/c/{created}", locale="de-DE")
+    page = open_page("alice-de", f"/c/{created}", script=POSIX_LANGUAGE, locale="de-DE")
     expect(page.get_by_role("textbox", name="Nachricht an Everything")).to_be_visible()
     expect(page.get_by_role("heading", name="Unterhaltungen")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "de"

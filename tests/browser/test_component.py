@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.http_server import QuietHandler, served_by
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
@@ -20,22 +19,13 @@ People = Callable[[str], TestClient]
 def served(html: str) -> Iterator[str]:
     """Serve a document on a port of this machine: a page of a network may not contact it. Yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(html.encode() if self.path == "/" else b"")
+    class Handler(QuietHandler):
+        def get(self) -> None:
+            body = html.encode() if self.path == "/" else b""
+            self.answer(200, body, ("Content-Type", "text/html; charset=utf-8"))
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (as in the base class)
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with served_by(Handler) as origin:
+        yield f"{origin}/"
 
 
 def open_product(browser: Browser, chat: WebChat, user: TestClient, markup: str, script: str = "") -> Page:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.http_server import QuietHandler, served_by
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -42,26 +41,14 @@ def product(web_chat: WebChat) -> Iterator[str]:
         " img-src data:; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def get(self) -> None:
             kind, text = answers[self.path]
-            self.send_response(200)
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Security-Policy", policy)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
+            headers = ("Content-Type", f"{kind}; charset=utf-8"), ("Content-Security-Policy", policy)
+            self.answer(200, text.encode(), *headers)
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 — the name of the base class
-            """Write nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served_by(Handler) as origin:
+        yield origin
 
 
 def test_page_of_another_origin_embeds_the_chat_with_its_parts(

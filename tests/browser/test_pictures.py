@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
@@ -19,6 +17,7 @@ from local.web.page_build import PageBuild
 from local.web.page_server import PageServer
 from scripts.web import DIST
 from tests.browser.conftest import OpenPage
+from tests.browser.http_server import QuietHandler, served_by
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -35,29 +34,16 @@ def pictures(directory: Path) -> Iterator[tuple[str, list[str]]]:
     """Serve a picture by HTTPS, and nothing at `/absent.png`. Yield the origin and the requested paths."""
     requested: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def get(self) -> None:
             requested.append(self.path)
             is_absent = "absent" in self.path
-            picture = b"" if is_absent else PICTURE
-            self.send_response(404 if is_absent else 200)
-            self.send_header("Content-Type", "image/png")
-            self.send_header("Content-Length", str(len(picture)))
-            self.end_headers()
-            self.wfile.write(picture)
+            status, picture = (404, b"") if is_absent else (200, PICTURE)
+            self.answer(status, picture, ("Content-Type", "image/png"))
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (as in the base class)
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = (
-            make(directory, authority="Pictures").server_context().wrap_socket(server.socket, server_side=True)
-        )
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{server.server_port}", requested
-        server.shutdown()
-        thread.join()
+    certificate = make(directory, authority="Pictures").server_context()
+    with served_by(Handler, certificate) as origin:
+        yield origin, requested
 
 
 @contextlib.contextmanager

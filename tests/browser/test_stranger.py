@@ -1,4 +1,8 @@
-"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows."""
+"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows.
+
+It sets an environment up and builds the page, which takes a fifth of the time of the other browser tests: a part
+of `make test-all`. `tests/local` tests the build of the page, and `test_messages.py` two people who chat.
+"""
 
 from __future__ import annotations
 

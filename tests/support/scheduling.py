@@ -2,8 +2,8 @@
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
 group: the end-to-end tests of each target, those of the template and its builds, for which several processes would
-wait together, and otherwise the tests of a file. The tests of the laws need little and take long; each is a group,
-except the random histories, which share a server.
+wait together, the browser tests in a few groups that take about equally long, and otherwise the tests of a file. The
+tests of the laws need little and take long; each is a group, except the random histories, which share a server.
 """
 
 from __future__ import annotations
@@ -24,6 +24,15 @@ LONGEST = (
     OF_BUILDS,
 )
 """The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
+_BROWSER = "tests/browser/"
+_SHARED_CHATS = {
+    "in the browser: messages": ("messages", "list", "notifications", "page"),
+    "in the browser: members": ("members", "scrolling", "component", "embedding"),
+}
+_SHARED_CHAT = "in the browser: all else"
+"""Each of these groups starts a chat and a browser, which cost three seconds of CPU time."""
+_WITHOUT_CHAT = ("stranger", "sizes")
+"""The first makes a checkout and starts another chat, and takes as long as a group."""
 
 
 def unit_of(nodeid: str) -> str:
@@ -40,7 +49,16 @@ def unit_of(nodeid: str) -> str:
         return ON_MINISTACK
     if path.startswith(OF_BUILDS):
         return OF_BUILDS
+    if path.startswith(_BROWSER):
+        return _browser_unit(path)
     return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
+
+
+def _browser_unit(path: str) -> str:
+    name = path.removeprefix(f"{_BROWSER}test_").removesuffix(".py")
+    if name in _WITHOUT_CHAT:
+        return path
+    return next((unit for unit, names in _SHARED_CHATS.items() if name in names), _SHARED_CHAT)
 
 
 def turn_of(nodeid: str) -> int:

@@ -14,7 +14,16 @@ function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTim
 
 /** Prefer the reader's own variant of the language, such as en-GB. */
 const regional = (language: string): string =>
-  navigator.languages.find((tag) => tag.toLowerCase().startsWith(language)) ?? language;
+  navigator.languages.find((tag) => tag.toLowerCase().startsWith(language) && isValid(tag)) ?? language;
+
+/** Return whether `Intl` accepts a tag: under a POSIX locale, some builds of Chromium report "en-US@posix". */
+function isValid(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length > 0;
+  } catch {
+    return false;
+  }
+}
 
 /** Return a number that is the same for all moments of one local day, and one higher for the next day. */
 export function dayOf(iso: string | null): number {

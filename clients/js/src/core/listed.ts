@@ -41,7 +41,7 @@ export interface Conversation {
   readonly [field: string]: unknown;
 }
 
-/** What the view of an open conversation knows: the events from its marked start up to its position. */
+/** The state of the view of an open conversation: the events from its marked start up to its position. */
 export interface RoomState {
   start: number;
   position: number;

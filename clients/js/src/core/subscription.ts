@@ -148,7 +148,7 @@ export class Subscription {
     if (frame.participant_id === this._context.me) this._mark(frame.sequence_id, frame.unread_count);
   }
 
-  /** Move the own read mark, and count what follows it, as the server did if the view begins later; return whether that is forward. */
+  /** Move the own read mark, and count the messages after it, as the server did if the view begins later; return whether that is forward. */
   private _mark(sequenceId: number, unreadCount?: number): boolean {
     if (sequenceId <= this.people.readUpTo) return false;
     const isUnread = (event: Json) =>
