@@ -2,8 +2,8 @@
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
 group: the end-to-end tests of each target, those of the template and its builds, for which several processes would
-wait together, the browser tests in a few groups that take about equally long, and otherwise the tests of a file. The
-tests of the laws need little and take long; each is a group, except the random histories, which share a server.
+wait together, the browser tests in a few groups that take about equally long, and otherwise the tests of a file.
+The tests of the laws take long and need little; each is a group, but the random histories share a server.
 """
 
 from __future__ import annotations
