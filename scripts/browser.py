@@ -1,7 +1,6 @@
 """Chromium and the fonts of the browser tests, from Debian's packages; without them, those tests are skipped.
 
-Set-up installs them where it may: as root, with apt. It tries that once in a checkout. Where the smaller package
-`chromium-headless-shell` is installed, it is used: it has no windows, and takes a third less CPU time.
+Set-up installs them where it may: as root, with apt. It tries that once in a checkout.
 
 Standard library only: this module runs before anything is installed.
 """
@@ -23,7 +22,7 @@ FONTS = (
 )
 MISSING = f"there is no Chromium: as root, `apt install {' '.join(PACKAGES)}`"
 APT_SECONDS = 300
-_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> Path | None:

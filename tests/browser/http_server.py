@@ -9,11 +9,11 @@ from ssl import SSLContext
 from threading import Thread
 
 _POLL_SECONDS = 0.02
-"""How long a server takes to notice that it shall end; half a second by default."""
+"""The longest time that a server takes to end; half a second by default."""
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """A handler without a log. Its subclasses answer the requests: by default, there is no such method."""
+    """A handler without a log. Its subclasses answer the requests: by default, with 405."""
 
     def get(self) -> None:
         """Answer a GET request."""

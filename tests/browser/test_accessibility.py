@@ -36,7 +36,7 @@ LATE_FRAMES = "requestAnimationFrame = (run) => setTimeout(() => run(performance
 """A script that lets animation frames come late, as on a busy machine."""
 
 POSIX_LANGUAGE = """Object.defineProperty(navigator, "languages", { get: () => ["de@posix", "de-DE"] })"""
-"""A script that adds a tag which is none, as Chromium does under some locales of the system."""
+"""A script that adds an invalid tag, as Chromium reports it under some locales of the system."""
 
 
 def conversation(people: People, suffix: str) -> str:

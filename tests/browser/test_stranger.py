@@ -1,8 +1,4 @@
-"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows.
-
-It sets an environment up and builds the page, which takes a fifth of the time of the other browser tests: a part
-of `make test-all`. `tests/local` tests the build of the page, and `test_messages.py` two people who chat.
-"""
+"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows."""
 
 from __future__ import annotations
 

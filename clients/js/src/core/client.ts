@@ -42,7 +42,7 @@ export class Core {
   private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
   private _helloId = "";
-  /** From when on an event of a conversation that is not followed ends its subscription again. */
+  /** The time before which an event of a conversation that is not followed does not repeat an `unsubscribe`. */
   private _unsubscribeDue = 0;
 
   /**
@@ -287,7 +287,7 @@ export class Core {
     return [...(this._subscriptions.get(conversationId)?.view.messages() ?? []), ...pending];
   }
 
-  /** Return what the view of an open conversation knows, or nothing before its first page. */
+  /** Return the state of the view of an open conversation, or nothing before its first page. */
   roomState(conversationId: string): RoomState | undefined {
     const subscription = this._subscriptions.get(conversationId);
     const { start, position, events } = subscription?.timeline ?? {};

@@ -56,10 +56,10 @@ export class Listed {
   row!: Conversation;
   /** The highest head that is known, and the number of messages up to it. */
   head = 0;
-  /** Up to where no part is missing: by a page, or by the open room. A push has one part only. */
+  /** The event up to which the row has everything, by a page or by the open room; a push has only a part. */
   private _whole = 0;
   private _count = 0;
-  /** The newest head and read mark at which unread messages were counted, the messages there, and the unread ones of them. */
+  /** The newest head and read mark at which unread messages were counted; all messages there, and the unread ones. */
   private _read = [-1, 0, 0, 0] as readonly [number, number, number, number];
   private _titleHead = 0;
   private _messageHead = 0;

@@ -32,7 +32,7 @@ export class People {
   readUpTo = 0;
   unreadCount = 0;
   isChanged = false;
-  /** Up to which event a page has counted the unread messages. */
+  /** The event up to which a page has counted the unread messages. */
   private _counted = 0;
   private _typists = new Map<string, Typist>();
 
@@ -43,6 +43,7 @@ export class People {
     }
     const isNewer = page.read_up_to >= this.readUpTo;
     if (isNewer) this.read(page.read_up_to, page.unread_count);
+    // An older mark: the count is already that of the present view, so the later events must not count again.
     this._counted = isNewer ? page.head : Infinity;
     for (const event of later) this.applied(event, me);
     if (!isNewer) this._counted = 0;

@@ -148,7 +148,10 @@ export class Subscription {
     if (frame.participant_id === this._context.me) this._mark(frame.sequence_id, frame.unread_count);
   }
 
-  /** Move the own read mark, and count the messages after it, as the server did if the view begins later; return whether that is forward. */
+  /**
+   * Move the own read mark; return whether that is forward. The messages after it are counted here, or by the server if
+   * the view begins later.
+   */
   private _mark(sequenceId: number, unreadCount?: number): boolean {
     if (sequenceId <= this.people.readUpTo) return false;
     const isUnread = (event: Json) =>

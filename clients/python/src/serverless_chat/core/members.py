@@ -53,6 +53,7 @@ class Members:
         is_newer = page.get("read_up_to", -1) >= self.read_up_to
         if is_newer:
             self.read_up_to, self.unread_count = page["read_up_to"], page.get("unread_count") or 0
+        # An older mark: the count is already that of the present view, so the later events must not count again.
         last = later[-1]["sequence_id"] if later else 0
         self._counted = page.get("head", 0) if is_newer else last
         self.apply(later, now)

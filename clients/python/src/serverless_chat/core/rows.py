@@ -179,12 +179,12 @@ class Rows:
 
     def _look_for_more(self, frame: JsonObject) -> float | None:
         """Compare the row with the events, the head or the read mark in a frame, which its room may not have."""
-        events = frame.get("events") or [{"sequence_id": 0, "type": ""}]
+        events = frame.get("events", [])
         entry = self._entries.get(frame["conversation_id"])
         if entry is None:
             is_missing = any(event["type"] == "message" for event in events)
         else:
-            head = frame.get("head", events[-1]["sequence_id"])
+            head = frame.get("head", events[-1]["sequence_id"] if events else 0)
             is_missing = head > entry.whole or frame.get("read_up_to", 0) > entry.row.read_up_to
         return UNKNOWN_DELAY if is_missing else None
 
