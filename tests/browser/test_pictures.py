@@ -105,6 +105,8 @@ def test_pictures_are_shown_from_the_permitted_origins_only(
             page.get_by_role("textbox", name="Address of your picture").fill(f"{permitted}/alice.png")
             page.get_by_role("button", name="Save").click()
             expect(page.locator(".member img")).to_have_count(3)
+            own = page.locator(".member img[src$='/alice.png']")
+            expect(own).to_have_js_property("naturalWidth", 1)  # so it has been requested
         assert set(requested) == {"/bob.png", "/absent.png", "/alice.png"}
         requested.clear()
 
