@@ -15,14 +15,14 @@ from pathlib import Path
 from scripts.node import WEB
 from scripts.uv import LOGS
 
-PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-color-emoji")
+PACKAGES = ("chromium-headless-shell", "fonts-noto-core", "fonts-noto-color-emoji")
 FONTS = (
     Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
     Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
 )
 MISSING = f"there is no Chromium: as root, `apt install {' '.join(PACKAGES)}`"
 APT_SECONDS = 300
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> Path | None:
