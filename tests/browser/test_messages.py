@@ -153,6 +153,9 @@ def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page:
     bob.post_message(notes, "and once more")
     expect(row).to_contain_text("and once more")
     expect(row).to_contain_text("You are mentioned")
+    page.reload()
+    expect(row).to_contain_text("and once more")
+    expect(row).to_contain_text("You are mentioned")
     row.click()
     expect(row).not_to_contain_text("You are mentioned")
 

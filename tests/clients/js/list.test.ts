@@ -102,8 +102,8 @@ test("row is the same in whichever order pages and pushes arrive", () => {
     const listed = new Listed(entry(3));
     for (const push of order) if (push.type) listed.pushed(push);
       else listed.paged(push);
-    const { title, unreadCount, lastMessage } = listed.row;
-    assert.deepEqual([title, unreadCount, lastMessage!.content, listed.head], ["Oslo", 1, "newest", 8]);
+    const { title, unreadCount, readUpTo, lastMessage } = listed.row;
+    assert.deepEqual([title, unreadCount, readUpTo, lastMessage!.content, listed.head], ["Oslo", 1, 6, "newest", 8]);
   }
 });
 

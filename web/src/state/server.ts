@@ -1,6 +1,6 @@
 /** The requests of the HTTP API that the client library has no methods for. */
 
-import type { Chat } from "serverless-chat";
+import { asMessage, type Chat, type Message } from "serverless-chat";
 
 /** A membership that waits for the acceptance of a participant. */
 export interface Pending {
@@ -35,6 +35,12 @@ export class Server {
 
   details(id: string): Promise<Details> {
     return this.chat.request("GET", `/conversations/${id}`);
+  }
+
+  /** Return a page of messages, and where the one before it ends, if there is one. */
+  async messages(id: string, limit: number, before?: number): Promise<{ messages: Message[]; before?: number }> {
+    const page = await this.chat.request("GET", `/conversations/${id}/messages${query({ limit, before })}`);
+    return { messages: page.messages.map(asMessage), before: page.next_before };
   }
 
   async invitations(): Promise<Pending[]> {

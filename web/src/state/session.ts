@@ -8,6 +8,7 @@ import { Blocks } from "./blocks.ts";
 import { coalesced } from "./coalesced.ts";
 import { OpenConversation } from "./conversation.ts";
 import { Drafts } from "./drafts.ts";
+import { Mentions } from "./mentions.ts";
 import { type Details, type Pending, Server } from "./server.ts";
 
 /** The addresses of a stage, and the callback for its tokens. */
@@ -36,10 +37,9 @@ export class Session {
   readonly me = signal<Sender | null>(null);
   readonly conversations = signal<readonly Conversation[] | null>(null);
   readonly hasMore = signal(false);
-  /** The conversations of which a newest message, not read yet, mentions the participant. */
-  readonly mentioned = signal<readonly string[]>([]);
   readonly invitations = signal<readonly Pending[]>([]);
   readonly blocks: Blocks;
+  readonly mentions: Mentions;
   /** Why the last call of the token callback failed, until one succeeds. */
   readonly signInError = signal<unknown>(null);
   readonly open = signal<OpenConversation | null>(null);
@@ -65,6 +65,7 @@ export class Session {
     this.server = new Server(this.chat);
     this.blocks = new Blocks(this.server);
     void this.blocks.load();
+    this.mentions = new Mentions(this.server, participantId);
     this.drafts = new Drafts(httpUrl, participantId);
     this.chat.on("change", () => this.connectionChanged());
     this.chat.on("error", (error) => this.failed(error));
@@ -74,7 +75,7 @@ export class Session {
       batch(() => {
         this.conversations.value = list.rows;
         for (const row of list.rows) if (row.direct && !row.other) void this.loadTitle(row.conversationId);
-        this.noteMentions(list.rows);
+        this.mentions.update(list.rows);
         this.hasMore.value = list.hasMore;
         this.unreadTotal.value = list.totalUnread;
       }),
@@ -150,14 +151,6 @@ export class Session {
     this.open.peek()?.close();
     if (isSigningOut) this.drafts.clear();
     await (isSigningOut ? this.chat.signOut() : this.chat.close());
-  }
-
-  private noteMentions(rows: readonly Conversation[]): void {
-    const before = this.mentioned.peek();
-    const isMentioned = ({ conversationId, unreadCount, lastMessage }: Conversation) =>
-      unreadCount > 0 && (before.includes(conversationId) || lastMessage?.mentions.includes(this.participantId));
-    const now = rows.filter(isMentioned).map(({ conversationId }) => conversationId).sort();
-    if (now.join() !== before.join()) this.mentioned.value = now;
   }
 
   private connectionChanged(): void {

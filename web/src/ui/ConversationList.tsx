@@ -14,7 +14,7 @@ interface RowsProps {
 }
 
 function Rows({ rows }: RowsProps) {
-  const { openId, mentioned } = useApp().session;
+  const { openId, mentions } = useApp().session;
   return (
     <ul class="conversations">
       {rows?.map((row) => (
@@ -22,7 +22,7 @@ function Rows({ rows }: RowsProps) {
           key={row.conversationId}
           row={row}
           isOpen={row.conversationId === openId.value}
-          isMentioned={mentioned.value.includes(row.conversationId)}
+          isMentioned={mentions.ids.value.includes(row.conversationId)}
         />
       ))}
     </ul>

@@ -26,6 +26,8 @@ export interface Conversation {
   readonly createdAt: string;
   /** How many messages of others the participant has not read. */
   readonly unreadCount: number;
+  /** The last event that the participant has read. */
+  readonly readUpTo: number;
   /** The newest message, in its current state. A long text can be cut. */
   readonly lastMessage: Message | null;
   readonly participantCount?: number;
@@ -142,8 +144,8 @@ export class Listed {
   }
 
   private _show(changes: Json): void {
-    const [, , count, unread] = this._read;
-    this._set({ ...changes, unreadCount: unread + Math.max(0, this._count - count) });
+    const [, readUpTo, count, unread] = this._read;
+    this._set({ ...changes, readUpTo, unreadCount: unread + Math.max(0, this._count - count) });
   }
 
   /** Make another row if a field changes. */
