@@ -12,7 +12,7 @@ const LONGEST_ID = "0".repeat(16);
 const OTHER_HISTORY = {
   type: "error",
   code: "POSITION_UNKNOWN",
-  message: "The server's data was restored: it can be about another message now.",
+  message: "The data was restored: it can be about another message now.",
   retryable: false,
 };
 
@@ -76,9 +76,11 @@ export class Outbox {
    */
   takeOver(stored: Iterable<Item>): void {
     const items = new Map([...stored].map((item) => [item.key, item]));
+    const saves = this._context.outputs.map((output) => output.kind === "save" && output.key);
+    const kept = new Set([...items.keys(), ...saves]); // the driver has still to carry out the saves
     for (const lane of this._lanes.values()) {
       for (const item of [...lane.items]) {
-        if (items.has(item.key) || this._isUnsaved(item)) continue;
+        if (kept.has(item.key)) continue;
         if (isMessage(item)) item.isGone = true;
         else this._remove(item);
       }
@@ -288,11 +290,6 @@ export class Outbox {
     const { isAlone: _, isUnmarked: __, isGone: ___, ...value } = item;
     this._context.save(item.key, value);
     this._changed(item.conversationId);
-  }
-
-  /** Whether the driver has still to carry out the save of an item. */
-  private _isUnsaved({ key }: Item): boolean {
-    return this._context.outputs.some((output) => output.kind === "save" && output.key === key);
   }
 
   private _changed(conversationId: string): void {

@@ -96,7 +96,7 @@ export class Subscription {
     const wasLoaded = this.timeline.isLoaded;
     this.timeline = new Timeline();
     this._beginAnew();
-    this._readWanted = this.people.readUpTo = 0;
+    this._readWanted = 0;
     this._readRequest.plan();
     if (wasLoaded) this._notify("discarded");
   }
@@ -162,9 +162,10 @@ export class Subscription {
     return true;
   }
 
-  /** Apply an answer to `read`; return whether it was one. */
+  /** Apply an answer to `read`; return whether it was one of this subscription, and not of one that was closed. */
   readAnswered(frame: Json, now: number): boolean {
     const request = this._readRequest;
+    this._mark(frame.read_up_to ?? 0, frame.unread_count);
     if (frame.id !== request.id) return false;
     if (frame.type === "error" && !isRefusal(frame)) {
       request.failed(now, retryAfter(frame));
@@ -175,7 +176,6 @@ export class Subscription {
       request.plan(now + READ_DELAY);
     } else {
       this._readWanted = 0;
-      this._mark(frame.read_up_to ?? 0, frame.unread_count);
     }
     return true;
   }
@@ -278,6 +278,7 @@ export class Subscription {
 
   private _beginAnew(): void {
     this.view = new View();
+    this.people.readUpTo = 0; // the unread messages of the newest page are counted by the server
     this._isExtended = false;
     this._taken = [];
     this._older = null;
