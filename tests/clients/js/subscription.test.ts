@@ -308,12 +308,24 @@ test("unread messages after a huge gap are those of the server until the mark is
   client.receive(SOCKET, pong(1_000), NOW);
   const newest = page(frame(client, "subscribe"), 951, 1_000, 1_000, { read_up_to: 0, unread_count: 1_000 });
   client.receive(SOCKET, newest, NOW);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 0, unreadCount: 1_000 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 1_000 });
   client.advance(NOW + 1_000);
   const read = frame(client, "read");
   const ack = { type: "read_ack", id: read.id, history_id: HISTORY, conversation_id: "conv_a" };
   client.receive(SOCKET, { ...ack, read_up_to: 3, unread_count: 997 }, NOW + 1_000);
   assert.deepEqual([read.sequence_id, client.readState("conv_a")], [3, { readUpTo: 3, unreadCount: 997 }]);
+});
+
+test("page that is older than the mark of another device moves no pointer back", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  const subscribe = frame(client, "subscribe");
+  const elsewhere = { type: "read", conversation_id: "conv_a", participant_id: "alice", history_id: HISTORY };
+  client.receive(SOCKET, { ...elsewhere, sequence_id: 2, unread_count: 1 }, NOW);
+  client.receive(SOCKET, page(subscribe, 1, 3, 3, { read_up_to: 0, unread_count: 3 }), NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 2, unreadCount: 1 });
+  client.receive(SOCKET, push([4]), NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 2, unreadCount: 2 });
 });
 
 test("later mark than that of a message is sent within a second", () => {

@@ -200,6 +200,18 @@ def test_later_mark_than_that_of_a_message_is_sent_within_a_second() -> None:
     assert [frame["sequence_id"] for frame in frames(client, "read")] == [4]
 
 
+def test_page_that_is_older_than_the_mark_of_another_device_moves_no_pointer_back() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    receive(client, "read", participant_id="alice", sequence_id=2, unread_count=1, history_id=HISTORY)
+    page: JsonObject = {"head": 3, "has_more": False, "events": [event(number) for number in (1, 2, 3)]}
+    receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, read_up_to=0, unread_count=3)
+    assert client.read_state("conv_a") == (2, 1)
+    push(client, event(4))
+    assert client.read_state("conv_a") == (2, 2)
+
+
 def test_unread_messages_after_a_huge_gap_are_those_of_the_server_until_the_mark_is_confirmed() -> None:
     client = opened()
     client.read("conv_a", NOW)
@@ -207,7 +219,7 @@ def test_unread_messages_after_a_huge_gap_are_those_of_the_server_until_the_mark
     [subscribe] = frames(client, "subscribe")
     page: JsonObject = {"head": 1_000, "has_more": False, "events": [event(number) for number in range(951, 1_001)]}
     receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, read_up_to=2, unread_count=998)
-    assert client.read_state("conv_a") == (2, 998)
+    assert client.read_state("conv_a") == (3, 998)
     client.advance(NOW + 1)
     [read] = frames(client, "read")
     receive(client, "read_ack", id=read["id"], history_id=HISTORY, read_up_to=3, unread_count=997)

@@ -96,7 +96,7 @@ export class Subscription {
     const wasLoaded = this.timeline.isLoaded;
     this.timeline = new Timeline();
     this._beginAnew();
-    this._readWanted = 0;
+    this._readWanted = this.people.readUpTo = 0;
     this._readRequest.plan();
     if (wasLoaded) this._notify("discarded");
   }
@@ -132,7 +132,8 @@ export class Subscription {
 
   /** Move the read mark up to an event; the marks of a moment are sent as one. */
   read(sequenceId: number, now: number, isOpen: boolean): void {
-    if (!this._mark(sequenceId)) return;
+    if (sequenceId <= this.people.readUpTo) return;
+    this._mark(sequenceId);
     this._readWanted = sequenceId;
     if (isOpen && !this._readRequest.isRunning) this._readRequest.plan(now + READ_DELAY);
   }
@@ -148,18 +149,14 @@ export class Subscription {
     if (frame.participant_id === this._context.me) this._mark(frame.sequence_id, frame.unread_count);
   }
 
-  /**
-   * Move the own read mark; return whether that is forward. The messages after it are counted here, or by the server if
-   * the view begins later.
-   */
-  private _mark(sequenceId: number, unreadCount?: number): boolean {
-    if (sequenceId <= this.people.readUpTo) return false;
+  /** Move the own read mark forward. The messages after it are counted here, or by the server if the view begins later. */
+  private _mark(sequenceId: number, unreadCount?: number): void {
+    if (sequenceId < this.people.readUpTo) return;
     const isUnread = (event: Json) =>
       event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._context.me;
     const { start, events } = this.timeline;
     const isBefore = unreadCount !== undefined && sequenceId + 1 < start!;
     this.people.read(sequenceId, isBefore ? unreadCount : events.filter(isUnread).length);
-    return true;
   }
 
   /** Apply an answer to `read`; return whether it was one of this subscription, and not of one that was closed. */
@@ -202,6 +199,7 @@ export class Subscription {
       this._takePage(frame);
       const { start, events } = this.timeline;
       this.people.loaded(frame, events.slice(Math.max(0, frame.head + 1 - start!)), this._context.me);
+      if (frame.read_up_to < this.people.readUpTo) this._mark(this.people.readUpTo, frame.unread_count);
       this._settle(now, !!frame.has_more && this.timeline.position > before);
       if (this._older && !this._olderRequest.isRunning) this._olderRequest.start(now);
     } else if (this._older && frame.id === this._olderRequest.id) {
@@ -278,7 +276,6 @@ export class Subscription {
 
   private _beginAnew(): void {
     this.view = new View();
-    this.people.readUpTo = 0; // the unread messages of the newest page are counted by the server
     this._isExtended = false;
     this._taken = [];
     this._older = null;
