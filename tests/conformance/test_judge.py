@@ -1,4 +1,4 @@
-"""The judge itself: what a client may leave out, and what the storage has."""
+"""The judge itself: the storage, and messages that a client may leave out."""
 
 from __future__ import annotations
 

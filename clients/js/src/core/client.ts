@@ -376,7 +376,7 @@ export class Core {
     return true;
   }
 
-  /** Forget what is about a former history or participant. */
+  /** Forget the places and marks of a former history or participant. */
   private _forgetPositions(): void {
     this._marks.clear();
     const stored = [...this._stored.keys()].filter((key) => key.startsWith(POSITION_KEY));
