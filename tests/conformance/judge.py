@@ -238,10 +238,10 @@ class Judge:
             if message["status"] == "failed":
                 assert message["error"] not in TRANSIENT, f"failed because of {message['error']}"
         for send in self._sends.all:
-            if send.conversation_id == conversation_id and send.tab == self._tab and send.key and not send.is_free:
-                if send.key not in shown:
-                    assert self._may_be_absent(send, view), f"{send.content[:8]} is not shown"
-                    send.is_known = True
+            is_own = send.conversation_id == conversation_id and send.tab == self._tab
+            if is_own and send.key and not send.is_free and send.key not in shown:
+                assert self._may_be_absent(send, view), f"{send.content[:8]} is not shown"
+                send.is_known = True
 
     def _may_be_absent(self, send: Send, view: View) -> bool:
         """Whether a message is in the log at a place that the view does not have, or of an earlier history."""

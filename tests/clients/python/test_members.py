@@ -217,7 +217,11 @@ def test_unread_messages_after_a_huge_gap_are_those_of_the_server_until_the_mark
     client.read("conv_a", NOW)
     receive(client, "pong", history_id=HISTORY, heads={"conv_a": 1_000})
     [subscribe] = frames(client, "subscribe")
-    page: JsonObject = {"head": 1_000, "has_more": False, "events": [event(number) for number in range(951, 1_001)]}
+    page: JsonObject = {
+        "head": 1_000,
+        "has_more": False,
+        "events": [event(number) for number in range(951, 1_001)],
+    }
     receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, read_up_to=2, unread_count=998)
     assert client.read_state("conv_a") == (3, 998)
     client.advance(NOW + 1)

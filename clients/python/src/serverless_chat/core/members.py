@@ -42,7 +42,7 @@ class Members:
         return [typist.participant for typist in self._typists.values() if typist.ends is not None]
 
     def clear(self) -> None:
-        """Discard everything but the user's pointer, which never goes back within a history: the next page brings it."""
+        """Discard everything but the user's pointer, which never goes back within a history."""
         self._participants, self._typists = {}, {}
         self.unread_count = self._counted = 0
 
