@@ -16,7 +16,7 @@ const INTERNAL = `
   frameBytes nextId items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
   readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
-  connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
+  connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked isGone
   sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan state isOpen unsentRead kind frame requestId socket hasItems hasItems
 `;
 const ENTRIES = ["index", "conversations", "indexed_db"];

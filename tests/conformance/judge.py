@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from tests.conformance.gateway import ME, Gateway
@@ -35,7 +36,8 @@ class Send:
     is_stored: bool = False
     """Whether the storage has it: as long as it is full, a message that was shown is sent again after a crash."""
     was_stored: bool = False
-    was_shown: bool = False
+    is_known: bool = False
+    """Whether the client has shown it as sent, or left it out of a view, as it is at another place of the log."""
     done_in: set[str] = field(default_factory=set)
     """The histories in which it is done for the client: resolved, or shown as sent and not in the storage."""
 
@@ -93,7 +95,8 @@ class Sends:
 
     def _note_stored(self, send: Send) -> None:
         """Look for a message in the storage. A reaction to it names its id, too, but not its content."""
-        send.is_stored = str(send.key) in self._storage
+        key = str(send.key)  # which can be the beginning of another one
+        send.is_stored = key in self._storage and bool(re.search(rf"(?<!\w){re.escape(key)}(?!\w)", self._storage))
         send.was_stored |= send.is_stored and send.content in self._storage
 
     def crashed(self) -> None:
@@ -161,6 +164,10 @@ class Judge:
         self.views[conversation_id] = View(object())
         return self.views[conversation_id].epoch
 
+    def ended(self, conversation_id: str) -> None:
+        """Note that the client follows a conversation no more; its user can open it again."""
+        self.views.pop(conversation_id, None)
+
     def connects(self, token: str) -> None:
         """Check that each handshake has a new token."""
         assert token not in self._used_tokens, "a stale token was used for another handshake"
@@ -216,7 +223,7 @@ class Judge:
             if message["status"] == "sent" and message["sender"] == ME["participant_id"]:
                 event = log[message["sequence_id"] - 1]
                 send = self._sends.named(event["client_message_id"], event["content"])
-                send.was_shown = True
+                send.is_known = True
                 self._unforgotten.append((send, view.history_id))
 
     def _check_unresolved(self, conversation_id: str, view: View) -> None:
@@ -231,14 +238,16 @@ class Judge:
             if message["status"] == "failed":
                 assert message["error"] not in TRANSIENT, f"failed because of {message['error']}"
         for send in self._sends.all:
-            if send.conversation_id == conversation_id and send.tab == self._tab and send.key and not send.is_free:
-                assert send.key in shown or self._may_be_absent(send, view), f"{send.content[:8]} is not shown"
+            is_own = send.conversation_id == conversation_id and send.tab == self._tab
+            if is_own and send.key and not send.is_free and send.key not in shown:
+                assert self._may_be_absent(send, view), f"{send.content[:8]} is not shown"
+                send.is_known = True
 
     def _may_be_absent(self, send: Send, view: View) -> bool:
         """Whether a message is in the log at a place that the view does not have, or of an earlier history."""
         place = self._gateway.place(send.conversation_id, str(send.key))
         if place is None:
-            return bool(send.done_in) or send.was_shown
+            return bool(send.done_in) or send.is_known
         return view.start is None or place < view.start or view.epoch is not send.epoch
 
 

@@ -147,7 +147,7 @@ def settle(world: World) -> None:
             _judge_the_end(world, tab, conversation_id)
     for send in world.sends.all:
         is_in_log = send.key and world.gateway.place(send.conversation_id, send.key)
-        assert is_in_log or send.is_free or send.done_in or send.was_shown, f"lost: {send}"
+        assert is_in_log or send.is_free or send.done_in or send.is_known, f"lost: {send}"
     world.live(20_000)
     for tab in world.tabs:
         for conversation_id, view in tab.judge.views.items():

@@ -92,8 +92,10 @@ class Tab:
                 self.judge.rows = line["rows"]
             case "request":
                 self.requests.append(line)
+            case "ended":
+                self.judge.ended(line["conversation_id"])
             case kind:
-                assert kind in {"hello", "status", "ended"}, f"unknown line: {kind}"
+                assert kind == "hello", f"unknown line: {kind}"
         return None
 
     def _connect(self, number: int, token: str) -> Line:

@@ -40,6 +40,23 @@ def test_message_that_was_not_stored_outlives_a_change_of_the_drainer(tabs: list
     assert len(world.gateway.logs["conv_a"]) == 2
 
 
+def test_message_that_a_killed_drainer_has_sent_stays_shown_until_the_others_know(
+    tabs: list[ClientProcess],
+) -> None:
+    if len(tabs) == 1:
+        pytest.skip("this client has no tabs")
+    world = new_world(tabs)
+    drainer, other = world.tabs
+    world.send("conv_a", other.number)
+    world.share()
+    world.execute(0)
+    acks = [index for index, (_, frame) in enumerate(world.to_clients) if frame["type"] == "message_ack"]
+    world.deliver(acks[0])
+    world.crash(drainer)  # before the other tab has the news, or the event
+    assert [message["status"] for message in other.judge.views["conv_a"].messages] == ["pending"]
+    end(world)
+
+
 def test_frequent_inputs_do_not_put_off_what_the_storage_has_refused(tabs: list[ClientProcess]) -> None:
     world = new_world(tabs[:1])
     world.fill_storage(True)

@@ -429,6 +429,51 @@ test("client that takes over sends what the storage has and nothing else", () =>
   assert.equal(frame(client).client_message_id, "left");
 });
 
+test("message that left the storage is shown until the news or the log tell what became of it", () => {
+  const client = followed(1, 3);
+  client.drain(null, NOW);
+  send(client, ["sent", "deleted", "in the log", "next"]);
+  const items = take(client, "save");
+  client.drain({ [items[3]!.key]: items[3]!.value }, NOW); // before the news of the one that drained until now
+  assert.equal(frame(client).client_message_id, "next");
+  assert.deepEqual(Object.keys(statuses(client)), ["", "sent", "deleted", "in the log", "next"]);
+  client.update("conv_a", "edit", "sent", { content: "new" }, NOW);
+  assert.deepEqual(take(client, "save").map(({ value }) => value.command), ["edit"]);
+  const sent = { conversationId: "conv_a", clientMessageId: "sent", sequenceId: 9, historyId: HISTORY };
+  client.storageChanged(items[0]!.key, null, sent, NOW);
+  client.storageChanged(items[1]!.key, null, null, NOW);
+  const own = event(4, "message", { sender: { participant_id: "alice" }, client_message_id: "in the log" });
+  client.receive(SOCKET, { type: "events", history_id: HISTORY, conversation_id: "conv_a", events: [own] }, NOW);
+  const outputs = clear(client);
+  const resolved = outputs.filter((output) => output.kind === "resolved");
+  assert.deepEqual(resolved.map(({ clientMessageId }) => clientMessageId), ["sent", "in the log"]);
+  const withdrawn = outputs.filter((output) => output.kind === "withdrawn");
+  assert.deepEqual(withdrawn.map(({ clientMessageId }) => clientMessageId), ["deleted"]);
+  const shown = { "": "sent", "in the log": "sent", sent: "pending", next: "pending" };
+  assert.deepEqual(statuses(client), shown);
+});
+
+test("message that left the storage is not stored again", () => {
+  const client = followed(1, 3);
+  client.drain(null, NOW);
+  client.send("conv_a", "reply", { content: "text", reply_to: 1 }, NOW);
+  send(client, ["refused"]);
+  const [, { key, value }] = take(client, "save") as [unknown, { key: string; value: Json }];
+  client.storageChanged(key, { ...value, error: refusal({}) }, null, NOW);
+  client.drain({}, NOW);
+  client.retry("conv_a", "refused", NOW);
+  client.receive(SOCKET, { type: "pong", history_id: "2.conversations", heads: {} }, NOW);
+  assert.deepEqual(clear(client).filter((output) => output.kind === "save" && output.key.startsWith("outbox/")), []);
+});
+
+test("message that is not saved yet is sent by the client that takes over", () => {
+  const client = connected();
+  client.drain(null, NOW);
+  send(client, ["a"]);
+  client.drain({}, NOW); // the driver has not carried out the save: an earlier change of the storage lasts
+  assert.equal(frame(client).client_message_id, "a");
+});
+
 test("acknowledgement without a history resolves nothing", () => {
   const client = connected({ history_id: null });
   send(client, ["a"]);

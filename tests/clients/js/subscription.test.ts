@@ -302,6 +302,69 @@ test("own message directly after the pointer moves it", () => {
   assert.deepEqual(client.readState("conv_a"), { readUpTo: 4, unreadCount: 0 });
 });
 
+test("unread messages after a huge gap are those of the server until the mark is confirmed", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  client.read("conv_a", NOW);
+  client.receive(SOCKET, pong(1_000), NOW);
+  const newest = page(frame(client, "subscribe"), 951, 1_000, 1_000, { read_up_to: 0, unread_count: 1_000 });
+  client.receive(SOCKET, newest, NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 1_000 });
+  client.advance(NOW + 1_000);
+  const read = frame(client, "read");
+  const ack = { type: "read_ack", id: read.id, history_id: HISTORY, conversation_id: "conv_a" };
+  client.receive(SOCKET, { ...ack, read_up_to: 3, unread_count: 997 }, NOW + 1_000);
+  assert.deepEqual([read.sequence_id, client.readState("conv_a")], [3, { readUpTo: 3, unreadCount: 997 }]);
+});
+
+test("page that is older than the mark of another device moves no pointer back", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  const subscribe = frame(client, "subscribe");
+  const elsewhere = { type: "read", conversation_id: "conv_a", participant_id: "alice", history_id: HISTORY };
+  client.receive(SOCKET, { ...elsewhere, sequence_id: 2, unread_count: 1 }, NOW);
+  client.receive(SOCKET, page(subscribe, 1, 3, 3, { read_up_to: 0, unread_count: 3 }), NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 2, unreadCount: 1 });
+  client.receive(SOCKET, push([4]), NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 2, unreadCount: 2 });
+});
+
+test("later mark than that of a message is sent within a second", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  client.read("conv_a", NOW);
+  client.send("conv_a", "k", { content: "hi" }, NOW);
+  const message = frame(client, "message");
+  client.receive(SOCKET, push([4]), NOW);
+  client.read("conv_a", NOW);
+  const ack = { type: "message_ack", id: message.id, history_id: HISTORY, sequence_id: 5, duplicate: false };
+  client.receive(SOCKET, ack, NOW);
+  client.advance(NOW + 1_000);
+  assert.equal(frame(client, "read").sequence_id, 4);
+});
+
+test("mark of a conversation that was closed is shown when it is opened again", () => {
+  const client = followed(1, 3, { read_up_to: 2, unread_count: 1 });
+  client.read("conv_a", NOW);
+  client.close("conv_a");
+  client.open("conv_a", NOW);
+  const [read, , subscribe] = frames(client);
+  client.receive(SOCKET, page(subscribe!, 1, 3, 3, { read_up_to: 2, unread_count: 1 }), NOW);
+  const ack = { type: "read_ack", id: read!.id, history_id: HISTORY, conversation_id: "conv_a" };
+  client.receive(SOCKET, { ...ack, read_up_to: 3, unread_count: 0 }, NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 0 });
+});
+
+test("mark of a conversation that is closed without a connection is sent by the next one", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  client.socketClosed(SOCKET, NOW);
+  client.read("conv_a", NOW);
+  client.close("conv_a");
+  client.online(NOW);
+  client.tokenReceived("token", NOW);
+  client.socketOpened(SOCKET + 1, NOW);
+  client.receive(SOCKET + 1, WELCOME, NOW);
+  assert.equal(frame(client, "read").sequence_id, 3);
+});
+
 test("conversation that is closed takes its read mark along", () => {
   const client = followed();
   client.receive(SOCKET, push([4]), NOW);

@@ -8,7 +8,7 @@ import pytest
 from serverless_chat.core.client import Client
 from serverless_chat.core.outputs import JsonObject, MembersChanged, Refused, SendFrame
 
-from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, error, event, frames, take
+from tests.clients.python.drive import HISTORY, NOW, SOCKET, WELCOME, connected, error, event, frames, take
 
 ALICE: JsonObject = {"participant_id": "alice", "name": "Alice", "role": "owner", "online": True, "read_up_to": 2}
 BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "role": "member", "online": False, "read_up_to": 0}
@@ -183,6 +183,79 @@ def test_repeat_of_a_message_confirms_no_read_mark() -> None:
     [message] = frames(client, "message")
     ack = {"id": message["id"], "sequence_id": 4, "history_id": HISTORY, "duplicate": True}
     receive(client, "message_ack", **ack)
+    assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
+
+
+def test_later_mark_than_that_of_a_message_is_sent_within_a_second() -> None:
+    client = opened()
+    client.read("conv_a", NOW, 2)
+    client.read("conv_a", NOW, 3)
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    push(client, event(4))
+    client.read("conv_a", NOW)
+    ack = {"id": message["id"], "sequence_id": 5, "history_id": HISTORY, "duplicate": False}
+    receive(client, "message_ack", **ack)
+    client.advance(NOW + 1)
+    assert [frame["sequence_id"] for frame in frames(client, "read")] == [4]
+
+
+def test_page_that_is_older_than_the_mark_of_another_device_moves_no_pointer_back() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    receive(client, "read", participant_id="alice", sequence_id=2, unread_count=1, history_id=HISTORY)
+    page: JsonObject = {"head": 3, "has_more": False, "events": [event(number) for number in (1, 2, 3)]}
+    receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, read_up_to=0, unread_count=3)
+    assert client.read_state("conv_a") == (2, 1)
+    push(client, event(4))
+    assert client.read_state("conv_a") == (2, 2)
+
+
+def test_unread_messages_after_a_huge_gap_are_those_of_the_server_until_the_mark_is_confirmed() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    receive(client, "pong", history_id=HISTORY, heads={"conv_a": 1_000})
+    [subscribe] = frames(client, "subscribe")
+    page: JsonObject = {
+        "head": 1_000,
+        "has_more": False,
+        "events": [event(number) for number in range(951, 1_001)],
+    }
+    receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, read_up_to=2, unread_count=998)
+    assert client.read_state("conv_a") == (3, 998)
+    client.advance(NOW + 1)
+    [read] = frames(client, "read")
+    receive(client, "read_ack", id=read["id"], history_id=HISTORY, read_up_to=3, unread_count=997)
+    assert (read["sequence_id"], client.read_state("conv_a")) == (3, (3, 997))
+
+
+def test_mark_of_a_conversation_that_was_closed_is_shown_when_it_is_opened_again() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.close("conv_a")
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    page: JsonObject = {"head": 3, "has_more": False, "events": [event(number) for number in (1, 2, 3)]}
+    receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, read_up_to=2, unread_count=1)
+    ack = {"id": message["id"], "sequence_id": 4, "history_id": HISTORY, "duplicate": False}
+    receive(client, "message_ack", **ack)
+    [read] = frames(client, "read")
+    receive(client, "read_ack", id=read["id"], history_id=HISTORY, read_up_to=3, unread_count=0)
+    assert client.read_state("conv_a") == (3, 0)
+
+
+def test_mark_of_a_conversation_that_is_closed_without_a_connection_is_sent_by_the_next_one() -> None:
+    client = opened()
+    client.socket_closed(SOCKET, NOW)
+    client.read("conv_a", NOW)
+    client.close("conv_a")
+    client.online(NOW)
+    client.token_received("token", NOW)
+    client.socket_opened(SOCKET + 1, NOW)
+    client.receive(SOCKET + 1, WELCOME, NOW)
     assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
 
 

@@ -34,6 +34,10 @@ const asLine = ({ sequenceId, clientMessageId, content, isDeleted, sender, statu
 /** Show the messages that differ from those shown before, then carry out a line in the handler. */
 function changed(room: Room): void {
   if (rooms.get(room.id) !== room) return;
+  if (room.error) {
+    shown.delete(room.id);
+    return write("ended", { conversation_id: room.id });
+  }
   const known = shown.get(room.id) ?? [];
   const { messages } = room;
   const limit = Math.min(known.length, messages.length);

@@ -243,6 +243,10 @@ class Subject:
         """Show the messages that differ from those shown before, then carry out a line in the handler."""
         if self.chat.opened(room.id) is not room:
             return
+        if room.ended:
+            self._known.pop(room.id, None)
+            write("ended", conversation_id=room.id)
+            return
         known, messages = self._known.get(room.id, []), room.messages
         first = same(known, messages)
         last = same(known[first:][::-1], messages[first:][::-1])

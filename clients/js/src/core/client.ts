@@ -42,6 +42,8 @@ export class Core {
   private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
   private _helloId = "";
+  /** The read marks of closed conversations that no connection has carried yet. */
+  private readonly _marks = new Map<string, number>();
   /** The time before which an event of a conversation that is not followed does not repeat an `unsubscribe`. */
   private _unsubscribeDue = 0;
 
@@ -203,13 +205,15 @@ export class Core {
     if (this._connection.isGreeted) this._feed.start(this._clock.at(now));
   }
 
-  /** Stop following a conversation. A read mark that was not sent yet is sent now. */
+  /** Stop following a conversation. Its unconfirmed read mark is sent now, or by the next connection. */
   close(conversationId: string): void {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
-    if (!subscription || !this._connection.isGreeted || subscription.isEnded) return;
+    if (!subscription || subscription.isEnded) return;
     const mark = subscription.unsentRead;
-    if (mark) this._context.send("read", { conversation_id: conversationId, sequence_id: mark });
+    if (mark) this._marks.set(conversationId, mark);
+    if (!this._connection.isGreeted) return;
+    this._sendMarks();
     this._context.send("unsubscribe", { conversation_id: conversationId });
   }
 
@@ -333,6 +337,11 @@ export class Core {
 
   // Internals
 
+  private _sendMarks(): void {
+    for (const [conversation_id, sequence_id] of this._marks) this._context.send("read", { conversation_id, sequence_id });
+    this._marks.clear();
+  }
+
   /** Return the positions to name in pings, a hundred in each. */
   private _heads(): Json[] {
     const heads = this._rowHeads?.() ?? []; // those of open rooms come later, and replace them
@@ -367,7 +376,9 @@ export class Core {
     return true;
   }
 
+  /** Forget the places and marks of a former history or participant. */
   private _forgetPositions(): void {
+    this._marks.clear();
     const stored = [...this._stored.keys()].filter((key) => key.startsWith(POSITION_KEY));
     const followed = [...this._subscriptions.keys()].map((conversationId) => POSITION_KEY + conversationId);
     for (const key of new Set([...stored, ...followed])) {
@@ -471,6 +482,7 @@ export class Core {
     this._connection.planRenewal(frame.expires_at, time, wallTime);
     if (frame.id === this._feed.id) this._feed.answered();
     for (const subscription of this._followed()) subscription.connected(time);
+    this._sendMarks();
   }
 
   private _afterConnectionChange(): void {

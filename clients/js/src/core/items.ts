@@ -32,6 +32,8 @@ export interface Item {
   isAlone?: boolean;
   /** Whether it is sent without a read mark, which the server has refused. */
   isUnmarked?: boolean;
+  /** Whether it left the storage by another client, and it is not known yet whether that has sent or deleted it. */
+  isGone?: boolean;
 }
 
 export const isMessage = (item: Item): boolean => item.command === "message";
@@ -92,6 +94,7 @@ export class Lane extends Backoff {
     let isHeld = false;
     return this.items.filter((item) => {
       if (!isMessage(item)) return item.target !== null;
+      if (item.isGone) return false;
       isHeld ||= item.error !== null;
       return !isHeld;
     });

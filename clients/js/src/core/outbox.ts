@@ -12,7 +12,7 @@ const LONGEST_ID = "0".repeat(16);
 const OTHER_HISTORY = {
   type: "error",
   code: "POSITION_UNKNOWN",
-  message: "The server's data was restored: it can be about another message now.",
+  message: "The data was restored: it can be about another message now.",
   retryable: false,
 };
 
@@ -70,11 +70,20 @@ export class Outbox {
     if (sent) this._notify(sent);
   }
 
-  /** Begin to send the items of a storage: those that it no longer has were sent or deleted. */
+  /**
+   * Begin to send the items of a storage. Those that it no longer has were sent or deleted; the news of that can come
+   * later, so messages are shown until then.
+   */
   takeOver(stored: Iterable<Item>): void {
     const items = new Map([...stored].map((item) => [item.key, item]));
+    const saves = this._context.outputs.map((output) => output.kind === "save" && output.key);
+    const kept = new Set([...items.keys(), ...saves]); // the driver has still to carry out the saves
     for (const lane of this._lanes.values()) {
-      for (const item of [...lane.items]) if (!items.has(item.key)) this._remove(item);
+      for (const item of [...lane.items]) {
+        if (kept.has(item.key)) continue;
+        if (isMessage(item)) item.isGone = true;
+        else this._remove(item);
+      }
     }
     for (const item of items.values()) this.restore(item);
     if (this._writer === "") this._deleteOrphans();
@@ -131,7 +140,7 @@ export class Outbox {
   retry(conversationId: string, clientMessageId: string): void {
     const lane = this._lane(conversationId);
     const message = lane.message(clientMessageId);
-    if (!message?.error) return;
+    if (!message?.error || message.isGone) return;
     if (refersToHistory(message) && message.historyId !== this._context.historyId) {
       this._refuse(message, OTHER_HISTORY);
       return;
@@ -205,7 +214,7 @@ export class Outbox {
       lane.notBefore = 0;
       for (const item of [...lane.items]) {
         const { historyId } = this._context;
-        if (!refersToHistory(item) || item.historyId === historyId) continue;
+        if (item.isGone || !refersToHistory(item) || item.historyId === historyId) continue;
         if (isFirst && item.historyId === null) {
           item.historyId = historyId;
           if (this.isDrainer) this._save(item);
@@ -278,7 +287,7 @@ export class Outbox {
   }
 
   private _save(item: Item): void {
-    const { isAlone: _, isUnmarked: __, ...value } = item;
+    const { isAlone: _, isUnmarked: __, isGone: ___, ...value } = item;
     this._context.save(item.key, value);
     this._changed(item.conversationId);
   }
@@ -315,7 +324,8 @@ export class Outbox {
 
   /** Change a message that was never attempted; return whether that was possible. */
   private _foldIn(message: Item, command: string, fields: Json): boolean {
-    const isFree = !message.isAttempted && this.isDrainer; // another client may begin an attempt at any time
+    // Another client may begin an attempt at any time.
+    const isFree = !message.isAttempted && this.isDrainer && !message.isGone;
     if (command === "edit" && isFree && !message.error) {
       message.fields = { ...message.fields, ...fields };
       this._save(message);

@@ -132,7 +132,8 @@ export class Subscription {
 
   /** Move the read mark up to an event; the marks of a moment are sent as one. */
   read(sequenceId: number, now: number, isOpen: boolean): void {
-    if (!this._mark(sequenceId)) return;
+    if (sequenceId <= this.people.readUpTo) return;
+    this._mark(sequenceId);
     this._readWanted = sequenceId;
     if (isOpen && !this._readRequest.isRunning) this._readRequest.plan(now + READ_DELAY);
   }
@@ -148,23 +149,20 @@ export class Subscription {
     if (frame.participant_id === this._context.me) this._mark(frame.sequence_id, frame.unread_count);
   }
 
-  /**
-   * Move the own read mark; return whether that is forward. The messages after it are counted here, or by the server if
-   * the view begins later.
-   */
-  private _mark(sequenceId: number, unreadCount?: number): boolean {
-    if (sequenceId <= this.people.readUpTo) return false;
+  /** Move the own read mark forward. The messages after it are counted here, or by the server if the view begins later. */
+  private _mark(sequenceId: number, unreadCount?: number): void {
+    if (sequenceId < this.people.readUpTo) return;
     const isUnread = (event: Json) =>
       event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._context.me;
     const { start, events } = this.timeline;
     const isBefore = unreadCount !== undefined && sequenceId + 1 < start!;
     this.people.read(sequenceId, isBefore ? unreadCount : events.filter(isUnread).length);
-    return true;
   }
 
-  /** Apply an answer to `read`; return whether it was one. */
+  /** Apply an answer to `read`; return whether it was one of this subscription, and not of one that was closed. */
   readAnswered(frame: Json, now: number): boolean {
     const request = this._readRequest;
+    this._mark(frame.read_up_to ?? 0, frame.unread_count);
     if (frame.id !== request.id) return false;
     if (frame.type === "error" && !isRefusal(frame)) {
       request.failed(now, retryAfter(frame));
@@ -175,7 +173,6 @@ export class Subscription {
       request.plan(now + READ_DELAY);
     } else {
       this._readWanted = 0;
-      this._mark(frame.read_up_to ?? 0, frame.unread_count);
     }
     return true;
   }
@@ -202,6 +199,7 @@ export class Subscription {
       this._takePage(frame);
       const { start, events } = this.timeline;
       this.people.loaded(frame, events.slice(Math.max(0, frame.head + 1 - start!)), this._context.me);
+      if (frame.read_up_to < this.people.readUpTo) this._mark(this.people.readUpTo, frame.unread_count);
       this._settle(now, !!frame.has_more && this.timeline.position > before);
       if (this._older && !this._olderRequest.isRunning) this._olderRequest.start(now);
     } else if (this._older && frame.id === this._olderRequest.id) {

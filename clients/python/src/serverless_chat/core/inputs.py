@@ -39,7 +39,7 @@ class Inputs:
         self._sender.history_id = values.get(HISTORY_KEY, {}).get("history_id")
         self._participant: JsonObject | None = values.get(PARTICIPANT_KEY)
         self._connection = Connection(self._sender, self._outputs, random)
-        self._reads = ReadMarks(self._sender, random)
+        self._reads = ReadMarks(self._sender, random, self._read_pointer)
         self._keystrokes = Keystrokes(self._sender)
         self._feed = Feed(self._sender, random)
         self._outbox = Outbox(self._sender, self._outputs, random, self._reads)
@@ -146,6 +146,10 @@ class Inputs:
     @property
     def _is_greeted(self) -> bool:
         return self._connection.state in CONNECTED
+
+    def _read_pointer(self, conversation_id: str) -> int | None:
+        subscription = self._subscriptions.get(conversation_id)
+        return None if subscription is None else subscription.members.read_up_to
 
     def _accept_history(self, frame: JsonObject, time: float) -> bool:
         """Adopt a newer history; return whether the frame is of the present one."""

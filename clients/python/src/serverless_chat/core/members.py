@@ -42,9 +42,9 @@ class Members:
         return [typist.participant for typist in self._typists.values() if typist.ends is not None]
 
     def clear(self) -> None:
-        """Discard everything: the next page brings it."""
+        """Discard everything but the user's pointer, which never goes back within a history."""
         self._participants, self._typists = {}, {}
-        self.read_up_to = self.unread_count = self._counted = 0
+        self.unread_count = self._counted = 0
 
     def load(self, page: JsonObject, later: Sequence[JsonObject], now: float) -> None:
         """Take over a `subscribed` or `sync`."""
@@ -62,7 +62,7 @@ class Members:
 
     def mark_read(self, sequence_id: int, unread_count: int) -> None:
         """Move the user's own pointer before the server confirms it."""
-        if sequence_id > self.read_up_to:
+        if sequence_id >= self.read_up_to:
             self.read_up_to, self.unread_count, self._counted = sequence_id, unread_count, 0
             self._changed()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .frames import FrameSender, is_refusal
@@ -23,8 +24,11 @@ class _Mark:
 class ReadMarks:
     """The unconfirmed read marks of all conversations. They end with the process and with the history."""
 
-    def __init__(self, sender: FrameSender, random: Random) -> None:
-        self._sender, self._random = sender, random
+    def __init__(
+        self, sender: FrameSender, random: Random, pointer: Callable[[str], int | None] = lambda _: None
+    ) -> None:
+        """`pointer` returns the event up to which a room shows everything as read, or None if it is not open."""
+        self._sender, self._random, self._pointer = sender, random, pointer
         self._marks: dict[str, _Mark] = {}
 
     def mark(self, conversation_id: str, sequence_id: int, now: float) -> None:
@@ -44,10 +48,15 @@ class ReadMarks:
         return mark.sequence_id
 
     def taken_along(self, conversation_id: str, seen: int, ack: JsonObject, now: float) -> None:
-        """Forget the mark that an acknowledged message took along; the repeat of a message moves nothing."""
-        if not ack.get("duplicate"):
+        """Forget the mark that an acknowledged message took along, and send a later one now.
+
+        The repeat of a message moves nothing. A room that was opened again can show an older mark than the server
+        has: the answer to `read` has the unread count from there.
+        """
+        pointer = self._pointer(conversation_id)
+        if not ack.get("duplicate") and (pointer is None or pointer >= seen):
             self.confirmed(conversation_id, seen)
-        elif (mark := self._marks.get(conversation_id)) is not None:
+        if (mark := self._marks.get(conversation_id)) is not None:
             mark.due = now
 
     def confirmed(self, conversation_id: str, sequence_id: int) -> None:

@@ -81,6 +81,7 @@ class Subscription:
         was_loaded = self.timeline.is_loaded
         self.timeline.clear()
         self._begin_anew()
+        self.members.read_up_to = 0
         if was_loaded:
             self._outputs.append(Discarded(self.conversation_id))
 

@@ -129,6 +129,9 @@ class Subscriptions:
                 subscription.pushed(frame["events"], now)
             case "subscribed" | "sync":
                 subscription.replied(frame, now)
+                pointer = subscription.members.read_up_to
+                if frame.get("read_up_to", pointer) < pointer:  # the page is older than the mark
+                    self.mark_read(subscription.conversation_id, pointer, frame.get("unread_count"))
             case "presence" | "typing":
                 subscription.members.pushed(frame, now)
             case "read" if frame["participant_id"] == self.participant_id:
@@ -151,7 +154,7 @@ class Subscriptions:
     def mark_read(self, conversation_id: str, sequence_id: int, unread_count: int | None = None) -> None:
         """Move the user's pointer, and count the messages after it; the server has, if the view begins later."""
         subscription = self.get(conversation_id)
-        if subscription is None or sequence_id <= subscription.members.read_up_to:
+        if subscription is None or sequence_id < subscription.members.read_up_to:
             return
         timeline = subscription.timeline
         if unread_count is None or sequence_id + 1 >= (timeline.start or 0):
