@@ -22,6 +22,7 @@ from local.backend import Backend, open_backend
 from local.banner import Ready
 from local.errors import LocalError
 from local.functions import functions_of_app, functions_of_bundle
+from local.garbage import collect_rarely
 from local.gateway import AccessRecord, Gateway, GatewaySettings, PortInUse, Urls
 from local.health import check_health
 from local.hooks import HOOK, serving_hook
@@ -80,6 +81,7 @@ def serve(options: Options, announce: Announce) -> None:
     with bound(options.ports.web) as listener, running(options) as instance, Schedule(instance.scheduled):
         ready, backend = instance.ready, instance.backend
         with serving(listener, ready.http_url, ready.ws_url, backend.settings, build=options.build_web) as page:
+            collect_rarely()
             announce(replace(ready, web_url=web_url(listener), web_page=page.state), backend)
             _watch_store(backend)
 
@@ -146,6 +148,7 @@ def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
     with _open_backend(options) as backend:
         backend.configure_boto3(os.environ)
         backend.prepare(os.environ)
+        collect_rarely()
         announce(backend)
         _watch_store(backend)
 

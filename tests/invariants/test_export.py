@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.core.kernel import json_codec
 from chalicelib.core.privacy import export
 from chalicelib.core.protocol.queries import ExportQuery
 from tests.invariants.harness import Setup
@@ -104,5 +105,6 @@ def test_export_page_fits_into_a_response(tables: Tables) -> None:
     for number in range(120):
         process.post_message("bob", f"{number}" + "ä" * 9_990, f"k{number}")
     pages = exported(process, "bob")
-    assert len(pages) == 2
+    assert len(pages) == 5, "of 26 messages of 20 KB each"
+    assert all(json_codec.size(page) <= export.MAX_PAGE_BYTES + 8_192 for page in pages)
     assert len(all_of(pages, "messages")) == 120

@@ -10,6 +10,7 @@ import pytest
 from tests.local.instance import Instances
 
 TOY_APP = """
+import gc
 import logging
 import os
 
@@ -27,7 +28,8 @@ app.log.error("a line in the app's log")
 def health():
     table = os.environ["CHAT_CONVERSATIONS_TABLE"]
     boto3.client("dynamodb").describe_table(TableName=table)
-    return {"status": "ok", "pid": os.getpid(), "management": os.environ["CHAT_MANAGEMENT_ENDPOINT"]}
+    management = os.environ["CHAT_MANAGEMENT_ENDPOINT"]
+    return {"status": "ok", "pid": os.getpid(), "management": management, "exempt": gc.get_freeze_count()}
 
 
 @app.on_ws_connect()

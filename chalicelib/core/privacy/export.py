@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 EVENTS_PER_PAGE = 1_000
 """Events of any author that are read for a page; that takes a second or two."""
-MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
+MAX_PAGE_BYTES = 512 * 1024
+"""Far below the 6 MB that a Lambda function may return (quotas): in the local cloud, the interpreter is busy with
+nothing but the JSON of a page for its whole length, so longer pages delay everyone else."""
 BLOCKS_PER_PAGE = 1_000
 REPORTS_PER_PAGE = 200
 """Their reasons have up to 4 KB each."""
