@@ -1,8 +1,9 @@
 """Python's garbage collector in the process of an instance.
 
 A full collection visits every object that is tracked. After the start these are 75,000, of modules, models and
-clients, none of which becomes garbage: 28 ms at rest and 60 under load, with the interpreter's lock held. Functions and the event loop leave few cycles, so the collector need not run as often as Python's default,
-which counts the objects of requests that wait, too.
+clients, none of which becomes garbage: 28 ms at rest and 60 under load, with the interpreter's lock held.
+Functions and the event loop leave few cycles, so the collector need not run as often as Python's default, which
+counts the objects of requests that wait, too.
 """
 
 from __future__ import annotations
