@@ -4,6 +4,7 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Icon } from "./Icon.tsx";
 import { LiveRegion } from "./LiveRegion.tsx";
+import { Toasts } from "./Toasts.tsx";
 
 /** A modal dialog with a title. It closes by Escape, by its button and by a click beside it. */
 export function Dialog({ title, children, wide = false }: { title: string; children: ComponentChildren; wide?: boolean }) {
@@ -40,6 +41,7 @@ export function Dialog({ title, children, wide = false }: { title: string; child
         </header>
         {children}
       </div>
+      <Toasts inDialog />
       <LiveRegion inDialog />
     </dialog>
   );
