@@ -20,7 +20,8 @@ def conversation(index: int) -> str:
 
 
 def _be_busy(world: World, index: int) -> None:
-    world.gateway.busy, world.gateway.transient_code = index % 4, CODES[index % len(CODES)]
+    # Each code with different numbers of refused commands, and none of them always with 0.
+    world.gateway.busy, world.gateway.transient_code = index % 4, CODES[(index + index // 4) % len(CODES)]
 
 
 def _refuse_handshakes(world: World, index: int) -> None:

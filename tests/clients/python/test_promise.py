@@ -17,6 +17,7 @@ from tests.clients.python.world import CONVERSATIONS, WINDOW, World
 ROOT = Path(__file__).resolve().parents[3]
 SCHEDULES = 50
 LONG = 150
+CODES = ("UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED")
 Step = tuple[str, int]
 
 
@@ -25,8 +26,7 @@ def conversation(index: int) -> str:
 
 
 def _set_busy(world: World, index: int) -> None:
-    world.server.busy = index % 4
-    world.server.transient_code = ["UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED"][index % 4]
+    world.server.busy, world.server.transient_code = index % 4, CODES[(index + index // 4) % len(CODES)]
 
 
 def _fail_handshakes(world: World, index: int) -> None:
