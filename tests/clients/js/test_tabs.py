@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -78,11 +80,12 @@ def test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed(tmp_path
             [program, *options, profile, f"{address}?{query}"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         ) as process:
             try:
                 result = results.get(timeout=TIMEOUT)
             finally:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)  # the program can be a script that starts the browser
     events = alice.list_events(conversation)
     http.close()
     server.stop()
