@@ -17,14 +17,16 @@ from pathlib import Path
 from scripts.node import WEB
 from scripts.uv import LOGS
 
-PACKAGES = ("chromium-headless-shell", "fonts-noto-core", "fonts-noto-color-emoji")
+_SHELL = "chromium-headless-shell"
+_FONTS = ("fonts-noto-core", "fonts-noto-color-emoji")
+PACKAGES = (_SHELL, *_FONTS)
 FONTS = (
     Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
     Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
 )
 MISSING = f"there is no Chromium: as root, `apt install {' '.join(PACKAGES)}`"
 APT_SECONDS = 300
-_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+_NAMES = (_SHELL, "chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> Path | None:
@@ -38,16 +40,20 @@ def has_fonts() -> bool:
     return all(font.exists() for font in FONTS)
 
 
+def missing_packages() -> list[str]:
+    """Return the packages to install."""
+    return [*([] if chromium() else [_SHELL]), *([] if has_fonts() else _FONTS)]
+
+
 def is_prepared(root: Path) -> bool:
     """Return whether there is nothing left to do: the checkout has no page, or set-up tried it, or may not."""
-    is_complete = chromium() is not None and has_fonts()
-    return is_complete or not (root / WEB).exists() or not _may_install() or _attempt(root).exists()
+    return not missing_packages() or not (root / WEB).exists() or not _may_install() or _attempt(root).exists()
 
 
 def prepare(root: Path) -> bool:
     """Install the missing packages, and return whether everything is there."""
     _attempt(root).touch()
-    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *PACKAGES]
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing_packages()]
     with (root / LOGS / "apt.log").open("w", encoding="utf-8") as log:
         for arguments in (command, ["apt-get", "update", "--quiet"], command):
             try:
@@ -64,7 +70,7 @@ def prepare(root: Path) -> bool:
                 break
             if arguments is command and done.returncode == 0:
                 break
-    return chromium() is not None and has_fonts()
+    return not missing_packages()
 
 
 def _may_install() -> bool:

@@ -188,7 +188,7 @@ def prepare_page(uv: Uv) -> None:
     except SetupError as error:
         say(f"The tests of the web page will be skipped: {error}")
     if not browser.is_prepared(uv.root):
-        say(f"Installing {', '.join(browser.PACKAGES)} with apt, for the tests of the web page")
+        say(f"Installing {', '.join(browser.missing_packages())} with apt, for the tests of the web page")
         if not browser.prepare(uv.root):
             say(f"Tests of the web page will be skipped: see {uv.root / LOGS / 'apt.log'}")
 

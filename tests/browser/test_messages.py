@@ -141,7 +141,7 @@ def test_refused_message_is_shown_as_failed_and_can_be_sent_again(
     assert [found["content"] for found in alice_client.list_messages(quiet)] == ["too late", "even later"]
 
 
-def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page: OpenPage) -> None:
+def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page: OpenPage, watch: Watch) -> None:
     alice, bob = people("alice-m6"), people("bob-m6")
     notes = alice.create_conversation("Notes", [bob])
     other = alice.create_conversation("Other", [bob])
@@ -155,6 +155,14 @@ def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page:
     expect(row).to_contain_text("You are mentioned")
     page.reload()
     expect(row).to_contain_text("and once more")
+    expect(row).to_contain_text("You are mentioned")
+    watch.expect("Failed to load")
+    page.route("**/messages?*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "/messages?" in request.url):
+        page.reload()
+    page.unroute("**/messages?*")
+    bob.post_message(notes, "and a last time")
+    expect(row).to_contain_text("and a last time")
     expect(row).to_contain_text("You are mentioned")
     row.click()
     expect(row).not_to_contain_text("You are mentioned")

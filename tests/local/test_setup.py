@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import lock, setup, uv
+from scripts import browser, lock, setup, uv
 from scripts.setup import Environment, environments, is_ready, set_up
 from scripts.uv import SetupError, Uv
 from tests.local.instance import ROOT
@@ -323,3 +323,11 @@ def test_make_without_a_target_lists_every_target() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, env=plain, capture_output=True, text=True, check=True).stdout
     for target in set(phony.split()[1:]) - {"help", "setup-run"}:
         assert f"make {target}" in listed
+
+
+@pytest.mark.parametrize("program", ["chromium", "chromium-headless-shell", "google-chrome"])
+def test_set_up_installs_no_second_chromium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert browser.missing_packages()[0] == "chromium-headless-shell"
+    (tmp_path / program).touch(0o755)
+    assert not [package for package in browser.missing_packages() if "chromium" in package]
