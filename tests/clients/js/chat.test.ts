@@ -128,6 +128,27 @@ test("room opens at once without a connection and shows the stored outbox", asyn
   assert.deepEqual(messages().map(({ content }) => content), ["hi"]);
 });
 
+test("room that resumes begins after the events that were shown before a reload", async () => {
+  const log = [1, 2, 3, 4].map((sequence_id) => ({ sequence_id, type: "message", content: `text ${sequence_id}`, sender: {} }));
+  let head = 2;
+  const server = (frame: Json): Json[] => {
+    const page = ({ after = 0 }: Json) => ({ type: "subscribed", ...empty, head, events: log.slice(after, head) });
+    return frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(page)] : [page(frame)];
+  };
+  const storage = new MemoryStorage();
+  const shown: string[][] = [];
+  for (const newest of [2, 4]) {
+    head = newest;
+    const [chat] = newChat(storage, server);
+    const room = await chat.open("conv_a", { resume: true });
+    await until(() => room.messages.length === 2);
+    shown.push(room.messages.map(({ content }) => content!));
+    assert.equal(room.hasOlder, newest > 2);
+    await chat.close();
+  }
+  assert.deepEqual(shown, [["text 1", "text 2"], ["text 3", "text 4"]]);
+});
+
 test("full storage delays frames of the outbox only", async () => {
   const storage = new MemoryStorage();
   let isFull = true;
