@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.acting import choose
 from tests.browser.conftest import OpenPage
+from tests.browser.selection import whole_only
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
@@ -66,3 +69,31 @@ def test_push_subscription_is_given_to_the_product(people: People, open_page: Op
     page.wait_for_function("() => globalThis.received")
     assert page.evaluate("() => received.endpoint") == "https://push.example/1"
     assert page.evaluate("() => [...pushOptions.applicationServerKey]") == [4, 0, 0, 255, 239]
+
+
+@whole_only
+def test_muted_and_archived_conversations_do_not_notify(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-n3"), people("bob-n3")
+    rooms = {title: alice.create_conversation(title, [bob]) for title in ("Muted", "Archived", "Loud")}
+    page = open_page("bob-n3")
+    expect(page.get_by_role("button", name="Loud")).to_be_visible()
+    page.evaluate(_STUBS)
+    enable(page)
+    choose(page, "Muted", "Mute notifications")
+    choose(page, "Archived", "Archive")
+    page.get_by_role("button", name="Archived (1)").click()
+
+    def shown(text: str) -> list[str]:
+        """Return the titles of the notifications about a text in each conversation."""
+        for title, room in rooms.items():
+            alice.post_message(room, text)
+            expect(page.get_by_role("button", name=re.compile(f"^{title}")).last).to_contain_text(text)
+        return list(
+            page.evaluate(
+                "text => shown.filter(({ body }) => body.includes(text)).map(({ title }) => title)", text
+            )
+        )
+
+    assert shown("first") == ["Loud"]
+    choose(page, "Muted", "Notify again")
+    assert shown("second") == ["Muted", "Loud"]
