@@ -123,7 +123,7 @@ PARTS = (
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
     Part(
         "browser",
-        "Every state of the web page, light and dark, and every picture of it",
+        "Every test of the web page, its states in light and dark, and every picture of it",
         (*PYTEST, "tests/browser"),
         {"CHAT_BROWSER_WHOLE": "1"},
     ),
