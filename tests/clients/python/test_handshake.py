@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from serverless_chat import Chat, Ticket
-from serverless_chat.core.outputs import Credential
+from serverless_chat.core.outputs import Credential, JsonObject
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
+
+from tests.clients.python import fake_server
 
 LONGEST_FIRST_DELAY = 2.0
 """The longest backoff in seconds after one attempt."""
@@ -128,3 +130,27 @@ def test_refused_ticket_is_not_probed_because_it_opens_connections_only() -> Non
     assert error == "the server refused the connection: HTTP_401"
     assert server.probes == []
     assert delay <= LONGEST_FIRST_DELAY
+
+
+def error_after(greeting: JsonObject) -> tuple[str, str | None]:
+    """Return the status and the error of a chat that a server has greeted with a frame."""
+    server = fake_server.Server()
+    server.greeting = greeting
+
+    async def connect() -> tuple[str, str | None]:
+        async with server.chat() as chat:
+            await chat.changes.until(lambda status: status == "stopped")
+            chat.online()
+            return chat.status, chat.error
+
+    return asyncio.run(asyncio.wait_for(connect(), 30))
+
+
+def test_unknown_protocol_ends_the_connection_with_the_advice_to_update() -> None:
+    error = "the server has protocol 2, and this version of the client 1: update it"
+    assert error_after({"protocol": 2}) == ("stopped", error)
+
+
+def test_end_of_the_connection_by_the_server_is_shown_with_its_code() -> None:
+    frame = {"type": "disconnect", "code": "ERASED", "reason": "erased", "reconnect": False}
+    assert error_after(frame) == ("stopped", "the server ended the connection: ERASED")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from .api import Api, Token, fetch_token, handshake
 from .changes import log
 from .core.client import Client
-from .core.frames import encode
+from .core.frames import decode, encode, ending
 from .core.outputs import (
     CloseSocket,
     Credential,
@@ -231,13 +230,14 @@ class Link:
             await connection.close()
 
     def _receive(self, socket: int, text: str | bytes) -> None:
-        try:
-            frame = json.loads(text)
-        except ValueError:
-            return
-        if isinstance(frame, dict):
+        frame = decode(text)
+        if (reason := ending(frame)) is not None:
+            self._fail(reason)
+        if reason is not None and frame["type"] == "welcome":
+            self.core.stop(self.now)
+        else:
             self.core.receive(socket, frame, self.now)
-            self.pump()
+        self.pump()
 
     async def _write(self, connection: ClientConnection) -> None:
         frames = self._frames
