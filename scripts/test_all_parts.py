@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,16 @@ PARTS = (
         "conformance-mutants",
         "Defects of both clients that the conformance suite catches",
         (*MUTANTS, "--tests", "tests/conformance"),
+    ),
+    Part(
+        "client-python-lowest",
+        "The Python client with the lowest versions of its dependencies",
+        ("-m", "scripts.lowest_versions", f"{sys.version_info[0]}.{sys.version_info[1]}"),
+    ),
+    Part(
+        "client-python-oldest",
+        "The same on the oldest Python that its package allows",
+        ("-m", "scripts.lowest_versions"),
     ),
     *(
         Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
