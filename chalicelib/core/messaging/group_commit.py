@@ -46,7 +46,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 MAX_BATCH = 24
 """Runs that a leader appends at most. Each has its own messages, which `TransactionSize` counts."""
 CONTENTION_WINDOW_MS = 1_000
-"""For how long after a batch of several runs all senders use the queue."""
+"""For how long after a batch of several runs all senders use the queue, so that they form batches and share pushes."""
 
 
 class QueueResult(NamedTuple):
@@ -238,11 +238,7 @@ def appends(batch: Sequence[QueuedRun], after: int) -> list[MessageAppend]:
 
 
 def next_head(head: Head, count: int, now: int, *, is_contended: bool = False) -> Head:
-    """Return the head after `count` messages. If it is contended, senders use the queue for a while.
-
-    A message that is appended alone does not end the contention. Otherwise the next ones would be appended directly
-    as well, each pushed by itself, and a busy conversation stays at a fraction of what group commit achieves.
-    """
+    """Return the head after `count` messages. If it is contended, senders use the queue for a while."""
     return replace(
         head,
         sequence_id=head.sequence_id + count,
