@@ -62,8 +62,8 @@ class LinuxScheduler:
 class OneCore:
     """Keeps the process on one core while it is busy; `adapt` is to be called again and again.
 
-    It starts on the core that was idle for longest, and leaves it for one where it would have a quarter more of the
-    time: processes that may use several cores give way by themselves, but another instance does not.
+    It starts on the core that was idle for longest, and leaves it for one where it would have a quarter more time:
+    processes that may use several cores give way by themselves, but another instance does not.
     """
 
     def __init__(

@@ -11,7 +11,6 @@ import pytest
 from local.dynamodb.directory import Directory
 from local.dynamodb.engine import Engine
 from local.dynamodb.failures import QUIET_SECONDS
-from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.sweeper import Sweeper
 from tests.dynamodb.conftest import Clock
 from tests.dynamodb.targets import OperationFailed, Target, in_process, item, key

@@ -46,7 +46,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 MAX_BATCH = 24
 """Runs that a leader appends at most. Each has its own messages, which `TransactionSize` counts."""
 CONTENTION_WINDOW_MS = 1_000
-"""For how long after a batch of several runs all senders use the queue, so that they form batches and share pushes."""
+"""For how long after a batch of several runs all senders use the queue, so that they share commits and pushes."""
 
 
 class QueueResult(NamedTuple):
