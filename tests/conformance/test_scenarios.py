@@ -79,6 +79,16 @@ def test_message_of_a_full_storage_is_sent_within_ten_seconds_after_it_has_room(
     end(world)
 
 
+def test_message_is_not_sent_before_the_storage_has_its_attempt(tabs: list[ClientProcess]) -> None:
+    world = new_world(tabs[:1])
+    world.fill_storage(True)
+    world.send("conv_a", 0)
+    world.live(5_000)
+    assert len(world.gateway.logs["conv_a"]) == 1
+    end(world)
+    assert len(world.gateway.logs["conv_a"]) == 2
+
+
 def test_deletion_while_the_storage_is_full_is_not_undone_later(
     tabs: list[ClientProcess],
 ) -> None:
