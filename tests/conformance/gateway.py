@@ -325,7 +325,8 @@ class Gateway(Histories):
             return self._error(command, "MUTED"), []
         seen = command.get("seen", 0)
         if seen > len(self.logs[conversation_id]):
-            return self._error(command, "VALIDATION_FAILED"), []
+            details = [{"path": "seen", "problem": "must not be beyond the head of the conversation"}]
+            return self._error(command, "VALIDATION_FAILED") | {"details": details}, []
         self._move_pointer(conversation_id, seen)
         event = {
             "type": "message",

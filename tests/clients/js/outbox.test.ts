@@ -420,6 +420,19 @@ test("message with an invalid mark is sent again without it", () => {
   assert.deepEqual(statuses(client).a, "failed");
 });
 
+test("mark is kept if the message that took it along is refused", () => {
+  const client = followed(1, 3, { read_up_to: 1, unread_count: 2 });
+  client.read("conv_a", NOW);
+  send(client, ["a"]);
+  const first = frame(client, "message");
+  assert.equal(first.seen, 3);
+  const details = [{ path: "content", problem: "must not be empty" }];
+  client.receive(SOCKET, { ...refusal(first, "VALIDATION_FAILED"), details }, NOW);
+  assert.equal(statuses(client).a, "failed");
+  client.advance(NOW + 10_000);
+  assert.equal(frame(client, "read").sequence_id, 3);
+});
+
 test("client that takes over sends what the storage has and nothing else", () => {
   const client = connected();
   client.drain(null, NOW);
