@@ -18,6 +18,7 @@ ONE_CLIENT = {
     "test_list_is_right_within_seconds_while_rooms_are_closed_and_opened": "conformance",
     "test_list_is_loaded_as_soon_as_the_device_is_online": "conformance",
     "test_load_of_the_list_that_fails_is_repeated": "conformance",
+    "test_message_is_not_saved_before_an_earlier_one_that_the_storage_has_refused": "js",
     "test_change_that_the_storage_refuses_late_replaces_no_later_one": "js",
     "test_change_that_the_storage_has_refused_brings_no_value_back_that_another_client_deleted": "js",
     "test_message_that_another_client_has_sent_into_a_newer_history_stays_pending_until_it_is_in_the_view": "js",

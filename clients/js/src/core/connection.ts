@@ -81,7 +81,7 @@ export class Connection {
       this._context.outputs.push({ kind: "connect", socket: ++this._socket, token });
     } else if (this._isRenewing) {
       this._isRenewing = false;
-      this._renewalDue = now + ANSWER_TIMEOUT + this._renewals.next();
+      this._renewalDue = now + this._renewals.next(ANSWER_TIMEOUT);
       this._context.send("auth", { token });
     }
   }
