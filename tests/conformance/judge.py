@@ -167,6 +167,12 @@ class Judge:
         """Note that the user closes a conversation: nothing of it is judged until it is opened again."""
         del self.views[conversation_id]
 
+    def received(self, frame: Line) -> None:
+        """Note acknowledgements for conversations that are closed: the client knows them, and shows nothing."""
+        for result in (frame, *frame.get("results", ())):
+            if result.get("type") == "message_ack" and result["conversation_id"] not in self.views:
+                self._sends.named(result["client_message_id"], None).is_known = True
+
     def connects(self, token: str) -> None:
         """Check that each handshake has a new token."""
         assert token not in self._used_tokens, "a stale token was used for another handshake"

@@ -115,6 +115,7 @@ class Network:
             status, body = 0, None
         if status:
             check_answer(request["method"], request["path"], status, body)
+        tab.judge.received(body or {})
         answer = {"status": status, "body": body or {}, "history_id": history_id}
         tab.give({"type": "response", "request": request["request"], **answer})
 

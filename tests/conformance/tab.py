@@ -132,4 +132,5 @@ class Tab:
         """Deliver a frame, unless its connection has ended."""
         if socket == self.socket:
             check_frame(frame)
+            self.judge.received(frame)
             self.give({"type": "frame", "socket": socket[2], "frame": frame})
