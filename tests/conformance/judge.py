@@ -171,7 +171,9 @@ class Judge:
         """Note acknowledgements for conversations that are closed: the client knows them, and shows nothing."""
         for result in (frame, *frame.get("results", ())):
             if result.get("type") == "message_ack" and result["conversation_id"] not in self.views:
-                self._sends.named(result["client_message_id"], None).is_known = True
+                self._sends.check_logs()  # it can be the first place where the id is named
+                if (send := self._sends.by_key.get(result["client_message_id"])) is not None:
+                    send.is_known = True
 
     def connects(self, token: str) -> None:
         """Check that each handshake has a new token."""
