@@ -22,6 +22,7 @@ ONE_CLIENT = {
     "test_change_that_the_storage_refuses_late_replaces_no_later_one": "js",
     "test_change_that_the_storage_has_refused_brings_no_value_back_that_another_client_deleted": "js",
     "test_message_that_another_client_has_sent_into_a_newer_history_stays_pending_until_it_is_in_the_view": "js",
+    "test_message_that_another_client_sent_before_any_history_was_known_stays_pending": "js",
     "test_update_of_a_message_that_another_client_has_sent_names_the_history_of_its_place": "js",
     "test_message_that_left_the_storage_is_shown_until_the_news_or_the_log_tell_what_became_of_it": "js",
     "test_message_that_left_the_storage_is_not_stored_again": "js",
