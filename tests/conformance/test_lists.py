@@ -84,7 +84,10 @@ def test_load_of_the_list_is_repeated_if_the_token_callback_fails(tabs: list[Cli
 def test_list_is_loaded_as_soon_as_the_device_is_online(tabs: list[ClientProcess], failures: int) -> None:
     world = world_with_request(tabs)
     refuse(world, 503, failures)
+    world.live(0)  # the feed begins
     world.tabs[0].give({"type": "online"})
+    world.live(0)
+    assert world.tabs[0].judge.rows
     end(world)
 
 
