@@ -27,6 +27,8 @@ class Histories:
         self._newest_histories: dict[str, str] = {}
         """By client_message_id: the last history whose log had it."""
         self._folded: dict[tuple[str, str], FoldedLog] = {}
+        self._kept: dict[str, dict[str, int]] = {self.history_id: dict.fromkeys(conversations, 0)}
+        """By history and conversation: how many events it has from the history before."""
 
     @property
     def history_id(self) -> str:
@@ -52,6 +54,13 @@ class Histories:
         """Return the last history whose log had a message, which a restore can have lost."""
         return self._newest_histories.get(client_message_id)
 
+    def made_in(self, conversation_id: str, sequence_id: int) -> int:
+        """Return the number of the history in which an event of the present log was appended."""
+        number = self.number
+        while sequence_id <= self._kept[f"{number}.conversations"][conversation_id]:
+            number -= 1
+        return number
+
     def new_token(self) -> str:
         """Return a token, which is valid for an hour."""
         token = f"token{len(self.expiries) + 1}"
@@ -71,6 +80,7 @@ class Histories:
         logs = {name: log[: max(1, kept)] for name, log in self.logs.items()}
         self.number += 1
         self.histories[self.history_id] = logs
+        self._kept[self.history_id] = {name: len(log) for name, log in logs.items()}
         for name, places in self._places.items():
             self._places[name] = {key: place for key, place in places.items() if place <= len(logs[name])}
 

@@ -95,8 +95,7 @@ class Sends:
 
     def _note_stored(self, send: Send) -> None:
         """Look for a message in the storage. A reaction to it names its id, too, but not its content."""
-        key = str(send.key)  # which can be the beginning of another one
-        send.is_stored = key in self._storage and bool(re.search(rf"(?<!\w){re.escape(key)}(?!\w)", self._storage))
+        send.is_stored = has_word(self._storage, str(send.key))
         send.was_stored |= send.is_stored and send.content in self._storage
 
     def crashed(self) -> None:
@@ -124,11 +123,11 @@ class Sends:
                 found = [send for send in sends if send.tab == tab and not send.is_free]
                 assert found == expected, f"in another order: {found}"
             for event, send in zip(own, sends, strict=True):
-                self._check_history(event["made_in"], send)
+                self._check_history(self._gateway.made_in(conversation_id, event["sequence_id"]), send)
 
-    def _check_history(self, made_in: str, send: Send) -> None:
+    def _check_history(self, made_in: int, send: Send) -> None:
         done_in = {number(history_id) for history_id in send.done_in}
-        is_again = done_in and number(made_in) not in done_in and number(made_in) > min(done_in)
+        is_again = done_in and made_in not in done_in and made_in > min(done_in)
         assert not is_again, f"{send.content[:8]} was sent again into a later history"
 
 
@@ -164,9 +163,17 @@ class Judge:
         self.views[conversation_id] = View(object())
         return self.views[conversation_id].epoch
 
-    def ended(self, conversation_id: str) -> None:
-        """Note that the client follows a conversation no more; its user can open it again."""
-        self.views.pop(conversation_id, None)
+    def closed(self, conversation_id: str) -> None:
+        """Note that the user closes a conversation: nothing of it is judged until it is opened again."""
+        del self.views[conversation_id]
+
+    def received(self, frame: Line) -> None:
+        """Note acknowledgements for conversations that are closed: the client knows them, and shows nothing."""
+        for result in (frame, *frame.get("results", ())):
+            if result.get("type") == "message_ack" and result["conversation_id"] not in self.views:
+                self._sends.check_logs()  # it can be the first place where the id is named
+                if (send := self._sends.by_key.get(result["client_message_id"])) is not None:
+                    send.is_known = True
 
     def connects(self, token: str) -> None:
         """Check that each handshake has a new token."""
@@ -180,6 +187,10 @@ class Judge:
                 self._shows(line)
             case "sent":
                 self._resolved(line)
+            case "rows":
+                self.rows = line["rows"]
+            case "ended":  # the client follows it no more; its user can open it again
+                self.views.pop(line["conversation_id"], None)
             case _:
                 assert line["code"] not in TRANSIENT, f"refused because of {line['code']}"
 
@@ -237,6 +248,8 @@ class Judge:
             assert send.conversation_id == conversation_id
             if message["status"] == "failed":
                 assert message["error"] not in TRANSIENT, f"failed because of {message['error']}"
+                given = self._gateway.final_codes.get(key, set())
+                assert message["error"] in given, f"failed by {message['error']}, which was not about it"
         for send in self._sends.all:
             is_own = send.conversation_id == conversation_id and send.tab == self._tab
             if is_own and send.key and not send.is_free and send.key not in shown:
@@ -249,6 +262,17 @@ class Judge:
         if place is None:
             return bool(send.done_in) or send.is_known
         return view.start is None or place < view.start or view.epoch is not send.epoch
+
+
+def has_word(text: str, word: str) -> bool:
+    """Return whether a text has a word, and not only as a part of another one."""
+    place = text.find(word)
+    while place >= 0:
+        end = place + len(word)
+        if not re.search(r"\w", text[max(0, place - 1) : place] + text[end : end + 1]):
+            return True
+        place = text.find(word, end)
+    return False
 
 
 def number(history_id: str) -> int:

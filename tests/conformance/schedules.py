@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tests.conformance.lines import ClientProcess
-from tests.conformance.steps import STEPS, settle
+from tests.conformance.steps import STEPS, WEIGHTS, settle
 from tests.conformance.world import World
 
-LENGTH = 100
-NAMES = sorted(STEPS)
+LENGTH = 150
+NAMES = [name for name in sorted(STEPS) for _ in range(WEIGHTS.get(name, 2))]
 WINDOWS = (None, None, 40)
 
 
@@ -30,14 +31,15 @@ def reported(processes: Sequence[ClientProcess], schedule: str, done: Sequence[s
         raise ScheduleFailed(f"{schedule}: {repr(error)[:1_000]}\nafter: {', '.join(done[-25:])}") from error
 
 
-def run(processes: Sequence[ClientProcess], seed: int) -> None:
-    """Run one schedule. Raises ScheduleFailed."""
+def run(processes: Sequence[ClientProcess], seed: int) -> Counter[str]:
+    """Run one schedule; return how often each fault has happened. Raises ScheduleFailed."""
     choices = random.Random(seed)
     done: list[str] = ["start"]
     with reported(processes, f"seed {seed} with {len(processes)} tabs", done):
         capabilities = processes[0].start()["capabilities"]
         window = WINDOWS[seed % len(WINDOWS)] if "window" in capabilities else None
         world = World(processes, seed, window, is_resuming=seed % 4 == 3 and "resume" in capabilities)
+        world.gateway.refusals.begin(seed)
         for _ in range(LENGTH):
             name, index = choices.choice(NAMES), choices.randrange(12)
             done.append(f"{name} {index}")
@@ -46,3 +48,4 @@ def run(processes: Sequence[ClientProcess], seed: int) -> None:
         settle(world)
         for tab in world.tabs:
             tab.give({"type": "stop"})
+        return world.happened

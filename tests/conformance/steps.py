@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from tests.conformance.gateway import ME
 from tests.conformance.network import CONVERSATIONS
+from tests.conformance.refusals import TRANSIENT
 from tests.conformance.tab import Tab
 from tests.conformance.world import World
 
 Place = TypeVar("Place", bound=World)
+TOO_LONG_FOR_A_FRAME = 4_000
 Step = Callable[[Place, int], object]
-CODES = ("UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED")
 
 
 def conversation(index: int) -> str:
@@ -21,7 +22,7 @@ def conversation(index: int) -> str:
 
 def _be_busy(world: World, index: int) -> None:
     # Each code with different numbers of refused commands, and none of them always with 0.
-    world.gateway.busy, world.gateway.transient_code = index % 4, CODES[(index + index // 4) % len(CODES)]
+    world.gateway.busy, world.gateway.transient_code = index % 4, TRANSIENT[(index + index // 4) % len(TRANSIENT)]
 
 
 def _refuse_handshakes(world: World, index: int) -> None:
@@ -45,11 +46,6 @@ def _flow(world: World, index: int) -> None:
         world.share()
 
 
-def _lose(frames: list[object], index: int) -> None:
-    if frames:
-        frames.pop(index % len(frames))
-
-
 def _crash_soon(world: World, index: int) -> None:
     if index % 3 == 0:  # a new process takes longer than all else in a schedule
         world.tab(index).crash_in = 2 * index
@@ -62,13 +58,13 @@ def _die_while_sending(world: World, index: int) -> None:
 
 
 def _leap(world: World, index: int) -> None:
+    world.happened["100,000 messages at once"] += index == 0
     world.gateway.append_many(conversation(index), 100_000 if index == 0 else 600)
 
 
 STEPS: dict[str, Step[World]] = {
     "send": lambda world, index: world.send(conversation(index), index),
-    "send again": lambda world, index: world.send(conversation(index), index),
-    "send a long one": lambda world, index: world.send(conversation(index), index, 3_300),
+    "send a long one": lambda world, index: world.send(conversation(index), index, TOO_LONG_FOR_A_FRAME),
     "other": lambda world, index: world.others_send(conversation(index)),
     "others": lambda world, index: world.others_send(conversation(index), 5 * index),
     "leap": _leap,
@@ -82,13 +78,15 @@ STEPS: dict[str, Step[World]] = {
     "reopen": lambda world, index: world.reopen(conversation(index), index),
     "older in a handler": lambda world, index: world.in_handler(conversation(index), index, "older"),
     "read in a handler": lambda world, index: world.in_handler(conversation(index), index, "read"),
+    "send in a handler": lambda world, index: world.in_handler(conversation(index), index, "send"),
+    "close in a handler": lambda world, index: world.in_handler(conversation(index), index, "close"),
+    "reopen in a handler": lambda world, index: world.reopen_in_handler(conversation(index), index),
+    "open in a handler": lambda world, index: world.in_handler(conversation(index), index, "open"),
+    "observe in a handler": lambda world, index: world.in_handler(conversation(index), index, "observe"),
     "retry": lambda world, index: world.retry_or_discard(conversation(index), index, "retry"),
     "discard": lambda world, index: world.retry_or_discard(conversation(index), index, "discard"),
     "flow": _flow,
-    "flow again": _flow,
-    "flow once more": _flow,
     "live": lambda world, index: world.live(300 * index),
-    "live again": lambda world, index: world.live(300 * index),
     "live longer": lambda world, index: world.live(2_000 * index),
     "execute": lambda world, index: world.execute(index),
     "execute first": lambda world, _: world.execute(0),
@@ -96,13 +94,14 @@ STEPS: dict[str, Step[World]] = {
     "deliver first": lambda world, _: world.deliver(0),
     "deliver twice": lambda world, index: world.deliver(index, is_kept=True),
     "lose an answer": lambda world, index: world.execute(index, is_answered=False),
-    "lose a command": lambda world, index: _lose(world.to_server, index),  # type: ignore[arg-type]
-    "lose a frame": lambda world, index: _lose(world.to_clients, index),  # type: ignore[arg-type]
+    "lose a command": lambda world, index: world.lose_command(index),
+    "lose a frame": lambda world, index: world.lose_frame(index),
     "answer a request": lambda world, index: world.answer_request(index),
     "lose a request": lambda world, index: world.answer_request(index, is_executed=False),
     "lose a response": lambda world, index: world.answer_request(index, is_answered=False),
     "share": lambda world, _: world.share(),
     "close": lambda world, index: world.tab(index).close_socket(),
+    "gone": lambda world, index: world.claim_gone(index),
     "half open": lambda world, index: world.tab(index).lose_session(),
     "restart the server": lambda world, _: world.restart_server(),
     "busy": _be_busy,
@@ -122,16 +121,23 @@ STEPS: dict[str, Step[World]] = {
     "restore": lambda world, index: world.restore(index),
 }
 """The names and effects of all steps; the number selects a tab, a conversation, a frame, or an extent."""
+OFTEN = {"send": 6, "flow": 10, "execute": 6, "live": 6, "live longer": 8}
+SOMETIMES = ("other", "edit", "delete", "react", "send a long one")
+RARELY = ("close", "half open", "restart the server", "refuse handshakes", "refuse tokens", "restore", "restart")
+WEIGHTS = OFTEN | dict.fromkeys(SOMETIMES, 4) | dict.fromkeys(RARELY, 1)
+"""How often steps are chosen; the others, twice. Without a connection, most steps would do nothing."""
 
 
 def settle(world: World) -> None:
     """End all faults; the clients have ten seconds from here, and read marks twenty more."""
-    world.gateway.busy = world.failing_tokens = 0
-    world.gateway.is_refusing = False
+    world.gateway.end_faults()
+    world.failing_tokens = 0
     world.refused_handshakes = []
     for tab in world.tabs:
         tab.crash_in = None
+        tab.give({"type": "in_handler", "line": None})
     world.fill_storage(False)
+    world.open_all()
     if world.seed % 2:
         world.gateway.expire_tokens()
         world.send(CONVERSATIONS[0], world.drainer)
@@ -167,6 +173,6 @@ def _judge_the_end(world: World, tab: Tab, conversation_id: str) -> None:
 
 def _judge_read_marks(world: World, conversation_id: str, shown: int) -> None:
     """Own messages may be read for the client only: they are no news."""
-    known = world.gateway.read_up_to.get(conversation_id, 0)
+    known = world.gateway.read_up_to[conversation_id]
     unread = [event for event in world.gateway.logs[conversation_id][known:shown] if event["sender"] != ME]
     assert not unread, f"read up to {shown} is shown, and the server has {known}"

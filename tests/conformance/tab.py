@@ -9,6 +9,7 @@ from tests.conformance.gateway import Session
 from tests.conformance.judge import Judge
 from tests.conformance.lines import ClientProcess, Line
 from tests.conformance.network import CONVERSATIONS
+from tests.support.published import check_frame
 
 if TYPE_CHECKING:
     from tests.conformance.world import World
@@ -49,6 +50,10 @@ class Tab:
         """A seed for the random numbers of the client, another one for each start."""
         return self.world.seed * 1_000 + self.starts * 2 + self.number
 
+    def is_open(self, conversation_id: str) -> bool:
+        """Return whether the user follows a conversation."""
+        return conversation_id in self.judge.views
+
     def open(self, conversation_id: str) -> None:
         """Open a conversation."""
         self.judge.opened(conversation_id)
@@ -75,7 +80,7 @@ class Tab:
             case "idle":
                 self.timer = line["timer"]
                 self.judge.rests(is_drainer=world.drainer == self.number)
-            case "view" | "sent" | "refused" as kind:
+            case "view" | "sent" | "refused" | "rows" | "ended" as kind:
                 self.judge.notify(kind, line)
             case "save" | "forget":
                 world.store(self, line["key"], line.get("value"), line.get("sent"))
@@ -88,12 +93,10 @@ class Tab:
                 return self._connect(line["socket"], line["token"])
             case "disconnect":
                 self._disconnect(line["socket"])
-            case "rows":
-                self.judge.rows = line["rows"]
             case "request":
                 self.requests.append(line)
-            case "ended":
-                self.judge.ended(line["conversation_id"])
+            case "handled":
+                world.handled(self, line["line"])
             case kind:
                 assert kind == "hello", f"unknown line: {kind}"
         return None
@@ -128,4 +131,6 @@ class Tab:
     def receive(self, socket: Any, frame: Line) -> None:
         """Deliver a frame, unless its connection has ended."""
         if socket == self.socket:
+            check_frame(frame)
+            self.judge.received(frame)
             self.give({"type": "frame", "socket": socket[2], "frame": frame})

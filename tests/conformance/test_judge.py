@@ -28,6 +28,21 @@ def test_message_whose_id_begins_another_one_can_leave_the_storage_before_that()
     assert sends.by_key["k1"].done_in == {gateway.history_id}
 
 
+def test_acknowledged_message_of_a_closed_conversation_may_be_absent_when_a_restore_has_lost_it() -> None:
+    gateway = Gateway("conv_a")
+    sends = Sends(gateway)
+    judge = Judge(gateway, sends, tab=0)
+    epoch = judge.opened("conv_a")
+    sends.add(Send("conv_a", "text of k1", tab=0, epoch=epoch))
+    sends.named("k1", "text of k1")
+    sends.stored(storage("k1"))
+    judge.closed("conv_a")
+    judge.received({"type": "message_ack", "conversation_id": "conv_a", "client_message_id": "k1"})
+    judge.opened("conv_a")
+    place = {"history_id": gateway.history_id, "start": 1, "position": 1, "read_up_to": 1}
+    judge.notify("view", {"conversation_id": "conv_a", **place, "keep_first": 0, "keep_last": 0, "messages": []})
+
+
 def test_message_before_the_marked_start_may_be_absent_also_when_a_restore_has_lost_it() -> None:
     gateway = Gateway("conv_a")
     sends = Sends(gateway)

@@ -79,6 +79,26 @@ def test_message_of_a_full_storage_is_sent_within_ten_seconds_after_it_has_room(
     end(world)
 
 
+def test_message_is_not_sent_before_the_storage_has_its_attempt(tabs: list[ClientProcess]) -> None:
+    world = new_world(tabs[:1])
+    world.fill_storage(True)
+    world.send("conv_a", 0)
+    world.live(5_000)
+    assert len(world.gateway.logs["conv_a"]) == 1
+    end(world)
+    assert len(world.gateway.logs["conv_a"]) == 2
+
+
+def test_edit_after_a_crash_changes_no_body_that_was_sent(tabs: list[ClientProcess]) -> None:
+    world = new_world(tabs[:1])
+    world.send("conv_a", 0)
+    world.execute(0, is_answered=False)
+    world.crash(world.tabs[0])
+    world.update("conv_a", "edit", 0)
+    end(world)
+    assert [event["type"] for event in world.gateway.logs["conv_a"][1:]] == ["message", "message_edited"]
+
+
 def test_deletion_while_the_storage_is_full_is_not_undone_later(
     tabs: list[ClientProcess],
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.conformance.gateway import BOB, ME, Gateway
 from tests.conformance.judge import Send
 from tests.conformance.lines import ClientProcess, Line
-from tests.conformance.network import Network
+from tests.conformance.network import CONVERSATIONS, Network
 from tests.conformance.tab import Tab
 
 
@@ -25,6 +25,7 @@ class World(Network):
         gateway: Gateway | None = None,
     ) -> None:
         super().__init__(seed, window, is_resuming, gateway)
+        self._handler_sends = 0
         self.tabs = [Tab(number, self, process) for number, process in enumerate(processes)]
         for tab in self.tabs:
             tab.start()
@@ -44,6 +45,8 @@ class World(Network):
     def send(self, conversation_id: str, index: int, length: int = 0) -> None:
         """Send a message that differs from all others."""
         tab = self.tab(index)
+        if not tab.is_open(conversation_id):
+            return
         number = len(self.sends.all) + 1
         content = f"text {number:03}" + " and more" * length
         epoch = tab.judge.views[conversation_id].epoch
@@ -53,11 +56,37 @@ class World(Network):
 
     def in_handler(self, conversation_id: str, index: int, kind: str) -> None:
         """Do something in the next handler of a change."""
-        self.tab(index).give({"type": "in_handler", "line": {"type": kind, "conversation_id": conversation_id}})
+        line: Line = {"type": kind, "conversation_id": conversation_id}
+        if kind == "send":
+            self._handler_sends += 1
+            line |= {"send": f"h{self._handler_sends}", "content": f"in a handler {self._handler_sends:03}"}
+        elif kind == "open":
+            line["resume"] = self.is_resuming
+        self.tab(index).give({"type": "in_handler", "line": line})
+
+    def reopen_in_handler(self, conversation_id: str, index: int) -> None:
+        """Close a conversation, and open it again, in the next handler of a change."""
+        for kind in ("close", "open"):
+            self.in_handler(conversation_id, index, kind)
+
+    def handled(self, tab: Tab, line: Line) -> None:
+        """Note that a client carries out a line inside a handler from here on."""
+        conversation_id = line["conversation_id"]
+        self.happened[f"{line['type']} in a handler"] += 1
+        match line["type"]:
+            case "send":
+                epoch = tab.judge.views[conversation_id].epoch
+                self.sends.add(Send(conversation_id, line["content"], tab.number, epoch=epoch))
+            case "close":
+                tab.judge.closed(conversation_id)
+            case "open":
+                tab.judge.opened(conversation_id)
 
     def update(self, conversation_id: str, kind: str, index: int) -> None:
         """Edit, delete or react to a message that is shown."""
         tab = self.tab(index)
+        if not tab.is_open(conversation_id):
+            return
         own = ME["participant_id"]
         shown = [
             message
@@ -77,6 +106,8 @@ class World(Network):
     def retry_or_discard(self, conversation_id: str, index: int, kind: str) -> None:
         """Send the failed messages again, or discard them."""
         tab = self.tab(index)
+        if not tab.is_open(conversation_id):
+            return
         for message in list(tab.judge.views[conversation_id].messages):
             if message["status"] == "failed":
                 key = message["client_message_id"]
@@ -87,12 +118,23 @@ class World(Network):
         """Close a conversation, and open it again."""
         tab = self.tab(index)
         starts = tab.starts
-        self._user(tab, {"type": "close", "conversation_id": conversation_id})
+        if tab.is_open(conversation_id):
+            tab.judge.closed(conversation_id)
+            self._user(tab, {"type": "close", "conversation_id": conversation_id})
         if tab.starts == starts:  # a new process has opened it already
             tab.open(conversation_id)
 
+    def open_all(self) -> None:
+        """Open the conversations that are closed, in all tabs."""
+        for tab in self.tabs:
+            for conversation_id in CONVERSATIONS:
+                if not tab.is_open(conversation_id):
+                    tab.open(conversation_id)
+
     def command(self, conversation_id: str, index: int, kind: str) -> None:
         """Let a user do something that has no further arguments: `read`, `older`, `typing`, `view`."""
+        if not self.tab(index).is_open(conversation_id):
+            return
         view = self.tab(index).judge.views[conversation_id]
         if kind == "older" and view.start is not None and view.start > 1:
             view.wants_older = True
@@ -113,6 +155,7 @@ class World(Network):
     def crash(self, tab: Tab) -> None:
         """Kill the process of a tab, and start it again from the storage; another tab becomes the drainer."""
         tab.process.kill()
+        self.happened["a crash"] += 1
         self._start_again(tab)
 
     def restart(self, tab: Tab) -> None:

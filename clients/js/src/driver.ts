@@ -25,8 +25,8 @@ export class Driver {
   private _writes: Promise<unknown> | null = null;
   /** The last change of each value that is not durable yet. */
   private readonly _latest = new Map<string, Change>();
-  /** Those of them that the storage has refused. */
-  private readonly _unwritten = new Map<string, Change>();
+  /** Those of them that wait: the storage has refused them. */
+  private _unwritten = new Map<string, Change>();
   private _rewriteDue = 0;
   /** Resolved messages that the storage still has: a restart would send them again. */
   private readonly _held: Notification[] = [];
@@ -134,7 +134,7 @@ export class Driver {
     clearTimeout(this._timer);
     const delay = core.nextTimer(Date.now());
     if (delay === null) return;
-    const rewriteDelay = Math.min(Math.max(0, this._rewriteDue - Date.now()), REWRITE_DELAY);
+    const rewriteDelay = Math.min(this._rewriteDue - Date.now(), REWRITE_DELAY);
     const longest = this._unwritten.size ? rewriteDelay : LONGEST_TIMER;
     const wake = (now: number) => {
       this._rewrite();
@@ -143,27 +143,29 @@ export class Driver {
     this._timer = setTimeout(() => this.input(wake), Math.min(delay, longest));
   }
 
-  /** Await a change of the storage before the next frame. If it fails, it is repeated until it succeeds. */
+  /** Order a change of the storage, after those that were refused: another client sends messages in this order. */
   private _write(key: string, change: Change): void {
-    const attempt = async () => {
-      const { value, sent } = change;
-      const isLatest = () => this._latest.get(key) === change; // no later change of the value has begun meanwhile
-      try {
-        await (value ? this._storage.save(key, value) : this._storage.forget(key, sent));
-      } catch (error) {
-        if (!isLatest()) return;
-        this._chat.failed(error);
-        this._unwritten.set(key, change);
-        return;
-      }
-      if (!isLatest()) return;
-      this._latest.delete(key);
-      this._rewrite(); // the storage works again
-      for (const held of this._held.splice(0)) this._carryOut(held);
-    };
     this._latest.set(key, change);
-    this._unwritten.delete(key);
-    this._writes = Promise.all([this._writes, attempt()]);
+    this._unwritten.set(key, change);
+    this._rewrite();
+  }
+
+  /** Make a change of the storage; one that fails is repeated until it succeeds. */
+  private async _attempt(key: string, change: Change): Promise<void> {
+    const { value, sent } = change;
+    const isLatest = () => this._latest.get(key) === change; // no later change of the value has begun meanwhile
+    try {
+      await (value ? this._storage.save(key, value) : this._storage.forget(key, sent));
+    } catch (error) {
+      if (!isLatest()) return;
+      this._chat.failed(error);
+      this._unwritten.set(key, change);
+      return;
+    }
+    if (!isLatest()) return;
+    this._latest.delete(key);
+    this._rewrite(); // the storage works again
+    for (const held of this._held.splice(0)) this._carryOut(held);
   }
 
   /** Return what the storage will have when it has all changes of this client. */
@@ -176,10 +178,12 @@ export class Driver {
     return Object.fromEntries(values);
   }
 
-  /** Repeat the changes that a full storage has refused. */
+  /** Begin all changes that wait, in their order, and await them before the next frame. */
   private _rewrite(): void {
     this._rewriteDue = Date.now() + REWRITE_DELAY;
-    for (const [key, change] of [...this._unwritten]) this._write(key, change);
+    const changes = this._unwritten;
+    this._unwritten = new Map();
+    for (const change of changes) this._writes = Promise.all([this._writes, this._attempt(...change)]);
   }
 
   private _carryOut(output: Output): void {

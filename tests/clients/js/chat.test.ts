@@ -463,6 +463,27 @@ test("order that fails does not stop others", async () => {
   room.close();
 });
 
+test("message is not saved before an earlier one that the storage has refused", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  const contents: string[] = [];
+  let isFull = true;
+  storage.save = (key, value) => {
+    if (isFull) throw new Error("no space left");
+    if (key.startsWith("outbox/")) contents.push(value.fields.content);
+    save(key, value);
+  };
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("first").catch(() => {});
+  await until(() => room.messages.length === 1);
+  isFull = false;
+  room.send("second").catch(() => {});
+  await turn();
+  assert.deepEqual(contents, ["first", "second"]);
+  await chat.close();
+});
+
 test("change that the storage refuses late replaces no later one", async () => {
   const storage = new MemoryStorage();
   const save = storage.save.bind(storage);

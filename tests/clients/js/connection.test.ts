@@ -124,6 +124,22 @@ test("unanswered renewal is repeated with another token", () => {
   assert.equal(take(client, "token").length, 1);
 });
 
+test("failed renewals do not lengthen the backoff of the connection", () => {
+  const client = connected({ ping_interval: 100_000 });
+  let now = NOW;
+  for (let count = 0; count < 5; count++) {
+    now += client.nextTimer(now)!;
+    client.advance(now);
+    clear(client);
+    client.tokenReceived("refused", now);
+    client.receive(SOCKET, error(frame(client, "auth"), "UNAUTHORIZED", { retryable: false }), now);
+  }
+  client.socketClosed(SOCKET, now);
+  clear(client);
+  client.advance(now + 1_000); // half of the first delay, which is two seconds at most
+  assert.equal(take(client, "token").length, 1);
+});
+
 test("expired token is renewed at once and refuses no message", () => {
   const client = connected();
   client.send("conv_a", "k", { content: "hi" }, NOW);

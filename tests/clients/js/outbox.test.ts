@@ -381,11 +381,24 @@ test("message that another client has sent into a newer history stays pending un
   client.storageChanged(take(client, "save")[0]!.key, null, sent, NOW);
   assert.equal(statuses(client).a, "pending");
   client.receive(SOCKET, { type: "pong", history_id: "2.conversations", heads: {} }, NOW);
+  assert.equal(statuses(client).a, "pending");
   const own = event(2, "message", { sender: { participant_id: "alice" }, client_message_id: "a" });
   const events = [event(1), own];
   const reply = page(frame(client, "subscribe"), 1, 2, 2, { events, history_id: "2.conversations" });
   client.receive(SOCKET, reply, NOW);
   assert.deepEqual(statuses(client), { "": "sent", a: "sent" });
+});
+
+test("message that another client sent before any history was known stays pending", () => {
+  const client = newClient();
+  client.drain(null, NOW);
+  client.open("conv_a", NOW);
+  send(client, ["a"]);
+  const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 2, historyId: HISTORY };
+  client.storageChanged(take(client, "save")[0]!.key, null, sent, NOW);
+  connect(client);
+  assert.equal(statuses(client).a, "pending");
+  client.update("conv_a", "delete", "a", {}, NOW); // as long as it is shown, it can be named
 });
 
 test("client that is not the drainer deletes a message that it sees in the log", () => {
@@ -418,6 +431,19 @@ test("message with an invalid mark is sent again without it", () => {
   assert.deepEqual([again.client_message_id, again.seen], ["a", undefined]);
   client.receive(SOCKET, { ...refusal(again, "VALIDATION_FAILED"), details }, NOW);
   assert.deepEqual(statuses(client).a, "failed");
+});
+
+test("mark is kept if the message that took it along is refused", () => {
+  const client = followed(1, 3, { read_up_to: 1, unread_count: 2 });
+  client.read("conv_a", NOW);
+  send(client, ["a"]);
+  const first = frame(client, "message");
+  assert.equal(first.seen, 3);
+  const details = [{ path: "content", problem: "must not be empty" }];
+  client.receive(SOCKET, { ...refusal(first, "VALIDATION_FAILED"), details }, NOW);
+  assert.equal(statuses(client).a, "failed");
+  client.advance(NOW + 10_000);
+  assert.equal(frame(client, "read").sequence_id, 3);
 });
 
 test("client that takes over sends what the storage has and nothing else", () => {

@@ -34,6 +34,17 @@ test("deleted message keeps its place without content and reactions", () => {
   assert.deepEqual([message!.sequenceId, message!.content, message!.reactions], [1, null, []]);
 });
 
+test("update within the window is kept for a message that older brings back", () => {
+  const view = new View();
+  const [sent, early] = [event(1), event(2, "message_edited", { target: 1, content: "new" })];
+  view.add([sent, early, event(3), event(4, "reaction_added", { target: 1, emoji: "🎉" }), event(5)]);
+  view.trim(3);
+  assert.deepEqual(view.messages().map(({ sequenceId }) => sequenceId), [3, 5]);
+  view.add([sent, early]);
+  const [message] = view.messages();
+  assert.deepEqual([message!.content, message!.reactions.map(({ emoji }) => emoji)], ["new", ["🎉"]]);
+});
+
 test("reactions are listed in the order of first use", () => {
   const carol = { participant_id: "carol" };
   const [message] = folded(

@@ -79,7 +79,7 @@ class Judge:
         assert kept == [key for key in sent if key in set(kept)], "in another order"
         for event in log:
             resolved_in = {number(name) for name in self.resolved_in.get(event.get("client_message_id", ""), ())}
-            made_in = number(event["made_in"])
+            made_in = self._server.made_in(conversation_id, event["sequence_id"])
             assert not resolved_in or made_in in resolved_in or made_in < min(resolved_in), "sent again"
 
     def _compare(self, conversation_id: str) -> None:

@@ -142,6 +142,22 @@ def test_unanswered_renewal_is_repeated_with_another_token() -> None:
     assert len(take(client, RequestToken)) == 1
 
 
+def test_failed_renewals_do_not_lengthen_the_backoff_of_the_connection() -> None:
+    client = connected(ping_interval=100_000)
+    now = NOW
+    for _ in range(5):
+        now += client.next_timer(now) or 0.0
+        client.advance(now)
+        list(client.outputs())
+        client.token_received("refused", now)
+        [auth] = frames(client, "auth")
+        client.receive(SOCKET, error(auth, "UNAUTHORIZED", retryable=False), now)
+    client.socket_closed(SOCKET, now)
+    list(client.outputs())
+    client.advance(now + 1.0)  # half of the first delay, which is two seconds at most
+    assert len(take(client, RequestToken)) == 1
+
+
 def test_expired_token_is_renewed_at_once_and_refuses_no_message() -> None:
     client = connected()
     client.send("conv_a", "k", {"content": "hi"}, NOW)

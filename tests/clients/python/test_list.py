@@ -55,6 +55,22 @@ def test_list_is_loaded_again_for_unknown_conversations_and_higher_heads_and_aft
     talk(steps)
 
 
+def test_list_is_loaded_at_once_when_the_device_is_online() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        count = server.requests
+        server.status = 503
+        server.page = {"error": {"code": "UNAVAILABLE", "message": "later", "retry_after": 60}}
+        conversations.refresh_soon()
+        await until(lambda: server.requests == count + 1)
+        for _ in range(50):
+            await asyncio.sleep(0)  # the answer comes, and the backoff begins
+        server.status, server.page = 200, {"conversations": [entry(3)]}
+        conversations.online()
+        await conversations.changes.until(lambda rows: rows[0].head == 3)
+
+    talk(steps)
+
+
 def test_refresh_loads_all_pages_that_were_loaded_and_forgets_the_rows_of_none() -> None:
     async def steps(server: Server, conversations: ConversationList) -> None:
         server.page = {"conversations": [entry(2)], "next_cursor": "more"}

@@ -286,9 +286,22 @@ def test_message_with_an_invalid_mark_is_sent_again_without_it() -> None:
     client.read("conv_a", NOW)
     client.send("conv_a", "k", {"content": "hi"}, NOW)
     [message] = frames(client, "message")
-    receive(client, "error", id=message["id"], code="VALIDATION_FAILED", retryable=False)
+    details = [{"path": "seen", "problem": "must not be beyond the head of the conversation"}]
+    receive(client, "error", id=message["id"], code="VALIDATION_FAILED", retryable=False, details=details)
     [again] = frames(client, "message")
     assert ("seen" in again, again["client_message_id"]) == (False, "k")
+
+
+def test_mark_is_kept_if_the_message_that_took_it_along_is_refused() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.send("conv_a", "k", {"content": ""}, NOW)
+    [message] = frames(client, "message")
+    details = [{"path": "content", "problem": "must not be empty"}]
+    receive(client, "error", id=message["id"], code="VALIDATION_FAILED", retryable=False, details=details)
+    assert [message.status for message in client.messages("conv_a")[-1:]] == ["failed"]
+    client.advance(NOW + 10)
+    assert [read["sequence_id"] for read in frames(client, "read")] == [message["seen"]]
 
 
 def test_read_on_another_device_moves_the_pointer() -> None:

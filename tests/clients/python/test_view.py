@@ -32,6 +32,17 @@ def test_deleted_message_keeps_its_place_without_content_and_reactions() -> None
     assert (message.sequence_id, message.content, message.reactions) == (1, None, ())
 
 
+def test_update_within_the_window_is_kept_for_a_message_that_older_brings_back() -> None:
+    view = View()
+    sent, early = event(1), event(2, "message_edited", target=1, content="new")
+    view.add([sent, early, event(3), event(4, "reaction_added", target=1, emoji="🎉"), event(5)])
+    view.remove([sent, early])
+    assert [message.sequence_id for message in view.messages()] == [3, 5]
+    view.add([sent, early])
+    message = view.messages()[0]
+    assert (message.content, [reaction.emoji for reaction in message.reactions]) == ("new", ["🎉"])
+
+
 def test_reactions_are_listed_in_the_order_of_first_use() -> None:
     carol = {"participant_id": "carol"}
     [message] = folded(

@@ -17,6 +17,9 @@ const HELLO = {
 let chat: Chat;
 let storage: RunnerStorage;
 const rooms = new Map<string, Room>();
+/** The conversations that are open, or about to be. */
+const followed = new Set<string>();
+const endHandlers = new Map<string, () => void>();
 const shown = new Map<string, readonly Message[]>();
 const inHandler: Json[] = [];
 
@@ -31,7 +34,7 @@ const asLine = ({ sequenceId, clientMessageId, content, isDeleted, sender, statu
   ...(error ? { error: error.code } : {}),
 });
 
-/** Show the messages that differ from those shown before, then carry out a line in the handler. */
+/** Show the messages that differ from those shown before, then carry out lines in the handler. */
 function changed(room: Room): void {
   if (rooms.get(room.id) !== room) return;
   if (room.error) {
@@ -49,8 +52,12 @@ function changed(room: Room): void {
   const changes = messages.slice(first, messages.length - last).map(asLine);
   const place = { history_id: historyId, start, position, read_up_to: room.readUpTo };
   write("view", { conversation_id: room.id, ...place, keep_first: first, keep_last: last, messages: changes });
-  const line = inHandler.shift();
-  if (line) handle(line);
+  for (let line; (line = inHandler.shift()); ) {
+    if (followed.has(line.conversation_id) === (line.type === "open")) continue;
+    if (line.type !== "open" && !rooms.has(line.conversation_id)) continue;
+    write("handled", { line });
+    handle(line);
+  }
 }
 
 async function send(room: Room, content: string): Promise<void> {
@@ -79,9 +86,11 @@ function list(): void {
 }
 
 async function open(conversationId: string, resume: boolean): Promise<void> {
+  followed.add(conversationId);
   const room = await chat.open(conversationId, { immediately: true, resume });
+  if (!followed.has(conversationId)) return room.close();
   rooms.set(conversationId, room);
-  room.on("change", changed);
+  endHandlers.set(conversationId, room.on("change", changed));
   changed(room);
 }
 
@@ -89,6 +98,8 @@ async function open(conversationId: string, resume: boolean): Promise<void> {
 function start({ now, seed, storage: stored, window, tabs }: Json): void {
   reset(now, seed);
   rooms.clear();
+  followed.clear();
+  endHandlers.clear();
   shown.clear();
   inHandler.length = 0;
   storage = new RunnerStorage(stored, tabs);
@@ -140,8 +151,12 @@ function handle(line: Json): unknown {
       return open(id, line.resume);
     case "close":
       rooms.delete(id);
+      followed.delete(id);
       shown.delete(id);
       return room?.close();
+    case "observe":
+      endHandlers.get(id)?.();
+      return room && endHandlers.set(id, room.on("change", changed));
     case "send":
       return room && send(room, line.content);
     case "edit":
@@ -164,7 +179,7 @@ function handle(line: Json): unknown {
       shown.delete(id);
       return room && changed(room);
     case "in_handler":
-      return inHandler.push(line.line);
+      return line.line ? inHandler.push(line.line) : (inHandler.length = 0);
     default:
       throw new Error("unknown line: " + type);
   }

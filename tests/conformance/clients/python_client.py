@@ -8,7 +8,7 @@ import math
 import os
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from serverless_chat import Chat, Message, Room
@@ -42,6 +42,7 @@ class Subject:
         self._shown: dict[str, list[JsonObject]] = {}
         self._known: dict[str, list[Message]] = {}
         self._in_handler: list[JsonObject] = []
+        self._end_handler: dict[str, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def receive(self, timeout: float | None) -> None:
@@ -150,8 +151,14 @@ class Subject:
 
     def on_open(self, conversation_id: str, resume: bool) -> None:
         room = self.chat.room(conversation_id, resume=resume)
-        room.changes.on(lambda _: self._changed(room))
+        self._end_handler[conversation_id] = room.changes.on(lambda _: self._changed(room))
         self._changed(room)
+
+    def on_observe(self, conversation_id: str) -> None:
+        """End the handler of changes, and register another one."""
+        room = self.chat.room(conversation_id)
+        self._end_handler[conversation_id]()
+        self._end_handler[conversation_id] = room.changes.on(lambda _: self._changed(room))
 
     def on_close(self, conversation_id: str) -> None:
         self.chat.close_room(conversation_id)
@@ -189,9 +196,12 @@ class Subject:
         self._known.pop(conversation_id, None)
         self._changed(self.chat.room(conversation_id))
 
-    def on_in_handler(self, line: JsonObject) -> None:
-        """Do something in the next handler of a change."""
-        self._in_handler.append(line)
+    def on_in_handler(self, line: JsonObject | None) -> None:
+        """Do something in the next handler of a change, or nothing more."""
+        if line is None:
+            self._in_handler.clear()
+        else:
+            self._in_handler.append(line)
 
     # The client
 
@@ -240,7 +250,7 @@ class Subject:
             write("rows", rows=shown)
 
     def _changed(self, room: Room) -> None:
-        """Show the messages that differ from those shown before, then carry out a line in the handler."""
+        """Show the messages that differ from those shown before, then carry out lines in the handler."""
         if self.chat.opened(room.id) is not room:
             return
         if room.ended:
@@ -257,8 +267,12 @@ class Subject:
         place = {"history_id": core.history_id, "start": timeline.start, "position": timeline.position}
         place["read_up_to"] = room.read_up_to
         write("view", conversation_id=room.id, **place, keep_first=first, keep_last=last, messages=changes)
-        if self._in_handler:
-            self._handle(self._in_handler.pop(0))
+        while self._in_handler:
+            line = self._in_handler.pop(0)
+            is_open = self.chat.opened(line["conversation_id"]) is not None
+            if is_open != (line["type"] == "open"):
+                write("handled", line=line)
+                self._handle(line)
 
 
 def same(known: Sequence[Message], messages: Sequence[Message]) -> int:

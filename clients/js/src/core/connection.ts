@@ -19,6 +19,7 @@ const DEFAULT_PING_INTERVAL = 240_000;
 export class Connection {
   state: Status = "stopped";
   private readonly _backoff: Backoff;
+  private readonly _renewals: Backoff;
   private _socket = 0;
   private _stepDue = Infinity;
   private _pingInterval = DEFAULT_PING_INTERVAL;
@@ -31,6 +32,7 @@ export class Connection {
 
   constructor(private readonly _context: Context) {
     this._backoff = new Backoff(_context.random);
+    this._renewals = new Backoff(_context.random);
   }
 
   get isOpen(): boolean {
@@ -79,7 +81,7 @@ export class Connection {
       this._context.outputs.push({ kind: "connect", socket: ++this._socket, token });
     } else if (this._isRenewing) {
       this._isRenewing = false;
-      this._renewalDue = now + ANSWER_TIMEOUT + this._backoff.next();
+      this._renewalDue = now + this._renewals.next(ANSWER_TIMEOUT);
       this._context.send("auth", { token });
     }
   }
@@ -90,7 +92,7 @@ export class Connection {
       this.lost(now);
     } else if (this._isRenewing) {
       this._isRenewing = false;
-      this._renewalDue = now + this._backoff.next();
+      this._renewalDue = now + this._renewals.next();
     }
   }
 
@@ -106,6 +108,7 @@ export class Connection {
 
   /** Begin to ping, and plan the rotation. */
   welcomed(welcome: Json, now: number): void {
+    this._backoff.reset();
     this._pingInterval = welcome.ping_interval * 1_000 || DEFAULT_PING_INTERVAL;
     this._pingDue = now + this._pingInterval;
     this._rotationDue = now + ROTATION - this._context.random() * ROTATION_JITTER;
@@ -114,7 +117,7 @@ export class Connection {
 
   /** Renew the token some time before it expires. */
   planRenewal(expiresAt: string, now: number, wallTime: number): void {
-    this._backoff.reset();
+    this._renewals.reset();
     const lifetime = Date.parse(expiresAt) - wallTime;
     this._renewalDue = now + (lifetime > 0 ? Math.max(lifetime - RENEWAL_MARGIN, lifetime / 2) : UNKNOWN_LIFETIME);
   }

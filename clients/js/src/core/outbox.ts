@@ -208,12 +208,11 @@ export class Outbox {
    */
   historyChanged(isFirst: boolean): void {
     this.disconnected();
-    this._resolved.clear();
+    const { historyId } = this._context;
     for (const lane of this._lanes.values()) {
-      lane.acknowledged = [];
+      lane.acknowledged = lane.acknowledged.filter((item) => item.historyId === historyId); // by another client
       lane.notBefore = 0;
       for (const item of [...lane.items]) {
-        const { historyId } = this._context;
         if (item.isGone || !refersToHistory(item) || item.historyId === historyId) continue;
         if (isFirst && item.historyId === null) {
           item.historyId = historyId;

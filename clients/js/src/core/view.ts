@@ -152,10 +152,13 @@ export class View {
   /** Drop the messages before a sequence id. */
   trim(start: number): void {
     this._messages = null;
-    const index = this._order.findIndex((number) => number >= start);
-    for (const number of this._order.splice(0, index < 0 ? this._order.length : index)) {
-      for (const known of [this._events, this._folded, this._updates]) known.delete(number);
+    for (let number; (number = this._order[0]!) < start; this._order.shift()) {
+      this._events.delete(number);
+      this._folded.delete(number);
     }
+    const later = [...this._updates.values()].flat().filter((update) => update.sequence_id >= start);
+    this._updates.clear();
+    this.add(later); // `older` can bring their messages back
   }
 
   /** Return the messages in the order of the log. */

@@ -115,7 +115,7 @@ class Chat:
     def online(self) -> None:
         """Connect and repeat unanswered commands now: call it when the network is back, or the device woke up."""
         self.link.online()
-        self.conversations.refresh_soon()
+        self.conversations.online()
 
     async def open(self, conversation_id: str) -> Room:
         """Return a conversation when its newest messages are there.

@@ -10,7 +10,6 @@ from .changes import Changes, Handlers, log
 from .core.outputs import JsonObject
 from .core.row import Row
 from .core.rows import UNKNOWN_DELAY, Rows
-from .errors import ChatError, UnavailableError
 
 if TYPE_CHECKING:
     from .chat import Chat
@@ -20,7 +19,7 @@ PAGE = 50
 WATCHED = 20
 """How many rows are compared by `ping`."""
 FAILURE_DELAY = 10.0
-"""After how many seconds a request that had no answer is repeated."""
+"""After how many seconds a load that failed is repeated."""
 
 
 class ConversationList:
@@ -105,6 +104,13 @@ class ConversationList:
             return
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh_until_fresh())
 
+    def online(self) -> None:
+        """Load the list now: a request that waits for another attempt begins anew."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            self._refreshing = None
+        self.refresh_soon()
+
     async def close(self) -> None:
         """End the requests."""
         self._is_wanted = False
@@ -187,10 +193,9 @@ class ConversationList:
             self._is_stale = False
             try:
                 await self._refresh()
-            except ChatError as error:
+            except Exception as error:  # noqa: BLE001 -- the token callback may raise whatever it likes
                 log.warning("the list of conversations is not refreshed: %s", type(error).__name__)
-                if isinstance(error, UnavailableError):
-                    self._refresh_later(FAILURE_DELAY)
+                self._refresh_later(FAILURE_DELAY)
                 return
             if not self._is_stale:
                 return

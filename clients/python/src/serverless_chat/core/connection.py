@@ -43,7 +43,7 @@ class Connection:
     def __init__(self, sender: FrameSender, outputs: Outputs, random: Random) -> None:
         self.state = State.STOPPED
         self._sender, self._outputs, self._random = sender, outputs, random
-        self._backoff = Backoff(random)
+        self._backoff, self._renewals = Backoff(random), Backoff(random)
         self._socket = 0
         self._hello_id: str | None = None
         self._step_due: float | None = None
@@ -89,7 +89,7 @@ class Connection:
             self._outputs.append(OpenSocket(self._socket, token))
         elif self.state is State.OPEN and self._is_renewing:
             self._is_renewing = False
-            self._renewal_due = now + ANSWER_TIMEOUT + self._backoff.next_delay()
+            self._renewal_due = now + ANSWER_TIMEOUT + self._renewals.next_delay()
             self._sender.send("auth", token=token)
 
     def token_failed(self, now: float) -> None:
@@ -98,7 +98,7 @@ class Connection:
             self._wait(now)
         elif self._is_renewing:
             self._is_renewing = False
-            self._renewal_due = now + self._backoff.next_delay()
+            self._renewal_due = now + self._renewals.next_delay()
 
     def opened(self, hello_id: str, now: float) -> None:
         """Await the answer to `hello`, which the caller sends now."""
@@ -132,7 +132,7 @@ class Connection:
 
     def plan_renewal(self, expires_at: str, now: float, wall_time: float) -> None:
         """Renew the token some time before it expires."""
-        self._backoff.reset()
+        self._renewals.reset()
         lifetime = datetime.fromisoformat(expires_at.replace("Z", "+00:00")).timestamp() - wall_time
         delay = max(lifetime - RENEWAL_MARGIN, lifetime / 2) if lifetime > 0 else UNKNOWN_LIFETIME
         self._renewal_due = now + delay

@@ -60,6 +60,11 @@ def is_refusal(error: JsonObject) -> bool:
     return error.get("retryable") is False and error.get("code") not in TRANSIENT_CODES
 
 
+def names_field(error: JsonObject, path: str) -> bool:
+    """Return whether an error is about a field of the command."""
+    return any(detail.get("path") == path for detail in error.get("details") or ())
+
+
 def is_newer(history_id: str, known: str | None) -> bool:
     """Return whether a history id, `<number>.<name>`, succeeds the known one."""
     return known is None or _number(history_id) > _number(known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .flights import Flight, Flights
-from .frames import FrameSender, is_refusal
+from .frames import FrameSender, is_refusal, names_field
 from .items import Item
 from .outputs import (
     Forget,
@@ -175,8 +175,8 @@ class Outbox(Queue):
         lane = self._lane(item.conversation_id)
         if item not in lane.items:
             return  # it was seen in the log before
-        if frame.get("code") == "VALIDATION_FAILED" and item.number in flight.seen:
-            self._reads.forget(item.conversation_id)  # it can be about the mark: once more without
+        if item.number in flight.seen and names_field(frame, "seen"):
+            self._reads.forget(item.conversation_id)  # it can be of data that was restored: once more without
         elif is_refusal(frame):
             self._refuse(item, frame)
         elif "sequence_id" in frame and frame.get("history_id") == self._sender.history_id is not None:
