@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Icon } from "../ui/Icon.tsx";
@@ -13,7 +13,7 @@ import { useLoaded } from "./useLoaded.ts";
 export function InvitesDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const { session } = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const server = useRequests();
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const revoke = async (inviteId: string) => {
@@ -44,7 +44,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
 function InviteForm({ conversation, onCreated }: { conversation: OpenConversation; onCreated: () => Promise<void> }) {
   const app = useApp();
   const server = useRequests();
-  const t = texts.value;
+  const t = allTexts.value;
   const [expiresIn, setExpiresIn] = useState(604_800);
   const [maxUses, setMaxUses] = useState("");
   const [link, setLink] = useState("");
