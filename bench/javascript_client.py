@@ -27,6 +27,7 @@ def report(print_result: Print, targets: Targets) -> bool:
     node = node_program(ROOT)
     if node is None:
         print_result("There is no Node.js: see `make setup`.")
+        targets.leave_out("the JavaScript client")
         return True
     measured = _measure(node)
     ratio = measured["applying"] / measured["parsing"]
