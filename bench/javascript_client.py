@@ -27,6 +27,7 @@ def report(print_result: Print, targets: Targets) -> bool:
     node = node_program(ROOT)
     if node is None:
         print_result("There is no Node.js: see `make setup`.")
+        targets.leave_out("the JavaScript client")
         return True
     measured = _measure(node)
     ratio = measured["applying"] / measured["parsing"]
@@ -35,8 +36,9 @@ def report(print_result: Print, targets: Targets) -> bool:
         ["parse, apply and show them", f"{measured['applying']:.1f} ms, {ratio:.1f} times"],
         ["memory with a window of 5,000, after 20,000 messages", f"{measured['few'] / 1e6:.1f} MB"],
         ["the same after 100,000 messages", f"{measured['many'] / 1e6:.1f} MB"],
-        ["reconnect with 300 conversations", f"{measured['reconnecting']:.1f} ms"],
-        ["its frames, and their bytes", f"{measured['frames']:.0f}, {measured['bytes']:.0f}"],
+        ["reconnect with 300 conversations", f"{measured['reconnecting']:.2f} ms"],
+        ["frames to the server, and their bytes", f"{measured['frames']:.0f}, {measured['bytes']:.0f}"],
+        ["frames from it, beside the list by HTTP", f"{measured['answers']:.0f}, {measured['answerBytes']:.0f}"],
     ]
     print_result(table(["JavaScript client", "measured"], rows))
     targets.at_most("JavaScript client: applying against parsing", ratio, MAX_RATIO)

@@ -30,7 +30,8 @@ def report(print_result: Print, targets: Targets) -> bool:
         ["memory with a window of 5,000, after 20,000 messages", f"{measured['few'] / 1e6:.1f} MB"],
         ["the same after 100,000 messages", f"{measured['many'] / 1e6:.1f} MB"],
         ["reconnect with 300 conversations", f"{measured['reconnecting'] * 1_000:.1f} ms"],
-        ["its frames, and their bytes", f"{measured['frames']:.0f}, {measured['bytes']:.0f}"],
+        ["frames to the server, and their bytes", f"{measured['frames']:.0f}, {measured['bytes']:.0f}"],
+        ["frames from it", f"{measured['answers']:.0f}, {measured['answer_bytes']:.0f}"],
     ]
     print_result(table(["Python client", "measured"], rows))
     targets.at_most("Python client: applying against parsing", ratio, MAX_RATIO)

@@ -35,15 +35,18 @@ def measure() -> dict[str, float]:
     rounds = [(_timed(lambda: _parse(texts)), _timed(lambda: _apply(texts))) for _ in range(ROUNDS)]
     parsing, applying = (min(times) for times in zip(*rounds, strict=True))
     few, many = _memory()
-    frames, reconnecting = _reconnect()
+    names = [f"conv_{number}" for number in range(CONVERSATIONS)]
+    frames, answers = _reconnect(names)
     return {
         "parsing": parsing,
         "applying": applying,
         "few": few,
         "many": many,
-        "reconnecting": reconnecting,
+        "reconnecting": min(_timed(lambda: _reconnect(names)) for _ in range(ROUNDS)),
         "frames": len(frames),
         "bytes": sum(map(len, frames)),
+        "answers": len(answers),
+        "answer_bytes": sum(map(len, answers)),
     }
 
 
@@ -63,7 +66,7 @@ def _message(sequence_id: int) -> JsonObject:
 def _frame(first: int, count: int) -> str:
     events = [_message(number) for number in range(first, first + count)]
     frame = {"type": "events", "history_id": HISTORY, "conversation_id": "conv_a", "events": events}
-    return json.dumps(frame, separators=(",", ":"))
+    return _compact(frame)
 
 
 def _parse(texts: list[str]) -> None:
@@ -84,9 +87,7 @@ def _followed(window: int | None = None) -> Client:
     """Return a client that follows an empty conversation."""
     client = _connected(["conv_a"], window)
     [hello] = [frame for frame in map(json.loads, _sent(client)) if frame["type"] == "hello"]
-    page = {"head": 0, "events": [], "has_more": False, "first_sequence_id": 1, "participants": []}
-    subscribed = {"type": "subscribed", "id": hello["id"], "conversation_id": "conv_a", "history_id": HISTORY}
-    client.receive(1, {**subscribed, **page, "read_up_to": 0, "unread_count": 0}, NOW)
+    client.receive(1, _subscribed(hello["id"], "conv_a"), NOW)
     list(client.outputs())
     return client
 
@@ -123,11 +124,28 @@ def _memory() -> tuple[int, int]:
     return measured[FEW], measured[MANY]
 
 
-def _reconnect() -> tuple[list[str], float]:
-    """Return the frames that the client sends, and the shortest time that this takes."""
-    names = [f"conv_{number}" for number in range(CONVERSATIONS)]
-    times = [_timed(lambda: _sent(_connected(names))) for _ in range(ROUNDS)]
-    return _sent(_connected(names)), min(times)
+def _reconnect(names: list[str]) -> tuple[list[str], list[str]]:
+    """Return the frames in both directions until a client with these conversations has all that it asks for."""
+    client = _connected(names)
+    sent = _sent(client)
+    answers = [_compact(WELCOME)]
+    for frame in map(json.loads, sent):
+        wanted = frame.get("subscribe") or ([frame] if frame["type"] == "subscribe" else [])
+        answers += [_compact(_subscribed(frame["id"], one["conversation_id"])) for one in wanted]
+    for text in answers[1:]:
+        client.receive(1, json.loads(text), NOW)
+    return sent + _sent(client), answers
+
+
+def _subscribed(request_id: str, conversation_id: str) -> JsonObject:
+    """Return the answer for a conversation in which nothing is new."""
+    answer = {"type": "subscribed", "id": request_id, "conversation_id": conversation_id, "history_id": HISTORY}
+    page = {"head": 0, "events": [], "has_more": False, "first_sequence_id": 1, "participants": []}
+    return {**answer, **page, "read_up_to": 0, "unread_count": 0}
+
+
+def _compact(frame: JsonObject) -> str:
+    return json.dumps(frame, separators=(",", ":"))
 
 
 def _timed(run: Callable[[], object]) -> float:

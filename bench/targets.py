@@ -22,12 +22,22 @@ class Target:
         """Whether the measured value satisfies the bound."""
         return self.measured >= self.bound if self.is_minimum else self.measured <= self.bound
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.measured:.5g}, not {'≥' if self.is_minimum else '≤'} {self.bound:g}"
+
 
 class Targets:
     """All measured targets, in order."""
 
     def __init__(self) -> None:
         self.results: list[Target] = []
+        self.unmeasured: list[str] = []
+        """Benchmarks with targets for which this machine lacks a program."""
+
+    @property
+    def missed(self) -> list[Target]:
+        """The targets that are not met."""
+        return [result for result in self.results if not result.is_met]
 
     def at_most(self, name: str, measured: float, bound: float) -> None:
         """Record a value that must not exceed `bound`."""
@@ -36,6 +46,10 @@ class Targets:
     def at_least(self, name: str, measured: float, bound: float) -> None:
         """Record a value that must reach `bound`."""
         self.results.append(Target(name, measured, bound, is_minimum=True))
+
+    def leave_out(self, name: str) -> None:
+        """Record that the targets of a benchmark were not measured."""
+        self.unmeasured.append(name)
 
     def report(self) -> str:
         """Return a table with the verdict of each target, and the total."""
@@ -47,8 +61,7 @@ class Targets:
                 "met" if result.is_met else "MISSED",
             )
             for result in self.results
-        ]
-        met = sum(result.is_met for result in self.results)
-        return (
-            f"{table(('target', 'measured', 'bound', 'verdict'), rows)}\n\n{met} of {len(rows)} targets are met."
-        )
+        ] + [(name, "", "", "NOT MEASURED") for name in self.unmeasured]
+        met = len(self.results) - len(self.missed)
+        total = f"{met} of {len(self.results)} targets are met."
+        return f"{table(('target', 'measured', 'bound', 'verdict'), rows)}\n\n{total}"

@@ -6,10 +6,8 @@ this process are the same machine's.
 
 from __future__ import annotations
 
-import os
 import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,26 +19,24 @@ from .checkout import RunningChat, running_chat
 from .http_conversation import HttpConversation
 from .stats import table
 from .targets import Targets
+from .web_view import BATCH, Scrolled, View, chromium_at
 
 Print = Callable[[str], None]
-BATCH = 24
-TIMEOUT_MILLISECONDS = 120_000
 SLOW_DOWN = 4
 """How many times slower than this machine the processor of the cold start is."""
-MAX_COLD, MAX_ECHO, MAX_PAINT, MAX_TASK, MAX_GROWTH = 1_500.0, 50.0, 100.0, 8.0, 1.25
-_OBSERVER = """
-window.benchSeen = (text) => new Promise((resolve) => {
-  const look = () => {
-    const root = document.querySelector("serverless-chat")?.shadowRoot;
-    const rows = root ? [...root.querySelectorAll("article")] : [];
-    const isShown = rows.some((row) => row.textContent.includes(text));
-    if (isShown) resolve([performance.now(), Date.now()]); else requestAnimationFrame(look);
-  };
-  look();
-});
-window.benchKey = () => new Promise((resolve) =>
-  addEventListener("keydown", (event) => event.key === "Enter" && resolve(event.timeStamp), { capture: true }));
-"""
+SPEED = 800
+"""Pixels a frame, in which a reader recognizes nothing any more."""
+MAX_COLD, MAX_ECHO, MAX_PAINT, MAX_TASK, MAX_GROWTH = 1_500.0, 50.0, 100.0, 8.0, 1.05
+MAX_DROPPED = 0.02
+"""The part of the frames that may be missing while scrolling."""
+MAX_MOVED = 0.01
+"""The part of them in which a message may move otherwise: the first loaded row loses its date and author."""
+_KINDS = (
+    "short {}",
+    "# Heading {}\n\n```\ncode\n" + "line\n" * 8 + "```",
+    "word " * 90 + "{}",
+    "- a\n- b\n- c {}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,8 @@ class Scale:
     """How much is measured."""
 
     messages: int = 10_000
+    filling: int = 14_400
+    """Messages after which the page keeps no more of them, and its tables have their final sizes."""
     samples: int = 20
 
 
@@ -58,11 +56,21 @@ class Measured:
     cold: float
     """The best of three: whatever else the machine does makes it longer."""
     start: float
-    """Of the main thread until the first message, at this machine's speed."""
+    """CPU time of the main thread until the first message, at this machine's speed."""
     echo: float
     paint: float
-    task: float
-    growth: float
+    heaps: tuple[float, float]
+    """Bytes of memory, before and after the messages were received."""
+    single: float
+    """CPU time of the main thread for a message that comes alone, after all of them."""
+    batched: float
+    """The same for one of a batch."""
+    back: Scrolled
+    """Through all messages to the first one, while earlier ones are loaded."""
+    forth: Scrolled
+    """And again to the last one."""
+    loaded: float
+    """CPU time for a message that comes alone when all are loaded."""
 
 
 def report(scale: Scale, print_result: Print, targets: Targets) -> bool:
@@ -70,27 +78,42 @@ def report(scale: Scale, print_result: Print, targets: Targets) -> bool:
     program = chromium()
     if program is None or not (ROOT / DIST / "index.html").exists():
         print_result(MISSING if program is None else "The web page is not built: see `make setup`.")
+        targets.leave_out("the web page")
         return True
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  (its import takes longer than most benchmarks)
-
-    with running_chat(ROOT) as chat, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, chromium_sandbox=os.geteuid() != 0)
+    with running_chat(ROOT) as chat, chromium_at(program) as browser:
         measured = measure(browser, chat, scale)
-        browser.close()
+    before, after = measured.heaps
+    count = f"{scale.messages:,}"
     rows = [
         [f"first message, cold, processor {SLOW_DOWN} times slower", f"{measured.cold:.0f} ms"],
-        ["main thread until the first message", f"{measured.start:.0f} ms"],
+        ["main thread until the first message, CPU", f"{measured.start:.0f} ms"],
         ["from the key to the message on the screen", f"{measured.echo:.0f} ms"],
         ["from another's request to the screen, without the request", f"{measured.paint:.0f} ms"],
-        [f"main thread per received message, at {scale.messages:,}", f"{measured.task:.1f} ms"],
-        ["memory after the second half, against that after the first", f"{measured.growth:.2f}"],
+        [f"main thread per received message, CPU, after {count}", f"{measured.single:.1f} ms"],
+        ["the same with all of them loaded", f"{measured.loaded:.1f} ms"],
+        ["the same in batches", f"{measured.batched:.1f} ms"],
+        [f"memory before {count} received messages, and after", f"{before / 1e6:.2f}, {after / 1e6:.2f} MB"],
+        *(
+            [
+                f"scrolling {way} through {count} messages: frames; missing, blank, moved; tasks > 50 ms",
+                f"{seen.frames}; {seen.dropped}, {seen.blank}, {seen.moved}; {seen.long_tasks}",
+            ]
+            for way, seen in (("back", measured.back), ("forth", measured.forth))
+        ),
     ]
     print_result(table(["web page", "measured"], rows))
     targets.at_most("web page: first message, cold, slow processor, ms", measured.cold, MAX_COLD)
     targets.at_most("web page: key to local echo, ms", measured.echo, MAX_ECHO)
     targets.at_most("web page: another's message to paint, ms", measured.paint, MAX_PAINT)
-    targets.at_most("web page: main thread per received message, ms", measured.task, MAX_TASK)
-    targets.at_most("web page: growth of memory", measured.growth, MAX_GROWTH)
+    task = max(measured.single, measured.loaded)
+    targets.at_most("web page: main thread per received message, ms of CPU", task, MAX_TASK)
+    targets.at_most("web page: growth of memory", after / before, MAX_GROWTH)
+    for way, seen in (("back", measured.back), ("forth", measured.forth)):
+        targets.at_most(f"web page: scrolling {way}, missing frames", seen.dropped / seen.frames, MAX_DROPPED)
+        targets.at_most(f"web page: scrolling {way}, tasks > 50 ms", seen.long_tasks, 0)
+        targets.at_most(f"web page: scrolling {way}, frames without a message", seen.blank, 0)
+        share = seen.moved / seen.frames
+        targets.at_most(f"web page: scrolling {way}, share of frames with another movement", share, MAX_MOVED)
     return True
 
 
@@ -99,82 +122,49 @@ def measure(browser: Any, chat: RunningChat, scale: Scale) -> Measured:
     tokens = chat.tokens(["alice", "bob"])
     conversation = HttpConversation(chat.http_url, tokens["alice"], ["alice", "bob"])
     conversation.send(["the first message"], "first")
-    url = f"{chat.web_url}#as=bob&/c/{conversation.conversation_id}"
+    url = _address(chat, conversation)
     cold = min(_cold(browser, url) for _ in range(3))
-    page, session = _opened(browser, url)
-    start = _task_seconds(session)
-    echo = statistics.median(_echo(page, f"echo {number}") for number in range(scale.samples))
-    half = scale.messages // 2
-    _receive(page, conversation, half, "half")
-    before = _heap(session)
-    _receive(page, conversation, half, "whole")
-    growth = _heap(session) / before
-    paint = statistics.median(_paint(page, conversation, f"paint {number}") for number in range(scale.samples))
-    busy = _task_seconds(session)
-    _receive(page, conversation, 4 * BATCH, "busy")
-    task = (_task_seconds(session) - busy) / (4 * BATCH)
-    page.context.close()
-    return Measured(cold, start * 1_000, echo, paint, task * 1_000, growth)
+    view = View(browser, url, "the first message")
+    start = view.cpu()
+    echo = statistics.median(view.echo(f"echo {number}") for number in range(scale.samples))
+    view.receive(conversation, scale.filling, "filling")
+    before = view.heap()
+    view.receive(conversation, scale.messages, "whole")
+    heaps = (before, view.heap())
+    paint = statistics.median(view.paint(conversation, f"paint {number}") for number in range(scale.samples))
+    single = _cpu(view, conversation, 2 * scale.samples, "single", 1)
+    batched = _cpu(view, conversation, 4 * BATCH, "batched", BATCH)
+    view.close()
+    long = HttpConversation(chat.http_url, tokens["alice"], ["alice", "bob"])
+    for first in range(0, scale.messages, BATCH):
+        numbers = range(first, min(first + BATCH, scale.messages))
+        long.send(mixed_messages(numbers), f"long-{first}")
+    view = View(browser, _address(chat, long), "")
+    view.scroll(SPEED)  # to the newest message, from the first new one
+    back, forth = view.scroll(-SPEED), view.scroll(SPEED)
+    loaded = _cpu(view, long, 2 * scale.samples, "single", 1)
+    view.close()
+    return Measured(cold, start, echo, paint, heaps, single, batched, back, forth, loaded)
 
 
-def _opened(browser: Any, url: str, slow_down: int = 1) -> tuple[Any, Any]:
-    context = browser.new_context(viewport={"width": 1024, "height": 720})
-    context.set_default_timeout(TIMEOUT_MILLISECONDS)
-    page = context.new_page()
-    page.add_init_script(_OBSERVER)
-    session = context.new_cdp_session(page)
-    session.send("Performance.enable")
-    session.send("Emulation.setCPUThrottlingRate", {"rate": slow_down})
-    page.goto(url, wait_until="commit")
-    page.evaluate("benchSeen('the first message')")
-    return page, session
+def mixed_messages(numbers: Iterable[int]) -> list[str]:
+    """Return messages of very different heights, with code, so that estimates are wrong."""
+    return [_KINDS[number % len(_KINDS)].format(number) for number in numbers]
+
+
+def _address(chat: RunningChat, conversation: HttpConversation) -> str:
+    return f"{chat.web_url}#as=bob&/c/{conversation.conversation_id}"
 
 
 def _cold(browser: Any, url: str) -> float:
     """Return the milliseconds from the beginning of the navigation to the first message, with nothing cached."""
-    page, _ = _opened(browser, url, SLOW_DOWN)
-    seen: float = page.evaluate("benchSeen('the first message')")[0]
-    page.context.close()
-    return seen
+    view = View(browser, url, "the first message", SLOW_DOWN)
+    view.close()
+    return view.first_seen
 
 
-def _echo(page: Any, text: str) -> float:
-    """Return the milliseconds from the key that sends a message to the frame that shows it."""
-    page.get_by_role("textbox", name="Message ").fill(text)
-    page.evaluate("(text) => { window.benchEcho = Promise.all([benchKey(), benchSeen(text)]) }", text)
-    page.keyboard.press("Enter")
-    key, (seen, _) = page.evaluate("benchEcho")
-    return float(seen - key)
-
-
-def _paint(page: Any, conversation: HttpConversation, text: str) -> float:
-    """Return the milliseconds until another's message is shown, less those of the request that sent it."""
-    page.evaluate("(text) => { window.benchPaint = benchSeen(text) }", text)
-    started = time.time()
-    seconds = conversation.send([text], text.replace(" ", "-"))
-    _, seen = page.evaluate("benchPaint")
-    return max(0.0, float(seen) - (started + seconds) * 1_000)
-
-
-def _receive(page: Any, conversation: HttpConversation, count: int, key: str) -> None:
-    """Send messages, and wait after each batch until the page shows it: the sender has a rate limit."""
-    for start in range(0, count, BATCH):
-        texts = [f"{key} {number} and a few **words**" for number in range(start, start + BATCH)]
-        conversation.send(texts, f"{key}-{start}")
-        page.evaluate("(text) => benchSeen(text)", texts[-1].replace("**", ""))
-
-
-def _metric(session: Any, name: str) -> float:
-    metrics = session.send("Performance.getMetrics")["metrics"]
-    return float(next(metric["value"] for metric in metrics if metric["name"] == name))
-
-
-def _task_seconds(session: Any) -> float:
-    """Return the seconds for which the main thread has been busy."""
-    return _metric(session, "TaskDuration")
-
-
-def _heap(session: Any) -> float:
-    """Return the bytes of the heap after a garbage collection."""
-    session.send("HeapProfiler.collectGarbage")
-    return _metric(session, "JSHeapUsedSize")
+def _cpu(view: View, conversation: HttpConversation, count: int, key: str, batch: int) -> float:
+    """Return the milliseconds of the main thread for each of some received messages."""
+    before = view.cpu()
+    view.receive(conversation, count, key, batch)
+    return (view.cpu() - before) / count

@@ -18,12 +18,14 @@ from scripts.node import WEB
 from scripts.uv import LOGS
 
 _SHELL = "chromium-headless-shell"
-_FONTS = ("fonts-noto-core", "fonts-noto-color-emoji")
+_FONTS = ("fonts-noto-core", "fonts-noto-color-emoji", "fonts-dejavu-core")
 PACKAGES = (_SHELL, *_FONTS)
 FONTS = (
     Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
     Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+    Path("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"),
 )
+"""Of text, emoji and code."""
 MISSING = f"there is no Chromium: as root, `apt install {' '.join(PACKAGES)}`"
 APT_SECONDS = 300
 _NAMES = (_SHELL, "chromium", "chromium-browser", "google-chrome")

@@ -7,7 +7,7 @@ import { shortNames } from "./short_names.ts";
 
 /** The modules of the first route: as one file they are smaller with gzip, and parts that load later repeat none of it. */
 const FIRST =
-  /[\\/](?:clients[\\/]js|preact|signals|src[\\/](?:ui|state|component|markdown|styles[\\/](?:base|list|message|composer)|text[\\/](?:en|texts|dates)))/;
+  /[\\/](?:clients[\\/]js|preact|signals|src[\\/](?:ui|state|component|markdown|styles[\\/](?:base|list|message|composer)|text[\\/](?:failure|texts|dates)))/;
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

@@ -1,11 +1,13 @@
 """The parts that count and evaluate."""
 
+import argparse
 from collections import Counter
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.__main__ import main
 from bench.chat_clients import ReceivedEvents
 from bench.counting_proxy import Scanner
 from bench.history_check import AckedMessage, Violations, find_violations
@@ -48,6 +50,37 @@ def test_target_is_met_at_its_bound_and_missed_beyond() -> None:
     assert [line.rpartition("| ")[2].strip(" |") for line in output.splitlines()[2:6]] == ["met", "MISSED"] * 2
     assert "≥ 100" in output
     assert "≤ 1.25" in output
+    assert [str(missed) for missed in targets.missed] == [
+        "another: 1.2501, not ≤ 1.25",
+        "another rate: 99, not ≥ 100",
+    ]
+
+
+def test_benchmark_without_its_program_is_listed_as_not_measured() -> None:
+    targets = Targets()
+    targets.at_most("a ratio", 1, 2)
+    targets.leave_out("the web page")
+    assert "1 of 1 targets are met." in targets.report()
+    assert "NOT MEASURED" in targets.report()
+
+
+@pytest.mark.parametrize(
+    ("measured", "options", "status"), [(2.0, [], 0), (2.1, [], 1), (2.1, ["--quick"], 0), (2.1, ["other"], 0)]
+)
+def test_missed_target_is_an_error_unless_the_run_is_quick(
+    capsys: pytest.CaptureFixture[str], measured: float, options: list[str], status: int
+) -> None:
+    def measure(_: argparse.Namespace, targets: Targets) -> bool:
+        targets.at_most("milliseconds of a toy", measured, 2)
+        return True
+
+    benchmarks = {"toy": ("A toy", measure), "other": ("Another", lambda _, __: True)}
+    assert main(options, benchmarks) == status
+    assert ("MISSED milliseconds of a toy: 2.1, not ≤ 2" in capsys.readouterr().err) == bool(status)
+
+
+def test_lost_message_is_an_error_even_if_every_target_is_met() -> None:
+    assert main([], {"toy": ("A toy", lambda _, __: False)}) == 1
 
 
 # ---- history checks ------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def write(people: Mapping[str, TestClient]) -> str:
     family = people["dina"].create_conversation("משפחה", [alice, people["omar"]])
     people["omar"].post_message(family, "مساء الخير، الساعة السابعة مناسبة لي 🙂")
     release = alice.create_conversation("Release 4.2", [people[name] for name in NAMES if name != "alice"])
-    texts = [SMALL_TALK[number * 3 % len(SMALL_TALK)] for number in range(185)]
+    texts = [SMALL_TALK[number * 3 % len(SMALL_TALK)] for number in range(191)]
     fill(release, texts, *(people[name] for name in ("bob", "carol", "alice", "max")))
     plan = bob.post_message(release, PLAN)["sequence_id"]
     for name, emoji in (("carol", "👍"), ("alice", "👍"), ("max", "🚀")):

@@ -12,8 +12,7 @@ const TITLE = document.title;
 
 async function main(): Promise<void> {
   const place = document.getElementById("page")!;
-  await loadLanguage(preference("language") ?? navigator.language);
-  const config = await loadConfig();
+  const [config] = await Promise.all([loadConfig(), loadLanguage(preference("language") ?? navigator.language)]);
   const chat = new ServerlessChat();
   const route = parseRoute(location.hash);
   chat.setAttribute("http-url", config.http_url);

@@ -30,7 +30,7 @@ export class ServerlessChat extends HTMLElement {
 
   /**
    * Add a language, by the first part of its tag: `ServerlessChat.addLanguage("he", "עברית", { direction: "rtl", … })`.
-   * Its texts are those of `src/text/en.ts`; missing ones are shown in English.
+   * Its texts are those of `src/text/en.ts` and `en_panels.ts`; missing ones are shown in English.
    */
   static readonly addLanguage = addLanguage;
 

@@ -1,5 +1,5 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import css from "../styles/emoji.css?inline";
 import { type Emoji, loadEmoji } from "./emoji.ts";
@@ -13,7 +13,7 @@ sheet.replaceSync(css);
 /** All emoji, with a search by name. Arrow keys move in the grid. */
 export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void }) {
   const { root } = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const [groups, setGroups] = useState<Emoji[][]>([]);
   const [query, setQuery] = useState("");
   /** Whether Enter was pressed before the emoji were loaded: then it chooses the first one that is found. */

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
@@ -10,7 +10,7 @@ import { usePanelStyles } from "./styles.ts";
 export function AddDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
   const [id, setId] = useState("");

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { type AuditEntry, useRequests } from "./requests.ts";
@@ -12,7 +12,7 @@ export function AuditDialog({ conversation }: { conversation: OpenConversation }
   usePanelStyles();
   const { session } = useApp();
   const server = useRequests();
-  const t = texts.value;
+  const t = allTexts.value;
   const [entries, setEntries] = useState<readonly AuditEntry[] | null>(null);
   const [cursor, setCursor] = useState<string | undefined>();
   const load = () =>

@@ -1,6 +1,6 @@
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
@@ -12,7 +12,7 @@ export function BansDialog({ conversation }: { conversation: OpenConversation })
   usePanelStyles();
   const { session } = useApp();
   const server = useRequests();
-  const t = texts.value;
+  const t = allTexts.value;
   const { items, load } = useLoaded(() => server.bans(conversation.id));
   const lift = async (participantId: string) => {
     await session.attempt(() => server.liftBan(conversation.id, participantId));

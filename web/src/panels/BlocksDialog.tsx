@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { usePanelStyles } from "./styles.ts";
@@ -8,7 +8,7 @@ import { usePanelStyles } from "./styles.ts";
 export function BlocksDialog() {
   usePanelStyles();
   const { session } = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const [id, setId] = useState("");
   const blocked = [...session.blocks.ids.value].sort();
   const block = async (event: Event) => {

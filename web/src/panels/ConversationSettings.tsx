@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { type DialogState, useApp } from "../ui/app.ts";
 import { Icon, type IconName } from "../ui/Icon.tsx";
 import { useRequests } from "./requests.ts";
@@ -8,7 +8,7 @@ import { useRequests } from "./requests.ts";
 /** The title and the join policy, the ways to invite, and the ways to leave. */
 export function ConversationSettings({ conversation, role }: { conversation: OpenConversation; role: string }) {
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
   const isModerator = role !== "member";
@@ -90,7 +90,7 @@ function PanelAction({ icon, text, run, isDangerous }: PanelActionProps) {
 function TitleForm({ conversation }: { conversation: OpenConversation }) {
   const { session } = useApp();
   const server = useRequests();
-  const t = texts.value;
+  const t = allTexts.value;
   const title = session.title(conversation.id);
   const [text, setText] = useState<string | null>(null);
   const save = async (event: Event) => {

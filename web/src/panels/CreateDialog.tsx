@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
@@ -9,7 +9,7 @@ import { usePanelStyles } from "./styles.ts";
 export function CreateDialog() {
   usePanelStyles();
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
   const [title, setTitle] = useState("");

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Pending } from "../state/server.ts";
-import { isolated, texts } from "../text/texts.ts";
+import { allTexts, isolated } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
@@ -12,8 +12,8 @@ export function Invitations() {
   const invitations = session.invitations.value;
   if (!invitations.length) return null;
   return (
-    <section class="invitations" aria-label={texts.value.invitations}>
-      <h2>{texts.value.invitations}</h2>
+    <section class="invitations" aria-label={allTexts.value.invitations}>
+      <h2>{allTexts.value.invitations}</h2>
       {invitations.map((invitation) => (
         <Invitation key={invitation.conversation_id + invitation.added_by.participant_id} invitation={invitation} />
       ))}
@@ -23,7 +23,7 @@ export function Invitations() {
 
 function Invitation({ invitation }: { invitation: Pending }) {
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const server = useRequests();
   const [isBusy, setBusy] = useState(false);
   const id = invitation.conversation_id;

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Icon } from "../ui/Icon.tsx";
@@ -20,7 +20,7 @@ interface Created {
 export function InvitesDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const { session } = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const server = useRequests();
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const [created, setCreated] = useState<Created | null>(null);
@@ -63,7 +63,7 @@ interface InviteFormProps {
 function InviteForm({ conversation, onCreated }: InviteFormProps) {
   const app = useApp();
   const server = useRequests();
-  const t = texts.value;
+  const t = allTexts.value;
   const [expiresIn, setExpiresIn] = useState(604_800);
   const [maxUses, setMaxUses] = useState("");
   const create = async (event: Event) => {
@@ -107,7 +107,7 @@ function InviteForm({ conversation, onCreated }: InviteFormProps) {
 
 function CreatedLink({ link }: { link: string }) {
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   return (
     <div class="invite-link">
       <input readOnly dir="ltr" value={link} aria-label={t.inviteCreated} onFocus={(event) => event.currentTarget.select()} />

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { ChatError } from "serverless-chat";
-import { errorText, texts } from "../text/texts.ts";
+import { allTexts, errorText } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
@@ -11,7 +11,7 @@ export function JoinDialog({ id, invite }: { id: string; invite: string }) {
   usePanelStyles();
   const app = useApp();
   const server = useRequests();
-  const t = texts.value;
+  const t = allTexts.value;
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const open = () => {

@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Participant } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Avatar } from "../ui/Avatar.tsx";
 import { Icon } from "../ui/Icon.tsx";
@@ -17,7 +17,7 @@ import { usePanelStyles } from "./styles.ts";
 export function MemberPanel({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const members = sortedMembers(conversation.participants.value);
   const role = conversation.member(app.session.participantId)?.role ?? "member";
   const isModerator = role !== "member";
@@ -65,7 +65,7 @@ export function MemberPanel({ conversation }: { conversation: OpenConversation }
 
 function Member({ member, conversation }: { member: Participant; conversation: OpenConversation }) {
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { participantId: id, name, role, online } = member;
   const items = memberItems(app, conversation, member);
   const isBlocked = app.session.blocks.ids.value.has(id);

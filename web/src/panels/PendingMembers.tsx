@@ -1,5 +1,5 @@
 import type { OpenConversation } from "../state/conversation.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { useRequests } from "./requests.ts";
 import { useLoaded } from "./useLoaded.ts";
@@ -7,7 +7,7 @@ import { useLoaded } from "./useLoaded.ts";
 /** The people who were added and have not accepted yet. */
 export function PendingMembers({ conversation }: { conversation: OpenConversation }) {
   const { session, dialog } = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const server = useRequests();
   const changes = [conversation.participants.value.length, dialog.value];
   const { items, load } = useLoaded(() => server.pendingMembers(conversation.id), changes);

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
@@ -13,7 +13,7 @@ const MAX_URL = 500;
 export function ProfileDialog() {
   usePanelStyles();
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
   const me = useLoaded(async () => [await server.me()]).items?.[0];

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Message } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { shownText } from "../ui/message_text.ts";
@@ -14,7 +14,7 @@ const MAX_REASON = 1_000;
 export function ReportDialog({ conversation, message }: { conversation: OpenConversation; message: Message }) {
   usePanelStyles();
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
   const [reason, setReason] = useState("");

@@ -1,6 +1,6 @@
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
-import { isolated, texts } from "../text/texts.ts";
+import { allTexts, isolated } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { type Report, useRequests } from "./requests.ts";
@@ -11,7 +11,7 @@ import { useLoaded } from "./useLoaded.ts";
 export function ReportsDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const app = useApp();
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
   const { items, load } = useLoaded(() => server.reports(conversation.id));

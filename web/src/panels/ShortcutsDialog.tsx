@@ -1,4 +1,4 @@
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { usePanelStyles } from "./styles.ts";
 
@@ -15,7 +15,7 @@ const KEYS = {
 /** The keyboard shortcuts. */
 export function ShortcutsDialog() {
   usePanelStyles();
-  const t = texts.value;
+  const t = allTexts.value;
   return (
     <Dialog title={t.shortcuts} wide>
       <div class="shortcuts">

@@ -2,7 +2,7 @@
 
 import type { Participant } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
-import { texts } from "../text/texts.ts";
+import { allTexts } from "../text/texts.ts";
 import type { App } from "../ui/app.ts";
 import type { MenuItem } from "../ui/Menu.tsx";
 import { isNowMuted } from "../ui/message_actions.ts";
@@ -12,7 +12,7 @@ const ROLES = ["owner", "moderator", "member"] as const;
 
 /** Return the items of a member's menu. */
 export function memberItems(app: App, conversation: OpenConversation, member: Participant): MenuItem[] {
-  const t = texts.value;
+  const t = allTexts.value;
   const { session } = app;
   const server = new Requests(session.chat);
   const { participantId: id, name } = member;

@@ -1,13 +1,15 @@
-/** All texts of the interface, in English. Every other language has the same type. */
+/** The texts of the first view, in English; `en_panels.ts` has the others. Every other language has the same types. */
 
-const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;
+import { failureTexts } from "./failure.ts";
+
+export const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;
 
 /** Join names as a sentence does: "Alice, Bob and Carol". */
-const listed = (names: readonly string[]): string =>
+export const listed = (names: readonly string[]): string =>
   names.length < 2 ? (names[0] ?? "") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 export const en = {
-  language: "en",
+  ...failureTexts,
   /** Of the whole interface; without it, that of the page around it. */
   direction: undefined as "ltr" | "rtl" | undefined,
 
@@ -30,12 +32,6 @@ export const en = {
   mentioned: "You are mentioned",
   unread: (number: number) => count(number, "unread message", "unread messages"),
   deletedPreview: "Message deleted",
-
-  // Invitations
-  invitations: "Invitations",
-  invitedBy: (name: string) => `Invited by ${name}`,
-  accept: "Accept",
-  decline: "Decline",
 
   // One conversation
   chooseConversation: "Choose a conversation",
@@ -64,7 +60,6 @@ export const en = {
   sending: "Sending",
   held: "Waiting: an earlier message was not sent",
   failed: "Not sent",
-  retry: "Try again",
   discard: "Discard",
   seenBy: (names: readonly string[]) => `Seen by ${listed(names)}`,
   jumpToOriginal: "Jump to the original message",
@@ -90,18 +85,6 @@ export const en = {
   deleteMessageQuestion: "Delete this message for everyone?",
   deleteMessageHint: "Its text is removed from the log and cannot be restored.",
   report: "Report",
-
-  // Reports
-  reportTitle: "Report this message",
-  reportHint: "The owners and moderators of the conversation see your report. The author does not.",
-  reportReason: "What is wrong with it?",
-  reportSent: "Thank you. The moderators have your report.",
-  reports: "Reports",
-  noReports: "There are no open reports.",
-  reportedBy: (name: string, date: string) => `reported by ${name}, ${date}`,
-  showMessage: "Show",
-  resolve: "Resolved",
-  dismissReport: "No problem",
 
   // The state of a conversation for the participant alone
   archive: "Archive",
@@ -129,96 +112,12 @@ export const en = {
 
   // Reactions and emoji
   emojiPicker: "Choose an emoji",
-  searchEmoji: "Search emoji",
-  frequentEmoji: "Frequently used",
-  noEmoji: "No emoji found",
-  emojiGroups: ["Smileys", "People", "Nature", "Food", "Travel", "Activities", "Objects", "Symbols", "Flags"],
 
   // Members
   members: "Members",
-  details: "Details",
   closePanel: "Close",
-  addMember: "Add",
-  participantId: "Participant id",
-  participantIdHint: "The id that the person signs in with, such as bob",
-  displayName: "Name",
-  role: "Role",
   roles: { owner: "Owner", moderator: "Moderator", member: "Member" } as Record<string, string>,
-  online: "Online",
-  muted: "Muted",
-  mutedUntilShort: (time: string) => `Muted until ${time}`,
-  muteFor: { 900: "Mute for 15 minutes", 3600: "Mute for an hour", 86400: "Mute for a day", 2592000: "Mute for 30 days" } as Record<
-    number,
-    string
-  >,
-  unmute: "Unmute",
-  remove: "Remove",
-  removeQuestion: (name: string) => `Remove ${name} from the conversation?`,
-  ban: "Ban",
-  banQuestion: (name: string) => `Ban ${name}?`,
-  banHint: "They lose access at once and cannot return until the ban is lifted.",
-  block: "Block",
-  unblock: "Unblock",
-  blockHint: "Blocked participants cannot add you to conversations, and their messages are hidden here.",
   blockedParticipants: "Blocked participants",
-  noBlocks: "You have not blocked anyone.",
-  pendingMembers: "Waiting for consent",
-  withdraw: "Withdraw",
-  addedPending: (name: string) => `${name} must accept before joining.`,
-  bans: "Banned",
-  noBans: "No one is banned.",
-  liftBan: "Lift the ban",
-  memberActions: (name: string) => `Actions for ${name}`,
-  sinceDate: (date: string) => `since ${date}`,
-
-  // The conversation's settings
-  title: "Title",
-  save: "Save",
-  joinPolicy: "Who can join",
-  joinPolicies: { invite: "People with an invite", open: "Everyone who knows the address" } as Record<string, string>,
-  leave: "Leave",
-  leaveQuestion: "Leave this conversation?",
-  leaveHint: "You need an invite or an addition to return.",
-  deleteConversation: "Delete conversation",
-  deleteConversationQuestion: "Delete this conversation for everyone?",
-  deleteConversationHint: "All messages are removed and cannot be restored.",
-
-  // Invites
-  invites: "Invite links",
-  createInvite: "Create a link",
-  inviteCreated: "Copy the link now: it is shown only once.",
-  copyInvite: "Copy link",
-  inviteUses: (uses: number, max: number | null) => (max === null ? count(uses, "use", "uses") : `${uses} of ${max} uses`),
-  expiresAt: (date: string) => `expires ${date}`,
-  revoke: "Revoke",
-  noInvites: "There are no valid links.",
-  validFor: "Valid for",
-  validities: { 3600: "1 hour", 86400: "1 day", 604800: "7 days", 2592000: "30 days" } as Record<number, string>,
-  maxUses: "Number of people",
-  unlimited: "Unlimited",
-  joinTitle: "You are invited to a conversation",
-  joinHint: "You join as a member and see its whole history.",
-  join: "Join",
-  joinRefused: "This invite is not valid. It may have expired, been revoked or been used before.",
-
-  // The audit
-  audit: "Audit log",
-  auditHint: "Every use of a right of owners and moderators.",
-  noAudit: "No entries yet.",
-  auditActions: {
-    removed: "removed",
-    banned: "banned",
-    unbanned: "lifted the ban of",
-    muted: "muted",
-    unmuted: "unmuted",
-    role_changed: "changed the role of",
-    message_deleted: "deleted a message of",
-    reaction_removed: "removed a reaction of",
-    conversation_updated: "changed the settings",
-    invite_created: "created an invite link",
-    invite_revoked: "revoked an invite link",
-    invite_used: "joined by an invite link",
-  } as Record<string, string>,
 
   // Notices between messages
   noticeCreated: (name: string) => `${name} started the conversation`,
@@ -229,20 +128,6 @@ export const en = {
   noticeBanned: (name: string, by: string) => `${by} banned ${name}`,
   noticeTitle: (name: string, title: string) => `${name} changed the title to “${title}”`,
   noticeRole: (name: string, role: string) => `${name} is now ${role.toLowerCase()}`,
-
-  // New conversation
-  directConversation: "Direct conversation",
-  directHint: "With one person and no title, it is the direct conversation of the two of you.",
-  sendDirect: "Message",
-  hideConversation: "Hide",
-  hideQuestion: "Hide this conversation?",
-  hideHint: "The next message brings it back.",
-  groupTitle: "Title",
-  groupTitlePlaceholder: "What is it about?",
-  people: "People",
-  peopleHint: "One participant id per line or separated by commas, such as bob, carol",
-  create: "Create",
-  createdPending: (names: readonly string[]) => `${listed(names)} must accept before joining.`,
 
   // Connection and errors
   offlineBanner: "You are offline. Messages are sent when the connection is back.",
@@ -275,46 +160,16 @@ export const en = {
   // The page around the component
   signedInAs: "Signed in as",
   participant: "Participant",
-  pageFailed: "The chat cannot be opened.",
-  pageFailedHint: "The server or the sign-in does not answer. Your messages are safe.",
 
   // Notifications and settings
   settings: "Settings",
   profile: "Profile",
-  picture: "Address of your picture",
-  pictureHint: (origins: string) => `Pictures are shown from ${origins}.`,
-  profileSaved: "Your profile is saved.",
   enableNotifications: "Enable notifications",
   notificationsOn: "Notifications are on",
   notificationsDenied: "Notifications are blocked in the settings of the browser.",
   shortcuts: "Keyboard shortcuts",
   signOut: "Sign out",
   themes: { system: "System", light: "Light", dark: "Dark" } as Record<string, string>,
-
-  // Shortcuts
-  shortcutGroups: { everywhere: "Everywhere", list: "List", messages: "Messages", composer: "Composer" },
-  shortcutTexts: {
-    help: "Show this help",
-    search: "Search conversations",
-    compose: "Write a message",
-    create: "New conversation",
-    members: "Show or hide the members",
-    nextConversation: "Next conversation",
-    previousConversation: "Previous conversation",
-    nextUnread: "Next unread conversation",
-    move: "Next or previous message",
-    newest: "Newest message",
-    reply: "Reply",
-    react: "Add a reaction",
-    edit: "Edit",
-    copy: "Copy text",
-    delete: "Delete",
-    send: "Send",
-    newLine: "New line",
-    editLast: "Edit your last message",
-    mention: "Mention someone",
-    escape: "Cancel, close",
-  },
 };
 
 export type Texts = typeof en;

@@ -1,28 +1,73 @@
-/** The texts in the language of the component. English is part of the first load, others are loaded when needed. */
+/**
+ * The texts in the language of the component. Those of the first view are loaded before it, and those of panels, dialogs
+ * and the emoji picker with the first of these.
+ */
 
-import { signal } from "@preact/signals";
-import { en, type Texts } from "./en.ts";
+import { batch, computed, signal } from "@preact/signals";
+import type { Texts } from "./en.ts";
+import type { PanelTexts } from "./en_panels.ts";
+import { failureTexts } from "./failure.ts";
 
-const LANGUAGES: Record<string, () => Promise<Texts>> = {
-  de: async () => (await import("./de.ts")).de,
+interface Language {
+  texts: () => Promise<Texts>;
+  panelTexts: () => Promise<PanelTexts>;
+}
+
+type AllTexts = Texts & PanelTexts;
+
+const ENGLISH: Language = {
+  texts: async () => (await import("./en.ts")).en,
+  panelTexts: async () => (await import("./en_panels.ts")).enPanels,
+};
+const LANGUAGES: Record<string, Language> = {
+  de: { texts: async () => (await import("./de.ts")).de, panelTexts: async () => (await import("./de_panels.ts")).dePanels },
 };
 
 /** Add a language, or replace one. Texts that are missing are those in English. */
-export function addLanguage(language: string, name: string, dictionary: Partial<Texts>): void {
-  LANGUAGES[language] = async () => ({ ...en, ...dictionary, language });
+export function addLanguage(language: string, name: string, dictionary: Partial<AllTexts>): void {
+  LANGUAGES[language] = {
+    texts: async () => ({ ...(await ENGLISH.texts()), ...dictionary, language }),
+    panelTexts: async () => ({ ...(await ENGLISH.panelTexts()), ...dictionary }),
+  };
   LANGUAGE_NAMES[language] = name;
 }
 
 /** The languages that can be chosen, by their own names. */
 export const LANGUAGE_NAMES: Record<string, string> = { en: "English", de: "Deutsch" };
 
-/** The texts in use. Components read the signal and are rendered again when the language changes. */
-export const texts = signal<Texts>(en);
+/**
+ * The texts in use. Components read the signal and are rendered again when the language changes. Before a language is
+ * loaded, only a failure is shown.
+ */
+export const texts = signal<Texts>(failureTexts as Texts);
+const panelTexts = signal<PanelTexts | null>(null);
+/** All texts in use, for the parts that `lazy` loads, and with them the texts. */
+export const allTexts = computed<AllTexts>(() => ({ ...texts.value, ...panelTexts.value! }));
+
+let used = ENGLISH;
+let arePanelsUsed = false;
 
 /** Use a language, or English where there is no dictionary for it. `language` is a BCP 47 tag. */
-export async function loadLanguage(language: string): Promise<void> {
-  const load = LANGUAGES[language.toLowerCase().split("-")[0]!];
-  texts.value = load ? await load() : en;
+export function loadLanguage(language: string): Promise<void> {
+  used = LANGUAGES[language.toLowerCase().split("-")[0]!] ?? ENGLISH;
+  return load();
+}
+
+/** Load the texts that the first view does not need. */
+export async function loadPanelTexts(): Promise<void> {
+  arePanelsUsed = true;
+  if (!panelTexts.peek()) await load();
+}
+
+async function load(): Promise<void> {
+  const language = used;
+  const [first, panels] = await Promise.all([language.texts(), arePanelsUsed ? language.panelTexts() : null]);
+  // Another language may have been chosen meanwhile: a panel is shown when its texts are there.
+  if (language !== used) return load();
+  batch(() => {
+    texts.value = first;
+    if (panels) panelTexts.value = panels;
+  });
 }
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufefc]/;

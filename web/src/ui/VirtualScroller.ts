@@ -2,7 +2,7 @@
  * Decides which rows of a long list are in the document, and keeps the visible ones where they are.
  *
  * The rows above and below those in the document are replaced by padding, of their measured or estimated heights. The
- * place is kept by an anchor: the row at the top of the viewport and its distance from there, or the end of the list.
+ * place is kept by an anchor: a row near the top of the viewport and its distance from there, or the end of the list.
  * Whenever rows are added, removed or change their height, the scroll position is set so that the anchor stays, before
  * the browser paints.
  */
@@ -12,6 +12,8 @@ const OVERSCAN = 900;
 const MARGIN = 350;
 /** Within this distance of the end the list follows new rows. */
 const END_DISTANCE = 24;
+/** The heights of at most this many rows are kept that are not in the list any more. */
+const MAX_REMOVED = 500;
 
 interface Anchor {
   key: string;
@@ -38,8 +40,8 @@ export class VirtualScroller {
   private tops = new Float64Array(1);
   private anchor: Anchor | null = null;
   private height = 600;
-  /** The scroll position that was set last: an event about it is not a movement of the user. */
-  private expected = -1;
+  /** The scroll position that was seen or set last: another one is a movement of the user. */
+  private position = 0;
   private readonly observer: ResizeObserver;
   private observed = new Set<Element>();
 
@@ -47,15 +49,22 @@ export class VirtualScroller {
     private readonly host: ScrollerHost,
     private readonly estimate: (index: number, width: number) => number,
   ) {
-    this.observer = new ResizeObserver(() => this.settle());
+    this.observer = new ResizeObserver(() => {
+      if (this.viewport?.clientHeight === this.height) this.follow();
+      this.settle();
+    });
   }
 
   /** Begin with the elements: the viewport scrolls, and `rows` contains one child for each row. */
   attach(viewport: HTMLElement, rows: HTMLElement): () => void {
     this.viewport = viewport;
     this.rows = rows;
-    this.height = viewport.clientHeight;
-    const scrolled = () => this.scrolled();
+    [this.height, this.position] = [viewport.clientHeight, viewport.scrollTop];
+    const scrolled = () => {
+      this.follow();
+      if (!this.covers(viewport.scrollTop - this.headHeight())) this.host.rangeChanged();
+      this.host.scrolled();
+    };
     viewport.addEventListener("scroll", scrolled, { passive: true });
     this.observer.observe(viewport);
     for (const child of viewport.children) if (child !== rows) this.observer.observe(child);
@@ -68,12 +77,13 @@ export class VirtualScroller {
 
   /** Take over the rows, and decide which of them to render: those from `first` to before `last`. */
   update(keys: readonly string[]): void {
+    this.follow();
     if (keys !== this.keys) {
-      const before = this.keys;
       let same = 0;
-      while (same < keys.length && keys[same] === before[same]) same++;
+      while (same < keys.length && keys[same] === this.keys[same]) same++;
       this.keys = keys;
       this.layOut(same);
+      if (this.heights.size > keys.length + MAX_REMOVED) this.forget();
     }
     this.choose(this.target() - this.headHeight());
   }
@@ -110,8 +120,7 @@ export class VirtualScroller {
   /** Return the index of the last row of which something is visible. */
   lastVisible(): number {
     const { viewport } = this;
-    if (!viewport) return -1;
-    return this.indexAt(viewport.scrollTop + this.height - this.headHeight() - 12);
+    return viewport ? this.indexAt(viewport.scrollTop + this.height - this.headHeight() - 12) : -1;
   }
 
   /** Measure the rows in the document, and restore the place. To be called after each rendering. */
@@ -123,10 +132,8 @@ export class VirtualScroller {
     rows.style.paddingTop = `${this.tops[this.first] ?? 0}px`;
     rows.style.paddingBottom = `${Math.max(0, this.total - (this.tops[this.last] ?? this.total))}px`;
     const target = Math.max(0, Math.min(this.target(), viewport.scrollHeight - this.height));
-    if (Math.abs(viewport.scrollTop - target) >= 1) {
-      viewport.scrollTop = target;
-      this.expected = viewport.scrollTop;
-    }
+    if (Math.abs(viewport.scrollTop - target) >= 1) viewport.scrollTop = target;
+    this.position = viewport.scrollTop;
     if (this.last === this.keys.length && this.distanceFromEnd() < END_DISTANCE) this.isAtEnd = true;
     if (!this.covers(viewport.scrollTop - this.headHeight())) this.host.rangeChanged();
     this.host.scrolled();
@@ -136,19 +143,16 @@ export class VirtualScroller {
     return this.tops[this.keys.length] ?? 0;
   }
 
-  private scrolled(): void {
+  /** Take over a movement of the user, also before its event: otherwise it would be undone with the old anchor. */
+  private follow(): void {
     const { viewport } = this;
-    if (!viewport) return;
-    const top = viewport.scrollTop - this.headHeight();
-    if (Math.abs(viewport.scrollTop - this.expected) >= 1) this.anchorAt(top);
-    if (!this.covers(top)) this.host.rangeChanged();
-    this.host.scrolled();
-  }
-
-  private anchorAt(top: number): void {
-    this.expected = -1;
+    if (!viewport?.clientHeight || Math.abs(viewport.scrollTop - this.position) < 1) return;
+    this.position = viewport.scrollTop;
+    const top = this.position - this.headHeight();
     this.isAtEnd = this.distanceFromEnd() < END_DISTANCE;
-    const index = this.indexAt(top);
+    const atTop = this.indexAt(top);
+    // The first row loses its date and its author when earlier ones come: it is the one below that stays.
+    const index = atTop === 0 && (this.tops[1] ?? Infinity) < top + this.height ? 1 : atTop;
     const key = this.keys[index];
     this.anchor = key === undefined ? null : { key, index, offset: top - this.tops[index]! };
   }
@@ -196,6 +200,12 @@ export class VirtualScroller {
     this.tops = tops;
   }
 
+  /** Drop the heights of rows that were removed: the list keeps the newest messages only. */
+  private forget(): void {
+    const present = new Set(this.keys);
+    for (const key of this.heights.keys()) if (!present.has(key)) this.heights.delete(key);
+  }
+
   /** Return the index of the row at a distance from the first one. */
   private indexAt(top: number): number {
     let low = 0;
@@ -215,11 +225,8 @@ export class VirtualScroller {
   }
 
   private choose(top: number): void {
-    if (!this.keys.length) this.first = this.last = 0;
-    else {
-      this.first = this.indexAt(top - OVERSCAN);
-      this.last = this.indexAt(top + this.height + OVERSCAN) + 1;
-    }
+    this.first = this.indexAt(top - OVERSCAN);
+    this.last = Math.min(this.keys.length, this.indexAt(top + this.height + OVERSCAN) + 1);
   }
 
   /** Note the heights of the rendered rows, and compute the distances anew if one differs from the known ones. */

@@ -1,0 +1,60 @@
+"""The language of the page: a part is loaded with its texts, and changes with the language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.selection import whole_only
+from tests.browser.watching import Watch
+from tests.support.client import TestClient
+
+_TEXTS = re.compile(r"/assets/en-[^/]+\.js$")
+
+
+@whole_only
+def test_panel_is_shown_in_the_language_and_follows_its_change(
+    people: Callable[[str], TestClient], open_page: OpenPage
+) -> None:
+    alice = people("alice-l1")
+    created = alice.create_conversation("Sprachen")
+    page = open_page("alice-l1", f"/c/{created}", locale="de-DE")
+    page.get_by_role("button", name="Mitglieder", exact=True).click()
+    expect(page.get_by_role("button", name="Hinzufügen")).to_be_visible()
+    page.get_by_role("button", name="Einstellungen").first.click()
+    page.get_by_role("menuitemradio", name="English").click()
+    expect(page.get_by_role("button", name="Add", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Emoji").first.click()
+    expect(page.get_by_placeholder("Search emoji")).to_be_visible()
+
+
+@whole_only
+def test_panel_that_loads_while_the_language_changes_has_the_texts_of_the_new_one(
+    people: Callable[[str], TestClient], open_page: OpenPage
+) -> None:
+    alice = people("alice-l2")
+    created = alice.create_conversation("Languages")
+    page = open_page("alice-l2", f"/c/{created}")
+    expect(page.get_by_role("button", name="Members", exact=True)).to_be_visible()
+    change = """() => {
+      const chat = document.querySelector("serverless-chat");
+      chat.shadowRoot.querySelector("[aria-label=Members]").click();
+      chat.lang = "de";
+    }"""
+    page.evaluate(change)
+    expect(page.get_by_role("button", name="Hinzufügen")).to_be_visible()
+
+
+@whole_only
+def test_page_whose_language_cannot_be_loaded_says_so(open_page: OpenPage, watch: Watch) -> None:
+    watch.expect("Failed to load resource|Failed to fetch dynamically imported module")
+    page = open_page("alice-l3")
+    page.route(_TEXTS, lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("The chat cannot be opened.")
+    page.unroute(_TEXTS)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("button", name="New conversation")).to_be_visible()
