@@ -78,18 +78,25 @@ def watch(web_chat: WebChat) -> Watch:
 def open_page(browser: Browser, web_chat: WebChat, watch: Watch) -> Iterator[OpenPage]:
     """Return a function that opens the page in a new window, as a participant.
 
-    `fragment` is a deep link, and `script` runs before the page; further options are those of Playwright's
-    `new_context`.
+    `fragment` is a deep link, `script` runs before the page, and `prepare` is called with it before it loads;
+    further options are those of Playwright's `new_context`.
     """
     contexts = []
 
-    def open_as(participant_id: str, fragment: str = "", script: str = "", **options: Any) -> Page:
+    def open_as(
+        participant_id: str,
+        fragment: str = "",
+        script: str = "",
+        prepare: Callable[[Page], None] = lambda page: None,
+        **options: Any,
+    ) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1024, "height": 720}, **options})
         contexts.append(context)
         context.set_default_timeout(ACTION_MILLISECONDS)
         page = context.new_page()
         page.add_init_script(script)
         watch.add(page)
+        prepare(page)
         page.goto(f"{web_chat.web_url}#as={participant_id}{'&' if fragment else ''}{fragment}")
         return page
 

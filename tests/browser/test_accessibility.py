@@ -115,7 +115,7 @@ def further_states(page: Page) -> Iterator[str]:
     yield "reply"
     page.get_by_role("textbox", name="Message Everything").fill(f"a {REFUSED} word")
     page.keyboard.press("Enter")
-    page.get_by_role("alert").wait_for()
+    page.locator(".send-state.failed").wait_for()
     yield "failed message"
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("textbox", name="Message Everything").fill("x" * 10_001)

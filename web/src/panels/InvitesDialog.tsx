@@ -58,7 +58,6 @@ function InviteForm({ conversation, onCreated }: { conversation: OpenConversatio
   };
   const copy = async () => {
     await navigator.clipboard.writeText(link);
-    app.announce(t.copied);
     app.session.toast(t.copied);
   };
   return (

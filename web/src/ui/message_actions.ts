@@ -73,6 +73,5 @@ export const sameEmoji = (one: string, other: string): boolean =>
 
 async function copyText(app: App, text: string): Promise<void> {
   await navigator.clipboard.writeText(text);
-  app.announce(texts.peek().copied);
   app.session.toast(texts.peek().copied);
 }
