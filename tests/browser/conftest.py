@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scripts.browser import MISSING, chromium
 from scripts.web import DIST
 from tests.browser.screenshots import RENDERING
+from tests.browser.states.model import Stage, Stages
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
@@ -105,3 +108,17 @@ def open_page(browser: Browser, web_chat: WebChat, watch: Watch) -> Iterator[Ope
     for context in contexts:
         context.close()
     assert not problems, problems
+
+
+@pytest.fixture
+def stages(
+    people: Callable[[str], TestClient],
+    open_page: OpenPage,
+    web_chat: WebChat,
+    browser: Browser,
+    watch: Watch,
+    tmp_path: Path,
+) -> Iterator[Stages]:
+    """Return a function that makes the stage of a scene, by a tag."""
+    with ExitStack() as ends:
+        yield lambda tag: Stage(tag, people, open_page, web_chat, browser, watch, tmp_path, ends)
