@@ -31,7 +31,9 @@ def violations(page: Page) -> list[str]:
         frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         world = session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
         context = {"contextId": world["executionContextId"]}
-        _evaluate(session.send("Runtime.evaluate", {"expression": _source(), **context}))
+        present = session.send("Runtime.evaluate", {"expression": "typeof axe", **context})
+        if _evaluate(present) == "undefined":  # the world lasts as long as the document
+            _evaluate(session.send("Runtime.evaluate", {"expression": _source(), **context}))
         options = {"expression": _RUN, "awaitPromise": True, "returnByValue": True, **context}
         found = _evaluate(session.send("Runtime.evaluate", options))
     finally:
