@@ -26,6 +26,7 @@ from local.garbage import collect_rarely
 from local.gateway import AccessRecord, Gateway, GatewaySettings, PortInUse, Urls
 from local.health import check_health
 from local.hooks import HOOK, serving_hook
+from local.one_core import OneCore
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
 from local.settings import ROOT, Ports, chat_settings
@@ -83,7 +84,8 @@ def serve(options: Options, announce: Announce) -> None:
         with serving(listener, ready.http_url, ready.ws_url, backend.settings, build=options.build_web) as page:
             collect_rarely()
             announce(replace(ready, web_url=web_url(listener), web_page=page.state), backend)
-            _watch_store(backend)
+            # The processes of a packaged stage would keep the core of this one.
+            _watch_store(backend, OneCore() if options.bundle is None else None)
 
 
 @contextlib.contextmanager
@@ -169,9 +171,11 @@ def _ready(urls: Urls, backend: Backend) -> Ready:
     return Ready(urls.http_url, urls.ws_url, urls.management_url, backend.url, os.getpid())
 
 
-def _watch_store(backend: Backend) -> None:
+def _watch_store(backend: Backend, one_core: OneCore | None = None) -> None:
     while True:
         backend.check()
+        if one_core is not None:
+            one_core.adapt()
         time.sleep(POLL_SECONDS)
 
 

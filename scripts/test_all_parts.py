@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,16 @@ PARTS = (
         "Defects of both clients that the conformance suite catches",
         (*MUTANTS, "--tests", "tests/conformance"),
     ),
+    Part(
+        "client-python-lowest",
+        "The Python client with the lowest versions of its dependencies",
+        ("-m", "scripts.lowest_versions", f"{sys.version_info[0]}.{sys.version_info[1]}"),
+    ),
+    Part(
+        "client-python-oldest",
+        "The same on the oldest Python that its package allows",
+        ("-m", "scripts.lowest_versions"),
+    ),
     *(
         Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
         for version in ("3.11", "3.12", "3.13", "3.14")
@@ -123,7 +134,7 @@ PARTS = (
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
     Part(
         "browser",
-        "Every state of the web page, light and dark, and every picture of it",
+        "Every test of the web page, its states in light and dark, and every picture of it",
         (*PYTEST, "tests/browser"),
         {"CHAT_BROWSER_WHOLE": "1"},
     ),

@@ -7,8 +7,8 @@ import { members, shortNames as shared } from "../clients/js/names.mjs";
 /** Members of the core and its driver that are no part of the API, of stored values, or of frames. */
 const INTERNAL = `
   planRenewal disconnectedByServer socketOpened socketClosed tokenReceived tokenFailed tokenExpired batchPosted storageChanged
-  readAnswered readPushed requestOlder takeNewEvents historyChanged updatesOf nextTimer addMessage addUpdate
-  acknowledged notBefore flightId frameBytes isDrainer repeatDue retryAt renewed sendable typingExpires isGreeted unsentRead
+  readPushed requestOlder takeNewEvents historyChanged updatesOf nextTimer addMessage addUpdate
+  acknowledged notBefore flightId frameBytes isDrainer repeatDue retryAt renewed sendable typingExpires isGreeted sendNow
 `;
 const PRIVATE = new RegExp(`(?<![\\w$])${members(INTERNAL)}(?!\\w)`, "g");
 

@@ -33,7 +33,8 @@ function heirsOf(source, sources) {
  */
 export function shortNames(folder, internal) {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
-  const sources = files.map((file) => readFileSync(join(folder, file), "utf8"));
+  const comments = /\/\*[^]*?\*\/|(?<=\s)\/\/.*/g;
+  const sources = files.map((file) => readFileSync(join(folder, file), "utf8").replace(comments, ""));
   const pattern = new RegExp(`(?<![\\w$])${members(internal)}(?!\\w)`, "g");
   const uses = new Map();
   const places = new Map();

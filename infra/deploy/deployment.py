@@ -12,11 +12,12 @@ from infra.deploy.artefacts import Artefacts, Build
 from infra.deploy.changes import Change, format_changes, warnings
 from infra.deploy.console import Console
 from infra.deploy.page import Page
+from infra.deploy.page_check import PageCheck
 from infra.deploy.prerequisites import Prerequisites
 from infra.deploy.progress import StackEvent, explain_failures
 from infra.deploy.releases import Release, Releases
 from infra.deploy.secret import secrets_of
-from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
+from infra.deploy.smoke import TIMEOUT, Check, Endpoint, SmokeCheck
 from infra.deploy.stack import FAILED_CREATION, NOT_CREATED, ChangeSet, Stack
 from infra.deploy.state import StageState, bind_state, read_state
 from infra.deploy.streams import with_stream
@@ -108,9 +109,7 @@ class Deployment:
         if create and self._stage.infra.production:
             self._protect(url)
         deployed = self._result(changed=change_set is not None)
-        if build.page and (web := self._stage.infra.web):
-            Page(self._account, self._stage, web, self._console).upload(build.page, self._stack.outputs())
-        self._smoke_check(deployed, build.version)
+        self._smoke_check(deployed, build.version, self._publish_page(build))
         releases.confirm(release)
         return deployed
 
@@ -209,11 +208,25 @@ class Deployment:
                 self._console.write(f"{url}: its DNS record must point to {outputs[f'{prefix}DomainTarget']}")
         return deployed
 
-    def _smoke_check(self, deployed: DeployedStage, version: str) -> None:
+    def _publish_page(self, build: Build) -> list[Check]:
+        """Upload the web page, if the stage has one, and return its checks.
+
+        They use the generated name of the distribution: the DNS record of the page's domain may not exist yet.
+        """
+        if not build.page or not (web := self._stage.infra.web):
+            return []
+        outputs, page = self._stack.outputs(), Page(self._account, self._stage, web, self._console)
+        page.upload(build.page, outputs)
+        return PageCheck(
+            f"https://{outputs['WebDomainTarget']}/", build.page, page.config(outputs).http_url
+        ).checks()
+
+    def _smoke_check(self, deployed: DeployedStage, version: str, more: Sequence[Check]) -> None:
         SmokeCheck(
             Endpoint(deployed.http_url, deployed.socket_url, version),
             self._console,
             token=self._token if self._secrets else None,
+            more=more,
             timeout=self._smoke_timeout,
         ).run()
 

@@ -31,7 +31,7 @@ class Page:
 
         `outputs` are those of the stack. A page that a browser has loaded still finds the parts of earlier builds.
         """
-        config = json.dumps(self._config(outputs).to_json()).encode()
+        config = json.dumps(self.config(outputs).to_json()).encode()
         self._let_cloudfront_read()
         # The index is last: it names the other files.
         for path, content in sorted({**files, CONFIG: config}.items(), key=lambda item: _turn(item[0])):
@@ -52,7 +52,8 @@ class Page:
                 f"!!! infra.allowed_origins must contain {origin}, or the page cannot use the chat"
             )
 
-    def _config(self, outputs: Mapping[str, str]) -> PageConfig:
+    def config(self, outputs: Mapping[str, str]) -> PageConfig:
+        """Return the configuration of the page, from the outputs of the stack."""
         return PageConfig(
             http_url=outputs.get("HttpDomainUrl") or outputs["HttpUrl"],
             ws_url=outputs.get("SocketDomainUrl") or outputs["SocketUrl"],

@@ -1,5 +1,7 @@
 """Smoke check of a deployed stage: its version, the gateways' rejections, and a message that is sent and received.
 
+`page_check` adds the web page.
+
 Each check is repeated for a while: changes reach all of API Gateway within seconds, not immediately.
 """
 
@@ -10,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from email.message import Message
@@ -31,14 +33,16 @@ RETRY_INTERVAL = 2.0
 """Seconds between two attempts."""
 _PARTICIPANT = "smoke-refusals"
 """Whose token the requests to the application have."""
-_RESPONSE_TIMEOUT = 30.0
+RESPONSE_TIMEOUT = 30.0
 """Timeout of one request in seconds; it may include a cold start."""
 
 Token = Callable[[str], str]
 """Makes a token for a participant id."""
+Check = tuple[str, Callable[[], None]]
+"""A description, and a function that raises CheckFailed."""
 
 
-class _CheckFailed(Exception):
+class CheckFailed(Exception):
     """A check failed; the text is what it found. The check is repeated for a while."""
 
 
@@ -60,16 +64,19 @@ class SmokeCheck:
         console: Console,
         *,
         token: Token | None = None,
+        more: Sequence[Check] = (),
         timeout: float = TIMEOUT,
         retry_interval: float = RETRY_INTERVAL,
     ) -> None:
         """`token` is given for stages whose secret is available; without it no message is sent.
 
-        `timeout` is for how long a check is repeated, `retry_interval` the time between attempts, both in seconds.
+        `more` are further checks, which follow. `timeout` is for how long a check is repeated, `retry_interval` is
+        the time between attempts, both in seconds.
         """
         self._endpoint = endpoint
         self._console = console
         self._token = token
+        self._more = more
         self._timeout = timeout
         self._retry_interval = retry_interval
 
@@ -91,13 +98,15 @@ class SmokeCheck:
             self._repeat(
                 "a message is sent, acknowledged, received and deleted", lambda: self._conversation(token)
             )
+        for description, check in self._more:
+            self._repeat(description, check)
 
     def _repeat(self, description: str, check: Callable[[], None]) -> None:
         deadline = time.monotonic() + self._timeout
         while True:
             try:
                 check()
-            except (_CheckFailed, OSError, WebSocketException) as problem:
+            except (CheckFailed, OSError, WebSocketException) as problem:
                 if time.monotonic() > deadline:
                     self._console.write(f"  !!  {description}")
                     raise InfraError(
@@ -115,7 +124,7 @@ class SmokeCheck:
         status, body, _ = self._http("GET", "/health")
         version = body.get("version") if isinstance(body, dict) else None
         if status != HTTPStatus.OK or version != self._endpoint.version:
-            raise _CheckFailed(f"{status}, version {version} instead of {self._endpoint.version}")
+            raise CheckFailed(f"{status}, version {version} instead of {self._endpoint.version}")
 
     def _expect(self, refusal: Refusal) -> None:
         actual_status, body, headers = self._http(refusal.method, refusal.path, refusal.header, refusal.body)
@@ -123,9 +132,9 @@ class SmokeCheck:
         actual_code = error.get("code") if isinstance(error, dict) else None
         request = f"{refusal.method} {refusal.path}"
         if (actual_status, actual_code) != (refusal.status, refusal.code):
-            raise _CheckFailed(f"{request} is {actual_status} {actual_code}, not {refusal.status} {refusal.code}")
+            raise CheckFailed(f"{request} is {actual_status} {actual_code}, not {refusal.status} {refusal.code}")
         if actual_status == HTTPStatus.METHOD_NOT_ALLOWED and not headers.get("Allow"):
-            raise _CheckFailed(f"{request} has no header Allow")
+            raise CheckFailed(f"{request} has no header Allow")
 
     def _handshake(self, header: dict[str, str] | None = None) -> None:
         try:
@@ -133,23 +142,23 @@ class SmokeCheck:
                 pass
         except InvalidStatus as refused:
             if refused.response.status_code != HTTPStatus.UNAUTHORIZED:
-                raise _CheckFailed(f"{refused.response.status_code}, not 401") from None
+                raise CheckFailed(f"{refused.response.status_code}, not 401") from None
         else:
-            raise _CheckFailed("the connection was accepted")
+            raise CheckFailed("the connection was accepted")
 
     def _conversation(self, token: Token) -> None:
         participant_id = f"smoke-{uuid.uuid4().hex}"
         header = {"Authorization": f"Bearer {token(participant_id)}"}
         status, conversation, _ = self._http("POST", "/conversations", header, b'{"title": "Smoke check"}')
         if status != HTTPStatus.CREATED:
-            raise _CheckFailed(f"POST /conversations is {status}")
+            raise CheckFailed(f"POST /conversations is {status}")
         identifier = conversation["conversation_id"]
         try:
             self._message(identifier, header)
         finally:
             status, _, _ = self._http("DELETE", f"/conversations/{identifier}", header)
         if status != HTTPStatus.NO_CONTENT:
-            raise _CheckFailed(f"DELETE /conversations/… is {status}")
+            raise CheckFailed(f"DELETE /conversations/… is {status}")
 
     def _message(self, conversation: str, header: dict[str, str]) -> None:
         client_message_id = uuid.uuid4().hex
@@ -173,7 +182,7 @@ class SmokeCheck:
         return connect(
             self._endpoint.socket_url,
             additional_headers=header,
-            open_timeout=_RESPONSE_TIMEOUT,
+            open_timeout=RESPONSE_TIMEOUT,
             close_timeout=1,
             ping_interval=None,
             compression=None,
@@ -187,7 +196,7 @@ class SmokeCheck:
         headers = {**(header or {}), "Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 — the stack's own URL
         try:
-            with urllib.request.urlopen(request, timeout=_RESPONSE_TIMEOUT) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=RESPONSE_TIMEOUT) as response:  # noqa: S310
                 return response.status, _parsed(response.read()), response.headers
         except urllib.error.HTTPError as refused:
             with refused:
@@ -195,7 +204,7 @@ class SmokeCheck:
 
 
 def _frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:
-    deadline = time.monotonic() + _RESPONSE_TIMEOUT
+    deadline = time.monotonic() + RESPONSE_TIMEOUT
     while True:
         frame = _parsed(socket.recv(timeout=max(deadline - time.monotonic(), 0)))
         if isinstance(frame, dict):
@@ -205,7 +214,7 @@ def _frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:
 def _wait_for_frame(socket: ClientConnection, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     for frame in _frames(socket):
         if frame.get("type") == "error":
-            raise _CheckFailed(f"the server sent error {frame.get('code')}")
+            raise CheckFailed(f"the server sent error {frame.get('code')}")
         if matches(frame):
             return frame
     raise AssertionError  # _frames only ends with TimeoutError

@@ -18,12 +18,7 @@ class Database:
         self.storage = storage
         self.clock = clock
         self.feed = Feed()
-        self._tables: dict[str, Table] = {}
-        self.reload()
-
-    def reload(self) -> None:
-        """Read the tables anew, after a reset of the storage."""
-        self._tables = {table.name: table for table in self.storage.tables()}
+        self._tables: dict[str, Table] = {table.name: table for table in storage.tables()}
 
     def table(self, name: str) -> Table:
         """Return a table. Raises DynamoError if there is none of that name."""

@@ -112,16 +112,6 @@ class Engine:
             ]
             self._database.commit(changes)
 
-    def snapshot(self) -> bytes:
-        """Return everything in an engine in memory, for `reset`."""
-        return self._storage.snapshot()
-
-    def reset(self, snapshot: bytes) -> None:
-        """Replace everything in an engine in memory by a snapshot; no call may be under way."""
-        self._storage.reset(snapshot)
-        self._database.reload()
-        self._operations = self._all_operations()
-
     def close(self) -> None:
         """Close the storage."""
         self._storage.close()

@@ -99,16 +99,6 @@ class SqliteDatabase:
 
     # ---- the whole -------------------------------------------------------------------------------------
 
-    def snapshot(self) -> bytes:
-        """Return everything in a storage in memory."""
-        with self.writing:
-            return self._writer.serialize()
-
-    def reset(self, snapshot: bytes) -> None:
-        """Replace everything in a storage in memory by a snapshot."""
-        with self.writing:
-            self._writer.deserialize(snapshot)
-
     def execute(self, statement: str) -> Any:
         """Run one statement for an administrator or a test, such as a `PRAGMA`, and return its first row."""
         with self.writing:

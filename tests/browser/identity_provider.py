@@ -24,9 +24,11 @@ class IdentityProvider:
         self.issue = issue
         self.lifetime = lifetime
         self.is_waiting = False
-        """Whether it asks the user, who does not answer, instead of signing them in."""
+        """Whether it asks the user, who does not answer, instead of signing them in, where it may ask."""
         self.is_failing = False
         """Whether it gives no tokens."""
+        self.is_refusing_renewal = False
+        """Whether refresh tokens are not valid any more."""
         self.authorizations: list[Fields] = []
         self.grants: list[Fields] = []
         self.challenges: dict[str, str] = {}
@@ -64,7 +66,7 @@ class _Handler(QuietHandler):
             self.send_error(404)
             return
         self.provider.authorizations.append(query)
-        if self.provider.is_waiting:
+        if self.provider.is_waiting and query.get("prompt") != "none":
             page = b"<!doctype html><title>Provider</title><link rel=icon href=data:,>Who are you?"
             self.answer(200, page, ("Content-Type", "text/html"))
             return
@@ -87,7 +89,8 @@ class _Handler(QuietHandler):
         self.provider.grants.append(fields)
         answer: dict[str, Any] = {"error": "invalid_grant"}
         if fields["grant_type"] == "refresh_token":
-            is_valid = fields["refresh_token"] == self.provider.refresh_token and not self.provider.is_failing
+            is_valid = fields["refresh_token"] == self.provider.refresh_token
+            is_valid = is_valid and not self.provider.is_failing and not self.provider.is_refusing_renewal
         else:
             digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
             challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

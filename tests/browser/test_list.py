@@ -5,19 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.acting import choose
 from tests.browser.conftest import OpenPage
+from tests.browser.selection import whole_only
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
-
-
-def choose(page: Page, title: str, item: str) -> None:
-    """Choose an item of a conversation's menu."""
-    page.get_by_role("button", name=re.compile(f"^{title}")).hover()
-    page.get_by_role("button", name=f"Actions for {title}").click()
-    page.get_by_role("menuitem", name=item).click()
 
 
 def test_conversations_are_found_pinned_muted_and_archived_in_all_windows(
@@ -90,3 +85,42 @@ def test_direct_conversation_is_opened_hidden_and_brought_back(open_page: OpenPa
     alice.get_by_role("textbox", name="Message bob-l3").fill("are you there?")
     alice.keyboard.press("Enter")
     expect(bob.get_by_role("button", name="alice-l3").first).to_contain_text("are you there?")
+
+
+@whole_only
+def test_pin_mute_and_archive_are_undone_in_all_windows(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-l4"), people("bob-l4")
+    rooms = {title: alice.create_conversation(title, [bob]) for title in ("Alpha", "Beta", "Gamma")}
+    page, other = open_page("alice-l4"), open_page("alice-l4")
+    windows = (page, other)
+    for item in ("Pin", "Mute notifications"):
+        choose(page, "Alpha", item)
+    for window in windows:
+        expect(window.locator(".conversation-title")).to_have_text(["Alpha", "Gamma", "Beta"])
+        row = window.get_by_role("button", name=re.compile("^Alpha"))
+        expect(row).to_contain_text("Pinned")
+        expect(row).to_contain_text("Notifications muted")
+    bob.post_message(rooms["Alpha"], "hello")
+    quiet = other.get_by_role("button", name=re.compile("^Alpha")).locator(".badge")
+    expect(quiet).to_have_class(re.compile("quiet"))
+
+    for item in ("Unpin", "Notify again"):
+        choose(other, "Alpha", item)
+    bob.post_message(rooms["Beta"], "moves it up")
+    for window in windows:
+        expect(window.locator(".conversation-title")).to_have_text(["Beta", "Alpha", "Gamma"])
+        row = window.get_by_role("button", name=re.compile("^Alpha"))
+        expect(row).not_to_contain_text("Pinned")
+        expect(row).not_to_contain_text("Notifications muted")
+    expect(quiet).not_to_have_class(re.compile("quiet"))
+
+    choose(page, "Beta", "Archive")
+    expect(page).to_have_title("(1) Chat")  # messages of archived ones do not count
+    for window in windows:
+        expect(window.locator(".conversation-title")).to_have_text(["Alpha", "Gamma"])
+    other.get_by_role("button", name="Archived (1)").click()
+    choose(other, "Beta", "Move back to the list")
+    for window in windows:
+        expect(window.locator(".conversation-title")).to_have_text(["Beta", "Alpha", "Gamma"])
+        expect(window).to_have_title("(2) Chat")
+        expect(window.get_by_role("button", name="Archived (1)")).to_have_count(0)

@@ -8,17 +8,12 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.acting import open_menu
 from tests.browser.conftest import OpenPage
 from tests.browser.watching import Watch
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
-
-
-def open_menu(page: Page, name: str, item: str) -> None:
-    """Choose an item of a member's menu."""
-    page.get_by_role("button", name=f"Actions for {name}").click()
-    page.get_by_role("menuitem", name=item).or_(page.get_by_role("menuitemradio", name=item)).click()
 
 
 @contextlib.contextmanager

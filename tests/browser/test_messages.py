@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.acting import message, send
 from tests.browser.conftest import OpenPage
 from tests.browser.hook import CHANGED, REASON, REFUSED, REPLACEMENT
 from tests.browser.watching import Watch
@@ -14,17 +15,6 @@ from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
-
-
-def message(page: Page, text: str) -> Locator:
-    """Return the message with a text."""
-    return page.locator(".entry.message").filter(has_text=text)
-
-
-def send(page: Page, text: str) -> None:
-    """Write a message and send it."""
-    page.get_by_role("textbox", name=re.compile("^Message ")).fill(text)
-    page.keyboard.press("Enter")
 
 
 def test_two_users_write_reply_react_edit_and_delete(people: People, open_page: OpenPage) -> None:

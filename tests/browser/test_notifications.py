@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.acting import choose, new_tab
 from tests.browser.conftest import OpenPage
+from tests.browser.selection import whole_only
+from tests.browser.watching import Watch
+from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
@@ -31,6 +36,7 @@ def enable(page: Page) -> None:
     page.get_by_role("menuitem", name="Enable notifications").click()
 
 
+@whole_only
 def test_message_elsewhere_is_notified_and_opens_its_conversation(people: People, open_page: OpenPage) -> None:
     alice, bob = people("alice-n1"), people("bob-n1")
     here = alice.create_conversation("Here", [bob])
@@ -66,3 +72,53 @@ def test_push_subscription_is_given_to_the_product(people: People, open_page: Op
     page.wait_for_function("() => globalThis.received")
     assert page.evaluate("() => received.endpoint") == "https://push.example/1"
     assert page.evaluate("() => [...pushOptions.applicationServerKey]") == [4, 0, 0, 255, 239]
+
+
+@whole_only
+def test_message_that_is_seen_in_one_tab_is_not_notified_by_another(
+    people: People, open_page: OpenPage, watch: Watch, web_chat: WebChat
+) -> None:
+    alice, bob = people("alice-n4"), people("bob-n4")
+    seen, unseen = (alice.create_conversation(title, [bob]) for title in ("Seen", "Unseen"))
+    page = open_page("bob-n4", f"/c/{seen}")
+    tab = new_tab(page, watch, f"{web_chat.web_url}#as=bob-n4")
+    expect(tab.get_by_role("button", name="Unseen", exact=False).last).to_be_visible()
+    tab.evaluate(_STUBS)
+    tab.evaluate("() => (document.hasFocus = () => false)")
+    enable(tab)
+    for room, text in ((seen, "read at once"), (unseen, "not read")):
+        alice.post_message(room, text)
+    expect(page.get_by_role("article").last).to_contain_text("read at once")
+    tab.wait_for_function("() => shown.length > 0")
+    assert tab.evaluate("() => shown.map(({ title }) => title)") == ["Unseen"]
+
+
+@whole_only
+def test_muted_and_archived_conversations_do_not_notify(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-n3"), people("bob-n3")
+    rooms = {title: alice.create_conversation(title, [bob]) for title in ("Muted", "Archived", "Loud")}
+    page = open_page("bob-n3")
+    expect(page.get_by_role("button", name="Loud")).to_be_visible()
+    page.evaluate(_STUBS)
+    enable(page)
+    choose(page, "Muted", "Mute notifications")
+    choose(page, "Archived", "Archive")
+    page.get_by_role("button", name="Archived (1)").click()
+
+    def shown(text: str) -> list[str]:
+        """Return the titles of the notifications about a text in each conversation; that of the last one comes."""
+        for title, room in rooms.items():
+            alice.post_message(room, text)
+            expect(page.get_by_role("button", name=re.compile(f"^{title}")).last).to_contain_text(text)
+        page.wait_for_function(
+            "text => shown.some(({ title, body }) => title === 'Loud' && body.includes(text))", arg=text
+        )
+        return list(
+            page.evaluate(
+                "text => shown.filter(({ body }) => body.includes(text)).map(({ title }) => title)", text
+            )
+        )
+
+    assert shown("first") == ["Loud"]
+    choose(page, "Muted", "Notify again")
+    assert shown("second") == ["Muted", "Loud"]

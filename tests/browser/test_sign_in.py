@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,11 +16,30 @@ from local.gateway.ports import listen
 from local.web.page_build import PageBuild
 from local.web.page_server import PageServer
 from scripts.web import DIST
+from tests.browser.acting import field, message, new_tab, send
 from tests.browser.identity_provider import IdentityProvider
+from tests.browser.selection import whole_only
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 from tests.support.server import ROOT
+
+_STORED_VALUES = """async () => {
+  const stored = [];
+  for (const { name } of await indexedDB.databases()) {
+    const request = indexedDB.open(name);
+    await new Promise((done) => (request.onsuccess = done));
+    const opened = request.result;
+    for (const store of opened.objectStoreNames) {
+      const values = opened.transaction(store).objectStore(store).getAll();
+      await new Promise((done) => (values.onsuccess = done));
+      stored.push(...values.result);
+    }
+    opened.close();
+  }
+  return stored;
+}"""
+"""Returns everything in the IndexedDB of the origin: the outbox and the positions."""
 
 
 @contextlib.contextmanager
@@ -103,7 +123,7 @@ def test_answer_to_another_request_is_not_accepted(page: Page, provider: Identit
 def test_token_is_renewed_by_the_refresh_token_before_its_end(
     browser: Browser, web_chat: WebChat, provider: IdentityProvider
 ) -> None:
-    provider.lifetime = 60  # less than the margin of the page: each use renews the token
+    provider.lifetime = 0  # each use renews the token
     with serving(web_chat, provider) as url:
         context = browser.new_context()
         page = context.new_page()
@@ -124,3 +144,112 @@ def test_token_is_renewed_by_the_refresh_token_before_its_end(
         expect(page.get_by_role("button", name="New conversation")).to_be_visible()
         expect(page.get_by_text("You are not signed in any more.")).to_have_count(0)
         context.close()
+
+
+@whole_only
+def test_link_survives_the_sign_in_and_only_state_and_verifier_are_stored_meanwhile(
+    browser: Browser, web_chat: WebChat, provider: IdentityProvider, people: Callable[[str], TestClient]
+) -> None:
+    olga = people("olga-oidc")
+    olga.create_conversation("Elsewhere")
+    linked = olga.create_conversation("Linked")
+    provider.is_waiting = True
+    with serving(web_chat, provider) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}#/c/{linked}")
+        expect(page.get_by_text("Who are you?")).to_be_visible()
+        page.goto(f"{url}config.json")  # of the origin of the page, without its script
+        stored = page.evaluate("Object.values(sessionStorage).map((value) => Object.keys(JSON.parse(value)))")
+        assert stored == [["state", "verifier"]]
+        assert linked not in storages(page)
+        assert linked not in json.dumps(provider.authorizations), "the provider would learn of invites"
+        page.go_back()
+        provider.is_waiting = False
+        page.reload()  # of the provider's page: the user answers
+        expect(page.get_by_role("heading", name="Linked", level=1)).to_be_visible()
+        assert page.url == f"{url}#/c/{linked}"
+        assert page.evaluate("sessionStorage.length") == 0
+
+        page.goto(f"{url}?code=stolen&state=guessed#/c/{linked}")
+        expect(page.get_by_role("heading", name="Linked", level=1)).to_be_visible()
+        context.close()
+
+
+@whole_only
+@pytest.mark.parametrize("lasts", [True, False], ids=["session lasts", "session ended"])
+def test_refused_renewal_signs_in_anew_and_loses_neither_draft_nor_outbox(
+    browser: Browser,
+    web_chat: WebChat,
+    provider: IdentityProvider,
+    people: Callable[[str], TestClient],
+    lasts: bool,
+) -> None:
+    room = people("olga-oidc").create_conversation("Room")
+    provider.lifetime = 0  # each use renews the token
+    with serving(web_chat, provider) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}#/c/{room}")
+        expect(page.get_by_text("1 online")).to_be_visible()
+        context.set_offline(True)
+        web_chat.drop_connections()
+        send(page, "written offline")
+        expect(message(page, "written offline").locator(".pending")).to_be_visible()
+        field(page).press_sequentially("half a thought")
+        before = len(provider.authorizations)
+        provider.is_refusing_renewal, provider.lifetime = True, 3_600
+        if not lasts:
+            context.clear_cookies()
+            provider.is_waiting = True
+        context.set_offline(False)
+        if not lasts:
+            expect(page.get_by_text("Who are you?")).to_be_visible()
+            provider.is_waiting = False
+            page.reload()
+        expect(message(page, "written offline")).to_be_visible()
+        expect(page.locator(".pending")).to_have_count(0)
+        expect(field(page)).to_have_value("half a thought")
+        prompts = [query.get("prompt") for query in provider.authorizations[before:]]
+        assert prompts[:1] == ["none"]
+        assert (None in prompts) is not lasts
+        context.close()
+    assert [found["content"] for found in people("olga-oidc").list_messages(room)] == ["written offline"]
+
+
+@whole_only
+def test_token_without_renewal_is_used_though_its_life_is_short(
+    page: Page, provider: IdentityProvider, people: Callable[[str], TestClient]
+) -> None:
+    people("olga-oidc").create_conversation("Short")
+    expect(page.get_by_role("button", name=re.compile("^Short"))).to_be_visible()
+    provider.lifetime, provider.is_refusing_renewal = 60, True
+    page.reload()
+    expect(page.get_by_role("button", name=re.compile("^Short"))).to_be_visible()
+    assert len(provider.authorizations) == 3, "the page signs in again and again"
+
+
+@whole_only
+def test_sign_out_ends_the_session_in_every_tab_and_deletes_what_is_on_the_device(
+    page: Page, provider: IdentityProvider, people: Callable[[str], TestClient], web_chat: WebChat
+) -> None:
+    room = people("olga-oidc").create_conversation("Left")
+    url = page.url.partition("#")[0]
+    watch = Watch({*web_chat.origins(), provider.url, url.rstrip("/")})
+    tab = new_tab(page, watch, f"{url}#/c/{room}")
+    field(tab).press_sequentially("a secret")
+    tab.wait_for_function("() => Object.values(localStorage).includes('a secret')")
+    field(tab).press_sequentially(", not saved yet")
+    provider.is_waiting = True
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    for signed_out in (page, tab):
+        expect(signed_out.get_by_text("Who are you?")).to_be_visible()
+    page.goto(f"{url}config.json")
+    assert "secret" not in storages(page)
+    assert page.evaluate(_STORED_VALUES) == []
+    assert [query.get("prompt") for query in provider.authorizations[-2:]] == ["login", "login"]
+    provider.is_waiting = False
+    tab.reload()
+    expect(tab.get_by_role("button", name=re.compile("^Left"))).to_be_visible()
+    assert watch.problems() == []

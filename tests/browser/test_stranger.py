@@ -77,7 +77,10 @@ def test_new_checkout_shows_the_page_that_it_builds_beside_the_running_chat(
 
 
 def test_two_people_chat_in_two_windows(running: Mapping[str, Any], browser: Browser) -> None:
-    alice, bob = (_window(browser, f"{running['web_url']}#as={name}") for name in ("alice", "bob"))
+    alice, bob = (_window(browser, running["web_url"]) for _ in range(2))  # both as Alice, the first participant
+    switcher = bob.get_by_role("link", name="Bob")
+    switcher.click()
+    expect(switcher).to_have_attribute("aria-current", "true")
     alice.get_by_role("button", name="New conversation").click()
     alice.get_by_label("Title", exact=True).fill("Lunch")
     alice.get_by_label("People").fill("bob")

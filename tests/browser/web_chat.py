@@ -7,13 +7,17 @@ import select
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chalicelib.aws.dynamodb.keys import event_key
+from chalicelib.core.kernel.clock import rfc3339
 from local.settings import chat_settings
 from local.tokens import mint
 from tests.browser.hook import ask
 from tests.support.client import ChatEndpoint
+from tests.support.engine import Engine
 from tests.support.server import PATIENT_SETTINGS, ROOT, START_TIMEOUT, STOP_TIMEOUT, server_environment
 
 
@@ -62,6 +66,22 @@ class WebChat:
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
         return int(self._line())
+
+    def date_back(self, conversation: str, sequence_id: int, moment: datetime) -> None:
+        """Change the time of an event in the store, before anyone has read it."""
+        engine = Engine(self.ready["store_url"])
+        client, table = engine.client(), self.settings["CHAT_CONVERSATIONS_TABLE"]
+        pk, sk = event_key(conversation, sequence_id)
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        event = json.loads(client.get_item(TableName=table, Key=key)["Item"]["event"]["S"])
+        event["created_at"] = rfc3339(int(moment.timestamp() * 1_000))
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET event = :event",
+            ExpressionAttributeValues={":event": {"S": json.dumps(event)}},
+        )
+        engine.close()
 
     def stop(self) -> None:
         """End the process."""

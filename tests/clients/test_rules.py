@@ -12,6 +12,7 @@ FOLDER = ROOT / "tests" / "clients"
 DOCUMENT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 ONE_CLIENT = {
     "test_all_missed_events_are_fetched_if_no_limit_is_set": "python",
+    "test_unknown_protocol_ends_the_connection_with_the_advice_to_update": "python",
     "test_file_keeps_values_and_keeps_servers_and_participants_apart": "python",
     "test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed": "js",
     "test_client_shows_the_log_and_sends_each_message_once_under_faults": "conformance",

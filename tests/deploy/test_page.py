@@ -1,17 +1,28 @@
-"""The upload of a stage's web page: the order of its files, how they are cached, and their readers."""
+"""The upload of a stage's web page: the order of its files, how they are cached, and their readers; its check."""
 
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infra.deploy.artefacts import Artefacts, read_page
 from infra.deploy.page import Page
+from infra.deploy.page_check import PageCheck
+from infra.deploy.smoke import CheckFailed
+from infra.errors import InfraError
 from infra.stage import InfraSettings
 from infra.web.settings import WebSettings
-from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeS3
+from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, FakeS3, build
+from tests.deploy.test_smoke import GOOD as GOOD_STAGE
+from tests.deploy.test_smoke import a_stage
 
 BUCKET = "chat-artefacts-123456789012-eu-west-1-an"
 IDENTITY = {
@@ -96,3 +107,91 @@ def test_files_of_a_build_are_read_without_the_record_of_its_sources(tmp_path: P
         (tmp_path / name).write_text(name, encoding="utf-8")
     assert read_page(tmp_path) == {"index.html": b"index.html", "assets/a-1.js": b"assets/a-1.js"}
     assert read_page(tmp_path / "absent") == {}
+
+
+HTTP_URL = OUTPUTS["HttpUrl"]
+POLICY = {"Content-Security-Policy": "default-src 'none'; require-trusted-types-for 'script'"}
+SHARED = {"Access-Control-Allow-Origin": "*"}
+GOOD: dict[str, tuple[int, bytes, dict[str, str]]] = {
+    "/": (200, FILES["index.html"], POLICY),
+    "/config.json": (200, json.dumps({"http_url": HTTP_URL}).encode(), {}),
+    "/serverless-chat.js": (200, FILES["serverless-chat.js"], SHARED),
+}
+
+
+@contextmanager
+def served(answers: Mapping[str, tuple[int, bytes, dict[str, str]]]) -> Iterator[str]:
+    """Serve a page with these answers by path, and yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body, headers = answers[self.path]
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def problems(answers: Mapping[str, tuple[int, bytes, dict[str, str]]]) -> list[str]:
+    """Return why the checks of a page fail."""
+    found = []
+    with served(answers) as url:
+        for _, check in PageCheck(url, FILES, HTTP_URL).checks():
+            try:
+                check()
+            except CheckFailed as failure:
+                found.append(str(failure))
+    return found
+
+
+def test_page_that_is_served_passes_its_checks() -> None:
+    assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "problem"),
+    [
+        ("/", (200, b"the build before", POLICY), "it is another build"),
+        ("/", (200, FILES["index.html"], {}), "it has no Content-Security-Policy of ours"),
+        ("/", (403, b"<Error>AccessDenied</Error>", {}), "GET / is 403, not 200"),
+        ("/config.json", (200, b'{"http_url": "https://other.test"}', {}), "names https://other.test instead of"),
+        ("/config.json", (200, b"<html>", {}), "config.json is no configuration"),
+        ("/config.json", (404, b"", {}), "GET config.json is 404"),
+        ("/serverless-chat.js", (200, b"the build before", SHARED), "it is another build"),
+        ("/serverless-chat.js", (200, FILES["serverless-chat.js"], {}), "it has no Access-Control-Allow-Origin"),
+    ],
+)
+def test_page_that_is_not_that_of_the_stage_fails_one_check(
+    path: str, answer: tuple[int, bytes, dict[str, str]], problem: str
+) -> None:
+    (found,) = problems({**GOOD, path: answer})
+    assert problem in found
+
+
+def test_deployment_checks_the_page_after_the_stage() -> None:
+    unreachable = "127.0.0.1:1"
+    with a_stage(GOOD_STAGE) as endpoint:
+        outputs = {**OUTPUTS, "HttpUrl": endpoint.http_url, "SocketUrl": endpoint.socket_url}
+        no_changes = "The submitted information didn't contain changes."
+        stack = FakeCloudFormation(
+            "UPDATE_COMPLETE", no_change_set=no_changes, outputs={**outputs, "WebDomainTarget": unreachable}
+        )
+        aws = Aws(stack, s3=FakeS3({}))
+        stage = replace(TRIAL, environment={}, infra=InfraSettings(web=WEB))
+        version = endpoint.version
+        with pytest.raises(InfraError, match="smoke check failed: the web page is this build"):
+            aws.deployment(stage=stage, smoke_timeout=0).run(replace(build(version), page=FILES))
+    assert "  ok  GET /health is 200 and returns this version" in aws.output

@@ -1,4 +1,4 @@
-"""Files survive a restart, expired items are deleted, memory can be reset, a full disk recovers."""
+"""Files survive a restart, expired items are deleted, a full disk recovers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from local.dynamodb.directory import Directory
 from local.dynamodb.engine import Engine
 from local.dynamodb.failures import QUIET_SECONDS
-from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.sweeper import Sweeper
 from tests.dynamodb.conftest import Clock
 from tests.dynamodb.targets import OperationFailed, Target, in_process, item, key
@@ -114,26 +113,6 @@ def test_sweeper_sweeps_at_intervals_until_it_is_stopped(engine: Engine, toys: T
 
     assert swept == [True]
     assert toys.query("p") == []
-
-
-def test_snapshot_brings_back_tables_and_items(clock: Clock) -> None:
-    storage = SqliteStorage()
-    engine = Engine(storage, clock)
-    target = Target("memory", in_process(engine))
-    target.put("p", "a", n=1)
-    snapshot = engine.snapshot()
-    target.put("p", "a", n=2)
-    target.put("p", "b")
-    target.create("another")
-
-    engine.reset(snapshot)
-
-    assert target.query("p") == ["a"]
-    assert target.get("p", "a") == item("p", "a", n=1)
-    with pytest.raises(OperationFailed, match="Requested resource not found"):
-        target.call("Query", **{**query_of(target), "TableName": "another"})
-    target.put("p", "c")
-    assert target.query("p") == ["a", "c"]
 
 
 def test_items_that_were_handed_out_do_not_change(toys: Target) -> None:

@@ -19,6 +19,7 @@ from tests.e2e.targets import BUNDLE, MINISTACK, REMOTE, Servers, records, selec
 from tests.support.client import ChatEndpoint, HttpClient, TestClient
 from tests.support.ministack import MiniStackStage
 from tests.support.server import ServerProcess
+from tests.support.users import MakeUsers, user_factory
 
 MakeClients = Callable[..., list[TestClient]]
 
@@ -110,6 +111,13 @@ def http(endpoint: ChatEndpoint) -> Iterator[HttpClient]:
 def clients(endpoint: ChatEndpoint, http: HttpClient) -> Iterator[MakeClients]:
     """Return a function that makes clients with new ids. Their sockets are closed at the end."""
     with client_factory(endpoint, http) as make:
+        yield make
+
+
+@pytest.fixture
+def users(endpoint: ChatEndpoint) -> Iterator[MakeUsers]:
+    """Return a function that makes connected users with new ids, by the Python client. They leave at the end."""
+    with user_factory(endpoint) as make:
         yield make
 
 

@@ -6,12 +6,12 @@ packaging, processes, permissions or the deployed template:
 - on the bundle, whole files about concurrency, faults, limits and time; of the tables of invalid input, and of the
   answers to outsiders, one row of ten; each action of the permission matrix for one allowed and one rejected role;
   one example of each fuzz test of valid requests and commands; the first rows in the files about credentials,
-  presence, messages, non-members and scenarios. Other files test rules that the core alone enforces, with routes
-  and commands that the matrix calls on the bundle. (After a whole run on the bundle, an unused permission of a
-  function is an error.)
+  presence, messages, non-members, scenarios and users. Other files test rules that the core alone enforces, with
+  routes and commands that the matrix calls on the bundle. (After a whole run on the bundle, an unused permission
+  of a function is an error.)
 - on MiniStack, each action of the permission matrix (and so each route and each command) for one allowed and one
   rejected role, one row of ten of the answers to outsiders, and the first rows in the files about credentials,
-  errors, scenarios, queues and schedules
+  errors, scenarios, users, queues and schedules
 
 `CHAT_E2E_WHOLE=1` (`make e2e`, `make test-all`) selects everything on every target.
 """
@@ -56,6 +56,7 @@ FIRST_ROWS_ON_BUNDLE = {
     "test_scenarios",
     "test_service_routes",
     "test_services",
+    "test_users",
 }
 NOT_ON_BUNDLE = {
     "test_invalid_requests_are_rejected_as_documented",
@@ -72,6 +73,7 @@ ON_MINISTACK = {
     "test_presence",
     "test_protocol_session",
     "test_scenarios",
+    "test_users",
 }
 
 

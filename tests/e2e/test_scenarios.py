@@ -1,48 +1,10 @@
-"""Whole scenarios, from creation to deletion."""
+"""Scenarios whose pushes count one by one; those of users are in `test_users.py`."""
 
 from __future__ import annotations
 
-from functools import partial
 from threading import Event, Thread
 
-from tests.e2e.concurrency import run_concurrently
 from tests.e2e.conftest import MakeClients
-from tests.support.client import TestClient
-
-
-def test_conversation_with_one_member(clients: MakeClients) -> None:
-    (alice,) = clients("alice")
-    diary = alice.create_conversation("Diary")
-    alice.connect(diary)
-
-    sent = alice.send_message(diary, "Dear diary")
-    received = alice.expect_message("Dear diary")
-    assert received["sequence_id"] == sent["sequence_id"] == 2
-    assert received["message_id"] == sent["message_id"]
-    assert received["sender"] == alice.actor
-
-    written = alice.post_message(diary, "It rains")
-    assert alice.expect_message("It rains") == written
-    assert alice.list_messages(diary) == [received, written]
-    assert alice.leave(diary) == 0
-    assert alice.list_conversations() == []
-
-
-def test_conversation_with_three_members(clients: MakeClients) -> None:
-    alice, bob, carol = clients("alice", "bob", "carol")
-    trip = alice.create_conversation("Trip", members=[bob, carol])
-    for client in (alice, bob, carol):
-        client.connect(trip)
-
-    alice.send_message(trip, "Where to?")
-    bob.send_message(trip, "North")
-    carol.post_message(trip, "South")
-
-    for client in (alice, bob, carol):
-        received = [client.expect_message(content) for content in ("Where to?", "North", "South")]
-        assert [event["sequence_id"] for event in received] == [2, 3, 4]
-        assert [event["sender"] for event in received] == [alice.actor, bob.actor, carol.actor]
-        assert client.list_events(trip)[1:] == received
 
 
 def test_message_during_a_join_is_in_the_snapshot_or_pushed(clients: MakeClients) -> None:
@@ -109,25 +71,6 @@ def test_returning_member_finds_the_whole_log(clients: MakeClients) -> None:
     bob.expect_message("welcome back", sequence_id=6)
 
 
-def test_ten_members_receive_the_same_order(clients: MakeClients) -> None:
-    everybody = clients(*(f"person{number}" for number in range(10)))
-    first, *others = everybody
-    party = first.create_conversation("Party", members=others)
-    for client in everybody:
-        client.connect(party)
-
-    run_concurrently(*(partial(_say_three_things, client, party) for client in everybody))
-
-    log = first.list_events(party)
-    assert [event["sequence_id"] for event in log] == list(range(1, 32))
-    for client in everybody:
-        received = {n: client.expect_frame(type="event", event={"sequence_id": n})["event"] for n in range(2, 32)}
-        assert list(received.values()) == log[1:]
-    for client in everybody:
-        mine = [event["content"] for event in log[1:] if event["sender"] == client.actor]
-        assert sorted(mine) == [f"{client.name} says {number}" for number in range(3)]
-
-
 def test_own_entry_among_the_participants_is_ignored(clients: MakeClients) -> None:
     alice, bob = clients("alice", "bob")
     own = {"participant_id": alice.id, "name": "Another name", "role": "member"}
@@ -141,49 +84,6 @@ def test_own_entry_among_the_participants_is_ignored(clients: MakeClients) -> No
             == view["participant_count"]
             == len({alice.id} | {entry["participant_id"] for entry in participants})
         )
-
-
-def test_conversation_from_creation_to_deletion(clients: MakeClients) -> None:
-    alice, bob, carol = clients("alice", "bob", "carol")
-    for client in (alice, bob, carol):
-        client.connect()
-
-    life = alice.create_conversation("Life", members=[bob], metadata={"colour": "green"})
-    assert bob.expect_frame(type="conversation_added")["conversation"]["title"] == "Life"
-    assert alice.expect_frame(type="conversation_added")["conversation"]["metadata"] == {"colour": "green"}
-    for client in (alice, bob):
-        client.subscribe(life)
-
-    bob.send_message(life, "hello")
-    alice.update_conversation(life, title="The good life", join_policy="open")
-    carol.join(life)
-    carol.subscribe(life)
-    alice.set_role(life, carol, "moderator")
-    carol.post_message(life, "I am here to moderate")
-    carol.remove_participant(life, bob)
-    assert bob.expect_frame(type="conversation_removed", conversation_id=life)["reason"] == "removed"
-    kinds = [
-        "conversation_created",
-        "message",
-        "conversation_updated",
-        "participant_joined",
-        "participant_updated",
-        "message",
-        "participant_left",
-    ]
-    assert [event["type"] for event in alice.list_events(life)] == kinds
-    for kind in kinds[1:]:
-        alice.expect_event(kind)
-
-    alice.delete_conversation(life)
-    for client in (alice, carol):
-        client.expect_frame(type="conversation_deleted", conversation_id=life)
-    bob.expect_no_frame(type="conversation_deleted")
-    for client in (alice, bob, carol):
-        client.get(f"/conversations/{life}").expect(404, "NOT_FOUND")
-        assert client.socket.request("subscribe", conversation_id=life)["code"] == "NOT_FOUND"
-        assert client.list_conversations() == []
-    alice.delete(f"/conversations/{life}").expect(404, "NOT_FOUND")
 
 
 def test_two_connections_of_one_participant(clients: MakeClients) -> None:
@@ -223,8 +123,3 @@ def test_two_connections_of_one_participant(clients: MakeClients) -> None:
     bob.expect_no_frame(type="presence")
     phone.close()
     assert bob.expect_frame(type="presence")["online"] is False
-
-
-def _say_three_things(person: TestClient, conversation: str) -> None:
-    for number in range(3):
-        person.send_message(conversation, f"{person.name} says {number}")

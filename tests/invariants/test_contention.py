@@ -13,7 +13,7 @@ from chalicelib.core.messaging.group_commit import CONTENTION_WINDOW_MS
 from local.faults import TransactionWindows, wrap_engine
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Setup
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.tables import Tables
 from tests.invariants.test_costs import ALONE
 from tests.support.fakes import START_TIME
@@ -89,6 +89,22 @@ def test_thirty_concurrent_sends_are_acknowledged_or_rejected_as_busy(tables: Ta
         again = harness.process(skew=later + number).send_message(SENDERS[number], f"of {number}", "k")
         assert (again["type"], again["duplicate"]) == ("message_ack", False)
     assert len(check(harness, subscribers=["alice"]).texts) == len(SENDERS) + 1
+
+
+def test_leader_without_followers_leaves_the_contention_as_it_is(tables: Tables) -> None:
+    harness = tables.harness()
+    until = START_TIME + 11.5
+    harness.make_contended(until=until)
+    harness.process().send_message("alice", "queued", "1")
+    process = harness.process(skew=1.0)
+    head = process.app.stores.event_log.head(harness.conversation)
+    assert head is not None
+    assert head.contended_until == 1000 * until, "a batch of one neither prolongs the contention nor ends it"
+    journal = Journal()
+    process = harness.process(RecordingClient(tables.engine, journal), skew=2.0)
+    assert process.send_message("bob", "direct", "2")["sequence_id"] == 3
+    assert journal.counts() == ALONE
+    assert check(harness, subscribers=MEMBERS).texts == ["queued", "direct"]
 
 
 def test_a_hundred_concurrent_reactions_are_all_counted(tables: Tables) -> None:

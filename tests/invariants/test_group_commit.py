@@ -262,16 +262,3 @@ def test_lease_of_a_clock_that_is_far_ahead_stops_nobody(tables: Tables) -> None
     clock = FakeClock(START_TIME + 10.0)
     assert harness.process(clock=clock, timing=PATIENT).send_message("bob", "of bob", "k")["type"] == "message_ack"
     assert clock.now() - (START_TIME + 10.0) < 1.2
-
-
-def test_drained_queue_is_bypassed_by_the_next_message(tables: Tables) -> None:
-    harness = tables.harness()
-    harness.make_contended()
-    harness.process().send_message("alice", "queued", "1")
-    assert "contended_until" in str(harness.items())
-    process = harness.process(skew=1.0)
-    head = process.app.stores.event_log.head(harness.conversation)
-    assert head is not None
-    assert head.contended_until == 0, "one message alone is no crowd"
-    assert process.send_message("bob", "direct", "2")["sequence_id"] == 3
-    assert check(harness, subscribers=MEMBERS).texts == ["queued", "direct"]

@@ -46,12 +46,14 @@ async function signIn(chat: ServerlessChat, config: Config, route: Route, place:
     chat.token = developmentTokens(participant);
     follow(chat, route);
   }
-  addEventListener("hashchange", () => {
-    const next = parseRoute(location.hash);
-    if (next.participant) location.reload();
-    else follow(chat, next);
-  });
-  addEventListener("popstate", () => follow(chat, parseRoute(location.hash)));
+  // A click on a link causes both events, and after the first one that is followed the address has no participant.
+  for (const name of ["hashchange", "popstate"]) {
+    addEventListener(name, () => {
+      const next = parseRoute(location.hash);
+      if (next.participant) location.reload();
+      else follow(chat, next);
+    });
+  }
 }
 
 /** Show the conversation or the invite of an address. */

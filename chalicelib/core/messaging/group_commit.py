@@ -46,7 +46,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 MAX_BATCH = 24
 """Runs that a leader appends at most. Each has its own messages, which `TransactionSize` counts."""
 CONTENTION_WINDOW_MS = 1_000
-"""For how long after a batch all senders use the queue."""
+"""For how long after a batch of several runs all senders use the queue, so that they share commits and pushes."""
 
 
 class QueueResult(NamedTuple):
@@ -246,5 +246,5 @@ def next_head(head: Head, count: int, now: int, *, is_contended: bool = False) -
         last_message=head.sequence_id + count,
         updated_at=now,
         active_at=now,
-        contended_until=now + CONTENTION_WINDOW_MS if is_contended else 0,
+        contended_until=now + CONTENTION_WINDOW_MS if is_contended else head.contended_until,
     )

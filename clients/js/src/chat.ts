@@ -21,12 +21,13 @@ export interface ChatOptions {
    * by `POST /tickets` for a user without a token. The list and other requests then need a backend behind `fetch`.
    */
   token: () => Credential | Promise<Credential>;
-  /** Keeps the outbox and the positions; by default, both end with the page or process. */
+  /** Keeps the outbox, and the positions of rooms that resume; by default, both end with the page or process. */
   storage?: Storage;
   /** How many of the newest events a room keeps besides those that `older` has fetched; 5,000 by default. */
   window?: number;
   /** For runtimes without a global WebSocket, such as Node 20 without `--experimental-websocket`. */
   WebSocket?: typeof WebSocket;
+  /** Sends the requests by HTTP in the place of the global one. */
   fetch?: typeof fetch;
 }
 
@@ -34,6 +35,12 @@ export interface ChatOptions {
 export interface OpenOptions extends ObserveOptions {
   /** Resolve at once, also without a connection: the room shows the pending messages until the others are there. */
   immediately?: boolean;
+  /**
+   * Begin after the last event that was shown when the conversation was last opened so, also before a reload, and
+   * store that from now on: for programs that handle each event once. The promise resolves at once if there is such a
+   * place, and missed events follow as changes; after more than 500 of them the room begins at the newest messages.
+   */
+  resume?: boolean;
 }
 
 /** A connection to the chat for one participant. It connects at once, and reconnects until `close`. */
@@ -50,6 +57,7 @@ export class Chat extends Observable<Chat> {
   private _status: Status = "authenticating";
   private _isChanged = false;
 
+  /** Connect. Throws TypeError if there is no WebSocket. */
   constructor(options: ChatOptions) {
     super();
     this._storage = options.storage ?? new MemoryStorage();
@@ -73,6 +81,7 @@ export class Chat extends Observable<Chat> {
     return participant ? camelCased(participant) : null;
   }
 
+  /** Call a handler after each change of `status` and `me`; return a function that ends it. */
   override on(event: "change", handler: (chat: Chat) => void, options?: ObserveOptions): () => void;
   /** Receive what no call can throw: a failed token callback, a refused handshake or update, a full storage. */
   override on(event: "error", handler: (error: unknown) => void, options?: ObserveOptions): () => void;
@@ -88,14 +97,14 @@ export class Chat extends Observable<Chat> {
    * @returns its room when the newest messages are there; each call returns the same room until it is closed.
    * @throws ChatError (by the promise) if it does not exist, or is not visible to the participant.
    */
-  async open(conversationId: string, { signal, immediately }: OpenOptions = {}): Promise<Room> {
+  async open(conversationId: string, { signal, immediately, resume }: OpenOptions = {}): Promise<Room> {
     signal?.throwIfAborted();
     const core = await this.ready;
     let room = this._rooms.get(conversationId);
     if (!room || room.error) {
       room = new Room(conversationId, core, this);
       this._rooms.set(conversationId, room);
-      this.input((now) => core.open(conversationId, now));
+      this.input((now) => core.open(conversationId, now, resume));
     }
     const { loaded } = room;
     if (immediately) return room;
@@ -152,7 +161,7 @@ export class Chat extends Observable<Chat> {
   closed(room: Room): void {
     if (this._rooms.get(room.id) !== room) return;
     this._rooms.delete(room.id);
-    this.input(() => this._driver.core!.close(room.id));
+    this.input((now) => this._driver.core!.close(room.id, now));
   }
 
   /** Pass on a notification, in its order. @internal */

@@ -5,7 +5,9 @@ import type { Json } from "./core/outputs.ts";
 
 /** The server refused a request or a message; `code` is one of those of the protocol. */
 export class ChatError extends Error {
+  /** @internal The client makes the errors. */
   constructor(
+    /** The code of the protocol, or `CLOSED`, `DISCARDED`, or `UNAVAILABLE` without an answer. */
     readonly code: string,
     message: string,
     /** The status of the response, or 0 for the WebSocket, or if there was no response. */

@@ -21,6 +21,8 @@ export class IndexedDbStorage implements Storage {
   private _channel: BroadcastChannel | undefined;
 
   /**
+   * Open no database yet: `load` does.
+   *
    * @param httpUrl - The address of the HTTP API: each server has its own storage.
    * @param participantId - The participant: no other one reads or sends the messages that this one has written.
    */
@@ -34,18 +36,16 @@ export class IndexedDbStorage implements Storage {
     return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
   }
 
-  async save(key: string, value: Json): Promise<void> {
-    await this._change((store) => store.put(value, key));
-    this._channel?.postMessage({ key, sent: null, isSaved: true });
+  save(key: string, value: Json): Promise<void> {
+    return this._change((store) => store.put(value, key), { key, sent: null, isSaved: true });
   }
 
-  async forget(key: string, sent: Sent | null): Promise<void> {
-    await this._change((store) => store.delete(key));
-    this._channel?.postMessage({ key, sent });
+  forget(key: string, sent: Sent | null): Promise<void> {
+    return this._change((store) => store.delete(key), { key, sent });
   }
 
-  async clear(): Promise<void> {
-    await this._change((store) => store.clear());
+  clear(): Promise<void> {
+    return this._change((store) => store.clear());
   }
 
   share(events: SharedStorageEvents): () => void {
@@ -71,10 +71,14 @@ export class IndexedDbStorage implements Storage {
     };
   }
 
-  private async _change(change: (store: IDBObjectStore) => IDBRequest): Promise<void> {
+  /**
+   * Make a change, and tell the other tabs. The news precede the commit, so a tab that is killed at any time leaves no
+   * change that they do not know. When they read the value, they wait for the end of the transaction.
+   */
+  private async _change(change: (store: IDBObjectStore) => IDBRequest, news?: object): Promise<void> {
     const store = await this._store("readwrite");
     const { transaction } = store;
-    change(store);
+    change(store).onsuccess = () => news && this._channel?.postMessage(news);
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);

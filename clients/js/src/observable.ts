@@ -53,6 +53,7 @@ export abstract class Observable<T> implements AsyncIterable<T> {
     }
   }
 
+  /** Iterate as `values` does: `for await (const room of room)`. */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     return this.values();
   }

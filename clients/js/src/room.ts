@@ -10,9 +10,11 @@ import { Observable } from "./observable.ts";
 
 /** The place of a message in the log. */
 export interface SentMessage {
+  /** Its sequence id. */
   readonly sequenceId: number;
   /** Which log: a restore of the server's data begins another history, where the place is void. */
   readonly historyId: string | null;
+  /** The id by which the message was named while it was pending. */
   readonly clientMessageId: string;
 }
 

@@ -18,12 +18,19 @@ export interface SharedStorageEvents {
 /**
  * Values by key. `save` and `forget` end when the change is durable; a message is not sent before that.
  *
- * A storage that several clients share has `share`: one client at a time sends the outbox.
+ * A storage that several clients share has `share`: one client at a time sends the outbox. Tell the others of a change
+ * before it is durable, and let them read its result: a client that is killed in between would leave one that none knows.
  */
 export interface Storage {
+  /** Return all values by their keys. */
   load(): Record<string, Json> | Promise<Record<string, Json>>;
+  /** Set a value. */
   save(key: string, value: Json): void | Promise<void>;
-  /** @param sent - Where the item is in the log, if it is deleted for that reason. */
+  /**
+   * Delete a value.
+   *
+   * @param sent - Where the item is in the log, if it is deleted for that reason.
+   */
   forget(key: string, sent: Sent | null): void | Promise<void>;
   /** Delete everything: the participant signs out. */
   clear(): void | Promise<void>;

@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { ConversationList } from "../../../clients/js/src/conversations.ts";
-import { Chat, MemoryStorage, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
+import { Chat, MemoryStorage, type Credential, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
 
 /** A WebSocket whose server is a function. */
@@ -126,6 +126,27 @@ test("room opens at once without a connection and shows the stored outbox", asyn
   await again.loaded;
   await until(() => messages().length > 0);
   assert.deepEqual(messages().map(({ content }) => content), ["hi"]);
+});
+
+test("room that resumes begins after the events that were shown before a reload", async () => {
+  const log = [1, 2, 3, 4].map((sequence_id) => ({ sequence_id, type: "message", content: `text ${sequence_id}`, sender: {} }));
+  let head = 2;
+  const server = (frame: Json): Json[] => {
+    const page = ({ after = 0 }: Json) => ({ type: "subscribed", ...empty, head, events: log.slice(after, head) });
+    return frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(page)] : [page(frame)];
+  };
+  const storage = new MemoryStorage();
+  const shown: string[][] = [];
+  for (const newest of [2, 4]) {
+    head = newest;
+    const [chat] = newChat(storage, server);
+    const room = await chat.open("conv_a", { resume: true });
+    await until(() => room.messages.length === 2);
+    shown.push(room.messages.map(({ content }) => content!));
+    assert.equal(room.hasOlder, newest > 2);
+    await chat.close();
+  }
+  assert.deepEqual(shown, [["text 1", "text 2"], ["text 3", "text 4"]]);
 });
 
 test("full storage delays frames of the outbox only", async () => {
@@ -251,6 +272,75 @@ test("end of the connection by the server is reported with its reason", async ()
   const [chat, errors] = newChat(undefined, (frame) => (frame.type === "hello" ? [...answer(frame), end] : []));
   await until(() => chat.status === "stopped" && errors.length > 0);
   assert.deepEqual(errors.map((problem: any) => problem.code), ["ERASED"]);
+});
+
+/** A WebSocket whose handshake is refused. */
+class RefusedSocket {
+  static handshakes: string[] = [];
+  readyState = 0;
+  onclose: (() => void) | null = null;
+
+  constructor(url: string, protocols: string[]) {
+    RefusedSocket.handshakes.push(protocols[1] ?? url);
+    queueMicrotask(() => this.onclose?.());
+  }
+
+  close(): void {}
+}
+
+/** Return a chat that waits after a refused handshake, its errors, and the headers of its requests. */
+async function refusedChat(answer: () => Response, token: () => Credential): Promise<[Chat, any[], any[]]> {
+  RefusedSocket.handshakes = [];
+  const probes: unknown[] = [];
+  const fetch = async (_: RequestInfo | URL, init?: RequestInit) => {
+    probes.push(init!.headers);
+    return answer();
+  };
+  const WebSocket = RefusedSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token, WebSocket, fetch });
+  chats.push(chat);
+  const errors: unknown[] = [];
+  chat.on("error", (problem) => errors.push(problem));
+  await until(() => chat.status === "waiting");
+  return [chat, errors, probes];
+}
+
+const backoffOf = (chat: Chat): number => (chat as any)._driver.core.nextTimer(Date.now());
+
+test("refused handshake is probed over http and a final error is tried again with another token", async () => {
+  for (const [status, code] of [[403, "FORBIDDEN"], [404, "NOT_FOUND"]] as const) {
+    let count = 0;
+    const answer = () => new Response(JSON.stringify({ error: { code, message: "no" } }), { status });
+    const [chat, errors, probes] = await refusedChat(answer, () => `t${++count}`);
+    assert.ok(backoffOf(chat) <= 2_000);
+    chat.online();
+    await until(() => errors.length === 2);
+    assert.deepEqual(errors.map((error) => [error.code, error.status]), [[code, status], [code, status]]);
+    assert.deepEqual(RefusedSocket.handshakes, ["bearer.t1", "bearer.t2"]);
+    assert.deepEqual(probes, [{ authorization: "Bearer t1" }, { authorization: "Bearer t2" }]);
+    await chat.close();
+  }
+});
+
+test("handshake is repeated after the backoff if the probe learns nothing", async () => {
+  const unreachable = () => {
+    throw new TypeError("no network");
+  };
+  for (const answer of [unreachable, () => new Response("{}")]) {
+    const [chat, errors, probes] = await refusedChat(answer, () => "t");
+    assert.equal(probes.length, 1);
+    assert.deepEqual(errors, []);
+    assert.ok(backoffOf(chat) <= 2_000);
+    await chat.close();
+  }
+});
+
+test("refused ticket is not probed because it opens connections only", async () => {
+  const [chat, , probes] = await refusedChat(() => new Response("{}"), () => ({ ticket: "once" }));
+  assert.deepEqual(RefusedSocket.handshakes, ["ws://x?ticket=once"]);
+  assert.deepEqual(probes, []);
+  assert.ok(backoffOf(chat) <= 2_000);
+  await chat.close();
 });
 
 test("refused update is reported", async () => {

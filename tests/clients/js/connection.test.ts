@@ -214,7 +214,7 @@ test("pong of a later ping answers the earlier ones", () => {
 test("lost unsubscribe is sent again when an event comes", () => {
   const client = connected();
   client.open("conv_a", NOW);
-  client.close("conv_a");
+  client.close("conv_a", NOW);
   clear(client);
   for (const [number, seconds] of [0, 1, 9, 10].entries()) client.receive(SOCKET, push([number + 4]), NOW + 1_000 * seconds);
   const sent = frames(client);
@@ -227,7 +227,7 @@ test("conversation that was closed after hello is unsubscribed", () => {
   client.start(NOW);
   client.tokenReceived("token", NOW);
   client.socketOpened(SOCKET, NOW);
-  client.close("conv_a");
+  client.close("conv_a", NOW);
   const [hello, unsubscribe] = frames(client);
   assert.deepEqual([unsubscribe!.type, unsubscribe!.conversation_id], ["unsubscribe", "conv_a"]);
   assert.ok(unsubscribe!.n > hello!.n);

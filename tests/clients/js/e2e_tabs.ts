@@ -28,6 +28,21 @@ async function newTab(): Promise<[HTMLIFrameElement, Room, Tab]> {
 const isSent = (room: Room): boolean => room.messages.every(({ status }) => status === "sent");
 const texts = (room: Room): string => JSON.stringify(room.messages.map(({ content }) => content));
 
+/** Let a tab be killed as soon as its next change of the storage is durable, before it learns of that. */
+const killedWhenDurable = (frame: HTMLIFrameElement): Promise<void> =>
+  new Promise((resolve) => {
+    const killed = () => {
+      frame.remove();
+      resolve();
+    };
+    const { prototype } = (frame.contentWindow as unknown as typeof globalThis).IDBTransaction;
+    Object.defineProperty(prototype, "oncomplete", {
+      set(this: IDBTransaction) {
+        this.addEventListener("complete", killed, { once: true });
+      },
+    });
+  });
+
 function require(condition: boolean, problem: string): void {
   if (!condition) throw new Error(problem);
 }
@@ -46,16 +61,30 @@ async function scenario(): Promise<string> {
   await until(second, () => isSent(second));
   require(second.messages.length === 65, "a message was lost or repeated");
 
-  const [reloaded, third, tab] = await newTab();
+  const [reloaded, third] = await newTab();
   void second.send("before the end");
   await until(third, () => third.messages.at(-1)?.content === "before the end");
   other.remove();
   await until(third, () => isSent(third));
+
+  const [sender, fourth] = await newTab();
+  const isStored = killedWhenDurable(sender);
+  void fourth.send("stored before a kill");
+  await isStored;
+  await until(third, () => third.messages.at(-1)?.content === "stored before a kill" && isSent(third));
+
+  const [heir, fifth, tab] = await newTab();
+  void third.send("too long".repeat(2_000));
+  await until(fifth, () => fifth.messages.at(-1)?.status === "failed");
+  const isDiscarded = killedWhenDurable(reloaded);
+  third.discard(third.messages.at(-1)!.clientMessageId!);
+  await isDiscarded;
+  await until(fifth, () => isSent(fifth));
   await tab.chat.signOut();
   const storage = new IndexedDbStorage("http://tabs", "alice");
   require(Object.keys(await storage.load()).length === 0, "the storage is not empty");
-  const shown = third.messages.at(-1)!.sequenceId;
-  reloaded.remove();
+  const shown = fifth.messages.at(-1)!.sequenceId;
+  heir.remove();
   return `ok ${shown}`;
 }
 

@@ -118,7 +118,7 @@ test("refused read mark is dropped silently", () => {
   client.receive(SOCKET, error(frame(client, "read"), "BLOCKED", { conversation_id: "conv_a", retryable: false }), NOW + 1_000);
   client.advance(NOW + 30_000);
   assert.deepEqual(clear(client).filter(({ kind }) => kind === "refused" || kind === "send"), []);
-  client.close("conv_a");
+  client.close("conv_a", NOW);
   assert.deepEqual(frames(client).map(({ type }) => type), ["unsubscribe"]);
 });
 

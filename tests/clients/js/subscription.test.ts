@@ -12,10 +12,33 @@ const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 test("position is saved after the events were notified", () => {
+  const client = connected();
+  client.open("conv_a", NOW, true);
+  client.receive(SOCKET, page(frame(client, "subscribe"), 1, 3, 3), NOW);
+  clear(client);
+  client.receive(SOCKET, push([4]), NOW);
+  const [shown, saved] = clear(client);
+  assert.equal(shown!.kind, "appended");
+  const value = { sequenceId: 4, historyId: HISTORY };
+  assert.deepEqual(saved, { kind: "save", key: "position/conv_a", value });
+});
+
+test("position of a conversation that does not resume is not saved", () => {
   const client = followed();
   client.receive(SOCKET, push([4]), NOW);
-  const kinds = clear(client).map((output) => output.kind);
-  assert.deepEqual(kinds.slice(0, 2), ["appended", "save"]);
+  assert.deepEqual(take(client, "save"), []);
+});
+
+test("conversation that is closed and opened again resumes where it was closed", () => {
+  const client = connected();
+  client.open("conv_a", NOW, true);
+  client.receive(SOCKET, page(frame(client, "subscribe"), 1, 3, 3), NOW);
+  client.close("conv_a", NOW);
+  client.open("conv_a", NOW, true);
+  const subscribe = frames(client, "subscribe")[0]!;
+  assert.equal(subscribe.after, 3);
+  client.receive(SOCKET, page(subscribe, 4, 5, 5), NOW);
+  assert.deepEqual(numbers(client), [4, 5]);
 });
 
 test("known event is dropped and one after a gap is held", () => {
@@ -160,7 +183,7 @@ test("handlers may call the client while they take outputs", () => {
   const sent: string[] = [];
   for (const output of client.outputs()) {
     if (output.kind === "appended") {
-      client.close("conv_a");
+      client.close("conv_a", NOW);
       client.open("conv_b", NOW);
     }
     if (output.kind === "send") sent.push(output.frame.type);
@@ -344,7 +367,7 @@ test("later mark than that of a message is sent within a second", () => {
 test("mark of a conversation that was closed is shown when it is opened again", () => {
   const client = followed(1, 3, { read_up_to: 2, unread_count: 1 });
   client.read("conv_a", NOW);
-  client.close("conv_a");
+  client.close("conv_a", NOW);
   client.open("conv_a", NOW);
   const [read, , subscribe] = frames(client);
   client.receive(SOCKET, page(subscribe!, 1, 3, 3, { read_up_to: 2, unread_count: 1 }), NOW);
@@ -357,12 +380,44 @@ test("mark of a conversation that is closed without a connection is sent by the 
   const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
   client.socketClosed(SOCKET, NOW);
   client.read("conv_a", NOW);
-  client.close("conv_a");
+  client.close("conv_a", NOW);
   client.online(NOW);
   client.tokenReceived("token", NOW);
   client.socketOpened(SOCKET + 1, NOW);
   client.receive(SOCKET + 1, WELCOME, NOW);
   assert.equal(frame(client, "read").sequence_id, 3);
+});
+
+test("mark of a closed conversation is repeated until the server has it", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  client.read("conv_a", NOW);
+  client.close("conv_a", NOW);
+  assert.equal(frame(client, "read").sequence_id, 3); // its answer is lost
+  client.advance(NOW + 10_000);
+  client.advance(NOW + 12_000);
+  const again = frame(client, "read");
+  const about = { history_id: HISTORY, conversation_id: "conv_a" };
+  client.receive(SOCKET, error(again, "UNAVAILABLE", { ...about, retryable: true, retry_after: 2 }), NOW + 12_000);
+  client.socketClosed(SOCKET, NOW + 12_000);
+  client.online(NOW + 12_000);
+  client.tokenReceived("token", NOW + 12_000);
+  client.socketOpened(SOCKET + 1, NOW + 12_000);
+  client.receive(SOCKET + 1, WELCOME, NOW + 12_000);
+  const last = frame(client, "read");
+  assert.deepEqual([last.conversation_id, last.sequence_id], ["conv_a", 3]);
+  client.receive(SOCKET + 1, { ...about, type: "read_ack", id: last.id, read_up_to: 3, unread_count: 0 }, NOW + 12_000);
+  client.advance(NOW + 60_000);
+  assert.deepEqual(frames(client, "read"), []);
+});
+
+test("mark of a closed conversation ends with its history", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  client.read("conv_a", NOW);
+  client.close("conv_a", NOW);
+  clear(client);
+  client.receive(SOCKET, { ...pong(1), history_id: "2.restored" }, NOW);
+  client.advance(NOW + 60_000);
+  assert.deepEqual(frames(client, "read"), []);
 });
 
 test("conversation that is closed takes its read mark along", () => {
@@ -371,7 +426,7 @@ test("conversation that is closed takes its read mark along", () => {
   client.read("conv_a", NOW);
   const mark = client.readState("conv_a").readUpTo;
   clear(client);
-  client.close("conv_a");
+  client.close("conv_a", NOW);
   const sent = [...client.outputs()].flatMap((output) => (output.kind === "send" ? [output.frame] : []));
   assert.deepEqual(sent.map(({ type }) => type), ["read", "unsubscribe"]);
   assert.equal(sent[0]!.sequence_id, mark);

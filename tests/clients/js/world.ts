@@ -208,7 +208,7 @@ export class World {
 
   reopen(conversationId: string, index: number): void {
     const tab = this.tab(index);
-    tab.client.close(conversationId);
+    tab.client.close(conversationId, this.now);
     tab.judge.shown.delete(conversationId);
     tab.client.open(conversationId, this.now);
     tab.drain();

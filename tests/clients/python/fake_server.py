@@ -19,8 +19,8 @@ Answers = Callable[[JsonObject], Iterable[JsonObject]]
 class Socket:
     """A socket whose server greets; `push` sends a frame to the client."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, answers: Answers, greeting: JsonObject) -> None:
+        self._answers, self._greeting = answers, greeting
         self._frames: asyncio.Queue[str | None] = asyncio.Queue()
 
     def push(self, frame: JsonObject) -> None:
@@ -29,7 +29,7 @@ class Socket:
     async def send(self, text: str) -> None:
         sent = json.loads(text)
         if sent["type"] == "hello":
-            self.push(WELCOME | {"id": sent["id"], "feed": sent.get("feed", False)})
+            self.push(WELCOME | {"id": sent["id"], "feed": sent.get("feed", False)} | self._greeting)
         for frame in self._answers(sent):
             self.push(frame)
 
@@ -53,7 +53,9 @@ class Server:
         """The first event in the page of a conversation that is opened; the last one is 2."""
         self.answers: Answers = self._subscribed
         """Answers to frames of the client, besides the one to `hello`."""
-        self.socket = Socket(self.answers)
+        self.greeting: JsonObject = {}
+        """Fields of `welcome`."""
+        self.socket = Socket(self.answers, self.greeting)
         self.answering = asyncio.Event()
         self.answering.set()
 
@@ -71,7 +73,7 @@ class Server:
         return httpx.Response(status, json=page, headers=headers)
 
     async def connect(self, *_arguments: object, **_options: object) -> Socket:
-        self.socket = Socket(self.answers)
+        self.socket = Socket(self.answers, self.greeting)
         return self.socket
 
     def chat(self, storage: Storage | None = None) -> Chat:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
+from serverless_chat.cli import completion
+from serverless_chat.cli.main import parser
 from serverless_chat.cli.pieces import MAX_BYTES, MAX_CHARACTERS, pieces
 from serverless_chat.cli.printing import Printer, error_text, neutral
 
@@ -48,3 +51,18 @@ def test_color_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) ->
     assert outputs["pipe"] == "2026-11-29 12:00 #1 Alice: hi\n"
     monkeypatch.setenv("NO_COLOR", "1")
     assert error_text("x", Terminal()) == "chat: x"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_names_each_command_with_its_options_and_choices(shell: str) -> None:
+    """Without the shell itself; on a real one, where it is installed, see `live/test_cli.py`."""
+    _, commands = parser()
+    script = completion.script(shell, commands)
+    words = dict(re.findall(r'\*" (\S+)"\) words="(.*)" ;;', script))
+    assert words.keys() == commands.keys()
+    for name, command in commands.items():
+        documented = set(re.findall(r"(?<![\w-])--[a-z-]+", command.format_help()))
+        assert documented <= set(words[name].split())
+    assert {"bash", "zsh"} <= set(words["completion"].split())
+    assert f'words="{" ".join(sorted(commands))}"' in script
+    assert ("bashcompinit" in script) == (shell == "zsh")

@@ -259,6 +259,28 @@ def test_mark_of_a_conversation_that_is_closed_without_a_connection_is_sent_by_t
     assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
 
 
+def test_mark_of_a_closed_conversation_is_repeated_until_the_server_has_it() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.close("conv_a")
+    client.advance(NOW + 1)
+    assert len(frames(client, "read")) == 1  # its answer is lost
+    client.advance(NOW + 14)
+    [again] = frames(client, "read")
+    receive(client, "error", NOW + 14, **error(again, "UNAVAILABLE", retryable=True, retry_after=2))
+    client.socket_closed(SOCKET, NOW + 14)
+    client.online(NOW + 14)
+    client.token_received("token", NOW + 14)
+    client.socket_opened(SOCKET + 1, NOW + 14)
+    client.receive(SOCKET + 1, WELCOME, NOW + 14)
+    [last] = frames(client, "read")
+    assert (last["conversation_id"], last["sequence_id"]) == ("conv_a", 3)
+    ack = {"type": "read_ack", "id": last["id"], "history_id": HISTORY, "conversation_id": "conv_a"}
+    client.receive(SOCKET + 1, {**ack, "read_up_to": 3, "unread_count": 0}, NOW + 14)
+    client.advance(NOW + 60)
+    assert frames(client, "read") == []
+
+
 def test_message_with_an_invalid_mark_is_sent_again_without_it() -> None:
     client = opened()
     client.read("conv_a", NOW)

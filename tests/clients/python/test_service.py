@@ -130,8 +130,8 @@ def test_blocking_service_makes_the_same_requests() -> None:
         alice.create("Order", [{"participant_id": "bob", "name": "Bob"}], join_policy="open")
         assert alice.send("conv_a", "hi", client_message_id="k") == {"ticket": "t", "sequence_id": 2}
         assert alice.ticket() == "t"
-        alice.request("DELETE", "/me/blocks", None, {"participant_id": "eve"})
-        service.request("GET", "/service/conversations")
+        alice.api.request("DELETE", "/me/blocks", None, {"participant_id": "eve"})
+        service.api.request("GET", "/service/conversations")
     assert [(request.method, request.url.path, "Chat-Participant" in request.headers) for request in requests] == [
         ("POST", "/conversations", True),
         ("POST", "/conversations/conv_a/messages", True),

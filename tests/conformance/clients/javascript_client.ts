@@ -11,7 +11,7 @@ const { ConversationList } = (await import(dist + "/conversations.js")) as typeo
 const HELLO = {
   name: "serverless-chat for JavaScript",
   version: "0.2.0",
-  capabilities: ["storage", "window", "tabs", "list"],
+  capabilities: ["storage", "resume", "window", "tabs", "list"],
 };
 
 let chat: Chat;
@@ -78,8 +78,8 @@ function list(): void {
   });
 }
 
-async function open(conversationId: string): Promise<void> {
-  const room = await chat.open(conversationId, { immediately: true });
+async function open(conversationId: string, resume: boolean): Promise<void> {
+  const room = await chat.open(conversationId, { immediately: true, resume });
   rooms.set(conversationId, room);
   room.on("change", changed);
   changed(room);
@@ -137,7 +137,7 @@ function handle(line: Json): unknown {
     case "list":
       return list();
     case "open":
-      return open(id);
+      return open(id, line.resume);
     case "close":
       rooms.delete(id);
       shown.delete(id);

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { Session, type Stage } from "../state/session.ts";
+import { type Ending, Session, type Stage } from "../state/session.ts";
 import { addLanguage, errorText, loadLanguage } from "../text/texts.ts";
 import { App, AppContext, type Theme, type View } from "../ui/app.ts";
 import { Failure } from "../ui/Failure.tsx";
@@ -65,7 +65,7 @@ export class ServerlessChat extends HTMLElement {
   }
 
   disconnectedCallback(): void {
-    void this.stop(false);
+    void this.stop("closed");
   }
 
   attributeChangedCallback(name: string, before: string | null, value: string | null): void {
@@ -81,17 +81,17 @@ export class ServerlessChat extends HTMLElement {
     else this.addEventListener("chat-ready", () => this.join(conversationId, invite), { once: true });
   }
 
-  /** End the session, and delete the outbox and the drafts from this device. */
+  /** End the session, here and in other tabs, and delete the outbox and the drafts from this device. */
   async signOut(): Promise<void> {
     this.tokenCallback = null;
-    await this.stop(true);
+    await this.stop("signed-out");
   }
 
   private async start(): Promise<void> {
     const attempt = ++this.attempt;
     const [httpUrl, wsUrl] = [this.getAttribute("http-url"), this.getAttribute("ws-url")];
     const token = this.tokenCallback;
-    await this.stop(false, attempt);
+    await this.stop("closed", attempt);
     if (!this.isConnected || !httpUrl || !wsUrl || !token) return;
     try {
       const [first] = await Promise.all([token(), loadLanguage(this.lang || "en")]);
@@ -104,7 +104,7 @@ export class ServerlessChat extends HTMLElement {
   }
 
   private show(stage: Stage, participantId: string): void {
-    const session = new Session(stage, participantId, errorText);
+    const session = new Session(stage, participantId, errorText, () => this.signedOut());
     const app = new App(session, {
       root: this.shadow,
       sendEvent: (name, detail) => this.sendEvent(name, detail),
@@ -132,15 +132,22 @@ export class ServerlessChat extends HTMLElement {
     this.sendEvent("chat-ready", { participantId });
   }
 
-  private async stop(isSigningOut: boolean, attempt = ++this.attempt): Promise<void> {
+  /** End the session, as in another tab; the page shows its own sign-in. */
+  private signedOut(): void {
+    this.tokenCallback = null;
+    void this.stop("signed-out-elsewhere");
+    this.sendEvent("chat-sign-out", null);
+  }
+
+  private async stop(ending: Ending, attempt = ++this.attempt): Promise<void> {
     const { app } = this;
     if (!app) return;
     this.app = null;
     for (const end of this.ends.splice(0)) end();
     app.notifier.close();
     render(null, this.shadow);
-    const ended = app.session.end(isSigningOut);
-    if (isSigningOut || attempt !== this.attempt) await ended;
+    const ended = app.session.end(ending);
+    if (ending === "signed-out" || attempt !== this.attempt) await ended;
   }
 
   /** Take over the attributes. */

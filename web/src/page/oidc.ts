@@ -1,8 +1,9 @@
 /**
  * Sign-in by OpenID Connect: the authorization code flow with PKCE (RFC 7636). Tokens are kept in memory only and
  * renewed by the refresh token. After a reload the page is redirected with `prompt=none`, which answers without a
- * question while the session at the identity provider lasts; after a sign-out, with `prompt=login`. sessionStorage has
- * the state, the verifier and the address to return to, while the page is away.
+ * question while the session at the identity provider lasts; after a sign-out, with `prompt=login`. While the page is
+ * away, sessionStorage has the state and the verifier. The state contains the fragment to return to, which may be an
+ * invite: encrypted, so that the provider and its logs do not have it.
  */
 
 import type { OidcIdentity } from "./config.ts";
@@ -11,8 +12,9 @@ import { preference, setPreference } from "./preferences.ts";
 const KEY = "serverless-chat/sign-in";
 /** The preference that is set from a sign-out until the next sign-in, for which the provider must ask the user. */
 const SIGNED_OUT = "signed-out";
-/** A token is used until this many seconds before its end. */
+/** A token is used until this many seconds before its end, or for half of a lifetime that is shorter than two of them. */
 const MARGIN = 90;
+const IV_LENGTH = 12;
 /** Errors that mean that the provider must ask the user (OpenID Connect Core 1.0, 3.1.2.6). */
 const NEEDS_USER = /^(login_required|interaction_required|consent_required|account_selection_required)$/;
 
@@ -26,7 +28,6 @@ class TokenError extends Error {
 interface Attempt {
   state: string;
   verifier: string;
-  fragment: string;
 }
 
 interface Tokens {
@@ -49,16 +50,17 @@ export async function signedIn(identity: OidcIdentity): Promise<SignedIn> {
   const attempt = takeAttempt();
   const isOurs = attempt !== null && answer.get("state") === attempt.state;
   if (!isOurs) return redirect(identity, location.hash, preference(SIGNED_OUT) ? "login" : "none");
+  const fragment = await opened(attempt);
   const code = answer.get("code");
   if (!code) {
-    if (NEEDS_USER.test(answer.get("error") ?? "")) return redirect(identity, attempt.fragment);
+    if (NEEDS_USER.test(answer.get("error") ?? "")) return redirect(identity, fragment);
     throw new Error(`sign-in failed: ${answer.get("error_description") ?? answer.get("error") ?? "no code"}`);
   }
-  history.replaceState(null, "", redirectUri() + attempt.fragment);
+  history.replaceState(null, "", redirectUri() + fragment);
   const fields = { grant_type: "authorization_code", code, code_verifier: attempt.verifier, redirect_uri: redirectUri() };
   const tokens = await requestTokens(identity, fields);
   setPreference(SIGNED_OUT, "");
-  return session(identity, tokens, attempt.fragment);
+  return session(identity, tokens, fragment);
 }
 
 function session(identity: OidcIdentity, first: Tokens, fragment: string): SignedIn {
@@ -74,7 +76,7 @@ function session(identity: OidcIdentity, first: Tokens, fragment: string): Signe
     until = expiry(tokens);
   };
   const token = async () => {
-    if (until - MARGIN < Date.now() / 1_000) {
+    if (until < Date.now() / 1_000) {
       renewal ??= renew().finally(() => (renewal = null));
       await renewal;
     }
@@ -93,7 +95,10 @@ function refused(error: unknown): null {
   throw error;
 }
 
-const expiry = ({ expires_in }: Tokens): number => Date.now() / 1_000 + (expires_in ?? 300);
+/** Return until when a token is used. A margin as long as its life would renew, or even sign in, without an end. */
+function expiry({ expires_in = 300 }: Tokens): number {
+  return Date.now() / 1_000 + expires_in - Math.min(MARGIN, expires_in / 2);
+}
 
 const redirectUri = (): string => location.origin + location.pathname;
 
@@ -104,7 +109,8 @@ function takeAttempt(): Attempt | null {
 }
 
 async function redirect(identity: OidcIdentity, fragment: string, prompt?: "none" | "login"): Promise<never> {
-  const attempt: Attempt = { state: random(), verifier: random(), fragment };
+  const secret = crypto.getRandomValues(new Uint8Array(32));
+  const attempt: Attempt = { state: await sealed(fragment, secret), verifier: encoded(secret) };
   sessionStorage.setItem(KEY, JSON.stringify(attempt));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
   const address = new URL(identity.authorization_endpoint);
@@ -131,8 +137,27 @@ async function requestTokens(identity: OidcIdentity, fields: Record<string, stri
   return (await response.json()) as Tokens;
 }
 
-const random = (): string => encoded(crypto.getRandomValues(new Uint8Array(32)));
+/** Return a state that contains a fragment, and that no one can guess or read without the verifier. */
+async function sealed(fragment: string, secret: Uint8Array<ArrayBuffer>): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(IV_LENGTH));
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await key(secret), new TextEncoder().encode(fragment));
+  return encoded(new Uint8Array([...iv, ...new Uint8Array(sealed)]));
+}
+
+/** Return the fragment that the state of an attempt contains. */
+async function opened({ state, verifier }: Attempt): Promise<string> {
+  const bytes = decoded(state);
+  const iv = bytes.subarray(0, IV_LENGTH);
+  const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await key(decoded(verifier)), bytes.subarray(IV_LENGTH));
+  return new TextDecoder().decode(opened);
+}
+
+const key = (secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> =>
+  crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["encrypt", "decrypt"]);
 
 /** Return bytes in URL-safe Base64 without padding. */
 const encoded = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+
+const decoded = (text: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (character) => character.charCodeAt(0));

@@ -5,9 +5,16 @@ import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { copyText } from "../ui/message_actions.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useLoaded } from "./useLoaded.ts";
+
+/** An invite that was created in this dialog: later, no one can see its link. */
+interface Created {
+  inviteId: string;
+  link: string;
+}
 
 /** The invite links of a conversation: create, copy, revoke. */
 export function InvitesDialog({ conversation }: { conversation: OpenConversation }) {
@@ -16,13 +23,20 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
   const t = texts.value;
   const server = useRequests();
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
+  const [created, setCreated] = useState<Created | null>(null);
   const revoke = async (inviteId: string) => {
-    await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
+    const isRevoked = await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
+    if (isRevoked && created?.inviteId === inviteId) setCreated(null);
+    await load();
+  };
+  const show = async (invite: Created) => {
+    setCreated(invite);
     await load();
   };
   return (
     <Dialog title={t.invites}>
-      <InviteForm conversation={conversation} onCreated={load} />
+      <InviteForm conversation={conversation} onCreated={show} />
+      {created && <CreatedLink link={created.link} />}
       <ul class="rows">
         {items?.map((invite) => (
           <li key={invite.invite_id} class="row">
@@ -41,24 +55,23 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
   );
 }
 
-function InviteForm({ conversation, onCreated }: { conversation: OpenConversation; onCreated: () => Promise<void> }) {
+interface InviteFormProps {
+  conversation: OpenConversation;
+  onCreated: (invite: Created) => Promise<void>;
+}
+
+function InviteForm({ conversation, onCreated }: InviteFormProps) {
   const app = useApp();
   const server = useRequests();
   const t = texts.value;
   const [expiresIn, setExpiresIn] = useState(604_800);
   const [maxUses, setMaxUses] = useState("");
-  const [link, setLink] = useState("");
   const create = async (event: Event) => {
     event.preventDefault();
     await app.session.attempt(async () => {
-      const { invite } = await server.createInvite(conversation.id, expiresIn, Number(maxUses) || null);
-      setLink(app.inviteLink(conversation.id, invite));
-      await onCreated();
+      const { invite, invite_id: inviteId } = await server.createInvite(conversation.id, expiresIn, Number(maxUses) || null);
+      await onCreated({ inviteId, link: app.inviteLink(conversation.id, invite) });
     });
-  };
-  const copy = async () => {
-    await navigator.clipboard.writeText(link);
-    app.session.toast(t.copied);
   };
   return (
     <form class="form" onSubmit={create}>
@@ -88,15 +101,20 @@ function InviteForm({ conversation, onCreated }: { conversation: OpenConversatio
           {t.createInvite}
         </button>
       </div>
-      {link && (
-        <div class="invite-link">
-          <input readOnly dir="ltr" value={link} aria-label={t.inviteCreated} onFocus={(event) => event.currentTarget.select()} />
-          <button type="button" class="button" onClick={copy}>
-            <Icon name="copy" /> {t.copyInvite}
-          </button>
-          <small class="faint">{t.inviteCreated}</small>
-        </div>
-      )}
     </form>
+  );
+}
+
+function CreatedLink({ link }: { link: string }) {
+  const app = useApp();
+  const t = texts.value;
+  return (
+    <div class="invite-link">
+      <input readOnly dir="ltr" value={link} aria-label={t.inviteCreated} onFocus={(event) => event.currentTarget.select()} />
+      <button type="button" class="button" onClick={() => void copyText(app, link)}>
+        <Icon name="copy" /> {t.copyInvite}
+      </button>
+      <small class="faint">{t.inviteCreated}</small>
+    </div>
   );
 }

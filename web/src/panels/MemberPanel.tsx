@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Participant } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
@@ -20,11 +21,20 @@ export function MemberPanel({ conversation }: { conversation: OpenConversation }
   const members = sortedMembers(conversation.participants.value);
   const role = conversation.member(app.session.participantId)?.role ?? "member";
   const isModerator = role !== "member";
+  const panel = useRef<HTMLElement>(null);
+  const closeButton = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    if (app.isPanelFocusWanted) closeButton.current!.focus();
+    app.isPanelFocusWanted = false;
+    return () => {
+      if (panel.current!.contains(app.root.activeElement)) app.root.querySelector<HTMLElement>(".members-button")?.focus();
+    };
+  }, []);
   return (
-    <aside class="panel" part="panel" aria-label={t.members}>
+    <aside ref={panel} class="panel" part="panel" aria-label={t.members}>
       <header class="panel-header">
         <h2>{t.details}</h2>
-        <button type="button" class="icon-button" aria-label={t.closePanel} onClick={() => (app.isPanelOpen.value = false)}>
+        <button ref={closeButton} type="button" class="icon-button" aria-label={t.closePanel} onClick={() => (app.isPanelOpen.value = false)}>
           <Icon name="close" />
         </button>
       </header>

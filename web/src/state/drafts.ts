@@ -1,46 +1,76 @@
-/** Unsent texts, one for each conversation. They survive a reload, and belong to one participant of one server. */
+/**
+ * Unsent texts, one for each conversation. They survive a reload, belong to one participant of one server, and are the
+ * same in all tabs: the last change of a text wins.
+ */
+
+import { signal } from "@preact/signals";
 
 const PREFIX = "serverless-chat/draft/";
 const SAVE_DELAY = 300;
 
 export class Drafts {
+  /** Counts the changes that other tabs have made. */
+  readonly changes = signal(0);
   private readonly prefix: string;
-  private readonly values = new Map<string, string>();
+  /** The texts that the storage does not have yet, or has refused. */
+  private readonly unsaved = new Map<string, string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly changed = new Set<string>();
+  private readonly ends = new AbortController();
 
   constructor(httpUrl: string, participantId: string) {
     this.prefix = `${PREFIX}${httpUrl}/${participantId}/`;
-    addEventListener("pagehide", () => this.save());
+    const ended = { signal: this.ends.signal };
+    addEventListener("pagehide", () => this.save(), ended);
+    addEventListener("storage", ({ key }) => this.changed(key), ended);
   }
 
+  /** Return the text for a conversation. A component that reads it is rendered again when another tab changes it. */
   get(conversationId: string): string {
-    return this.values.get(conversationId) ?? stored(() => localStorage.getItem(this.prefix + conversationId)) ?? "";
+    this.changes.value;
+    return this.unsaved.get(conversationId) ?? stored(() => localStorage.getItem(this.prefix + conversationId)) ?? "";
   }
 
   set(conversationId: string, text: string): void {
-    this.values.set(conversationId, text);
-    this.changed.add(conversationId);
+    this.unsaved.set(conversationId, text);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.save(), SAVE_DELAY);
+    // An empty one was sent, and must not be offered again, here after a crash or in another tab.
+    if (text) this.timer = setTimeout(() => this.save(), SAVE_DELAY);
+    else this.save();
   }
 
-  /** Delete everything: the participant signs out. */
+  /** Save everything, and end. */
+  close(): void {
+    this.save();
+    this.drop();
+  }
+
+  /** Delete everything, and end: the participant signs out. */
   clear(): void {
-    clearTimeout(this.timer);
-    this.values.clear();
-    this.changed.clear();
+    this.drop();
     stored(() => {
       for (const key of Object.keys(localStorage)) if (key.startsWith(this.prefix)) localStorage.removeItem(key);
     });
   }
 
+  /** End without saving: the participant has signed out in another tab. */
+  drop(): void {
+    clearTimeout(this.timer);
+    this.unsaved.clear();
+    this.ends.abort();
+  }
+
+  /** Take over the change of another tab, without a key of all texts, unless there is a later one here. */
+  private changed(key: string | null): void {
+    if (key !== null && (!key.startsWith(this.prefix) || this.unsaved.has(key.slice(this.prefix.length)))) return;
+    this.changes.value++;
+  }
+
   private save(): void {
-    for (const id of this.changed) {
-      const text = this.values.get(id) ?? "";
-      stored(() => (text ? localStorage.setItem(this.prefix + id, text) : localStorage.removeItem(this.prefix + id)));
+    for (const [id, text] of this.unsaved) {
+      const key = this.prefix + id;
+      const isSaved = stored(() => (text ? localStorage.setItem(key, text) : localStorage.removeItem(key), true));
+      if (isSaved) this.unsaved.delete(id);
     }
-    this.changed.clear();
   }
 }
 

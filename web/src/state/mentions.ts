@@ -18,7 +18,7 @@ interface Known {
   row: Conversation;
   /** How many unread messages were looked at. */
   checked: number;
-  /** The newest mention. */
+  /** The newest mention among the messages that were looked at. */
   mention: number;
   /** Whether there are unread messages that were not looked at. */
   isIncomplete: boolean;
@@ -28,7 +28,8 @@ interface Known {
 
 /**
  * A row has its newest message only. If more have become unread since the last row, the others are requested, for one
- * conversation after another, and from the newest message on until one mentions the participant.
+ * conversation after another, and from the newest message on until one mentions the participant. While a known mention
+ * is unread, that can wait; it cannot when the participant has read up to it and not further.
  */
 export class Mentions {
   /** The conversations in which an unread message mentions the participant. */
@@ -51,8 +52,7 @@ export class Mentions {
       known.row = row;
       if (lastMessage) this.note(known, lastMessage);
       const isUnread = lastMessage?.sender?.participantId !== this.me;
-      const isComplete = known.mention > readUpTo || unreadCount - known.checked <= Number(isUnread);
-      known.isIncomplete ||= !isComplete;
+      if (unreadCount - known.checked > Number(isUnread)) known.isIncomplete = true;
       known.checked = unreadCount;
       this.begin(known);
     }
@@ -60,7 +60,8 @@ export class Mentions {
   }
 
   private begin(known: Known): void {
-    if (!known.isIncomplete || known.isSearched) return;
+    const isMentioned = known.mention > known.row.readUpTo;
+    if (!known.isIncomplete || isMentioned || known.isSearched) return;
     known.isSearched = true;
     this.searching = this.searching.then(() => this.search(known));
   }

@@ -4,6 +4,9 @@ import { effect, signal } from "@preact/signals";
 import type { Conversation } from "serverless-chat/conversations";
 import type { Session } from "./session.ts";
 
+/** How long a notification waits for the message to be read, in another tab or on another device: marks take a second. */
+const PATIENCE = 2_000;
+
 export type Permission = "default" | "granted" | "denied" | "unsupported";
 
 interface NotifierOptions {
@@ -21,6 +24,8 @@ export class Notifier {
   /** The public key of the product's push service; without it there is no Web Push. */
   vapidKey: string | null = null;
   private seen: Map<string, number> | null = null;
+  /** The newest rows of which notifications wait, by conversation. */
+  private readonly waiting = new Map<string, Conversation>();
   private readonly end: () => void;
 
   constructor(private readonly options: NotifierOptions) {
@@ -39,6 +44,7 @@ export class Notifier {
 
   close(): void {
     this.end();
+    this.waiting.clear();
   }
 
   /** Notify of rows with a newer message than before. The first rows are those from before the page was opened. */
@@ -49,17 +55,39 @@ export class Notifier {
     if (!before) return;
     for (const row of rows) {
       const isNew = (row.lastMessage?.sequenceId ?? 0) > (before.get(row.conversationId) ?? 0);
-      if (isNew && row.unreadCount) this.notify(row);
+      if (isNew && row.unreadCount && this.isWanted(row)) this.plan(row);
     }
   }
 
-  private notify(row: Conversation): void {
-    const { session, describe, open } = this.options;
-    if (row.me?.notificationsMuted || row.me?.archived) return;
+  private isWanted(row: Conversation): boolean {
+    const { session } = this.options;
+    if (row.me?.notificationsMuted || row.me?.archived) return false;
     const sender = row.lastMessage?.sender?.participantId ?? "";
-    if (this.permission.peek() !== "granted" || sender === session.participantId || session.blocks.ids.peek().has(sender)) return;
+    if (this.permission.peek() !== "granted" || sender === session.participantId || session.blocks.ids.peek().has(sender)) return false;
     const isLookedAt = document.visibilityState === "visible" && document.hasFocus();
-    if (isLookedAt && session.openId.peek() === row.conversationId) return;
+    return !(isLookedAt && session.openId.peek() === row.conversationId);
+  }
+
+  /** Notify of the newest message of a row, unless it is read or deleted within a moment. */
+  private plan(row: Conversation): void {
+    const id = row.conversationId;
+    const isPlanned = this.waiting.has(id);
+    this.waiting.set(id, row);
+    if (!isPlanned) setTimeout(() => this.stopWaiting(id), PATIENCE);
+  }
+
+  private stopWaiting(id: string): void {
+    const row = this.waiting.get(id);
+    this.waiting.delete(id);
+    const present = this.options.session.row(id);
+    if (!row || !present) return;
+    const { sequenceId } = row.lastMessage!;
+    const isDeleted = present.lastMessage?.sequenceId === sequenceId && present.lastMessage.isDeleted;
+    if (present.readUpTo < sequenceId! && !isDeleted) this.notify(row);
+  }
+
+  private notify(row: Conversation): void {
+    const { describe, open } = this.options;
     const { title, body } = describe(row);
     const notification = new Notification(title, { body, tag: row.conversationId });
     notification.onclick = () => {

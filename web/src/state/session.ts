@@ -10,6 +10,7 @@ import { OpenConversation } from "./conversation.ts";
 import { Drafts } from "./drafts.ts";
 import { Mentions } from "./mentions.ts";
 import { type Details, type Pending, Server } from "./server.ts";
+import { SignOuts } from "./sign_outs.ts";
 
 /** The addresses of a stage, and the callback for its tokens. */
 export interface Stage {
@@ -25,6 +26,9 @@ export interface Toast {
 }
 
 const TOAST_TIME = 6_000;
+
+/** Why a session ends: another one begins, or the participant signs out, here or in another tab. */
+export type Ending = "closed" | "signed-out" | "signed-out-elsewhere";
 
 export class Session {
   readonly chat: Chat;
@@ -50,6 +54,7 @@ export class Session {
   private readonly titles = signal<Record<string, string>>({});
   private readonly requestedTitles = new Set<string>();
   private toastCount = 0;
+  private readonly signOuts: SignOuts;
 
   /** The unread messages of all conversations that are not archived. */
   readonly unreadTotal = signal(0);
@@ -58,6 +63,8 @@ export class Session {
     stage: Stage,
     readonly participantId: string,
     private readonly errorText: (error: unknown) => string,
+    /** Called when the participant has signed out in another tab. */
+    signedOut: () => void,
   ) {
     const { httpUrl, wsUrl } = stage;
     const token = () => this.token(stage);
@@ -67,6 +74,7 @@ export class Session {
     void this.blocks.load();
     this.mentions = new Mentions(this.server, participantId);
     this.drafts = new Drafts(httpUrl, participantId);
+    this.signOuts = new SignOuts(httpUrl, participantId, signedOut);
     this.chat.on("change", () => this.connectionChanged());
     this.chat.on("error", (error) => this.failed(error));
     this.chat.on("invited", () => void this.loadInvitations());
@@ -147,10 +155,15 @@ export class Session {
     return this.attempt(() => this.blocks.set(participantId, isBlocked));
   }
 
-  async end(isSigningOut: boolean): Promise<void> {
+  /** End everything; a sign-out deletes the outbox and the drafts, and ends the sessions in other tabs. */
+  async end(ending: Ending): Promise<void> {
     this.open.peek()?.close();
-    if (isSigningOut) this.drafts.clear();
-    await (isSigningOut ? this.chat.signOut() : this.chat.close());
+    if (ending === "closed") this.drafts.close();
+    else if (ending === "signed-out") this.drafts.clear();
+    else this.drafts.drop();
+    if (ending === "signed-out") this.signOuts.announce();
+    this.signOuts.close();
+    await (ending === "signed-out" ? this.chat.signOut() : this.chat.close());
   }
 
   private connectionChanged(): void {

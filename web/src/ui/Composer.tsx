@@ -62,6 +62,9 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
     setText(editing ? (editing.content ?? "") : session.drafts.get(conversation.id));
   }, [editing, replyingTo]);
   useLayoutEffect(() => {
+    if (!editing) setText(session.drafts.get(conversation.id));
+  }, [session.drafts.changes.value]);
+  useLayoutEffect(() => {
     if (!isFieldWanted) return;
     conversation.isFieldWanted.value = false;
     field.current!.focus();

@@ -27,7 +27,7 @@ export function ConversationHeader({ title, conversation }: { title: string; con
       {conversation && (
         <button
           type="button"
-          class="icon-button"
+          class="icon-button members-button"
           aria-label={t.members}
           title={t.members}
           aria-pressed={isOpen}

@@ -37,6 +37,8 @@ export interface AppHost {
 export class App {
   readonly view = signal<View>("both");
   readonly isPanelOpen = signal(false);
+  /** Whether a key has opened the panel, which gets the focus when it is there. */
+  isPanelFocusWanted = false;
   readonly dialog = signal<DialogState | null>(null);
   readonly search = signal("");
   readonly theme = signal<Theme>("system");

@@ -23,7 +23,10 @@ export function globalKeyDown(event: KeyboardEvent, app: App): void {
     "/": () => focus(app, ".search-field"),
     i: () => focus(app, ".composer-field"),
     n: () => (app.dialog.value = { kind: "create" }),
-    m: () => (app.isPanelOpen.value = !app.isPanelOpen.value),
+    m: () => {
+      app.isPanelFocusWanted = !app.isPanelOpen.value;
+      app.isPanelOpen.value = app.isPanelFocusWanted;
+    },
     Escape: () => focus(app, ".composer-field"),
   }[event.key];
   if (action) run(event, action);

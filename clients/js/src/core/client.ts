@@ -11,6 +11,7 @@ import { Context, historyNumber, type Random } from "./context.ts";
 import { ITEM_KEY, type Item } from "./items.ts";
 import { Outbox } from "./outbox.ts";
 import type { RoomState } from "./listed.ts";
+import { ReadMark } from "./marks.ts";
 import type { Json, Output, Sent, Status } from "./outputs.ts";
 import type { Participant } from "./people.ts";
 import { ANSWER_TIMEOUT, RepeatedRequest, retryAfter } from "./retries.ts";
@@ -32,7 +33,6 @@ interface Typing {
 /** All state of a client: connection, subscriptions, outbox. */
 export class Core {
   private readonly _context: Context;
-  private readonly _stored: Map<string, Json>;
   private readonly _clock = new Clock();
   private readonly _connection: Connection;
   private readonly _outbox: Outbox;
@@ -42,8 +42,8 @@ export class Core {
   private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
   private _helloId = "";
-  /** The read marks of closed conversations that no connection has carried yet. */
-  private readonly _marks = new Map<string, number>();
+  /** The read marks of the conversations that are or were open. */
+  private readonly _marks = new Map<string, ReadMark>();
   /** The time before which an event of a conversation that is not followed does not repeat an `unsubscribe`. */
   private _unsubscribeDue = 0;
 
@@ -54,14 +54,13 @@ export class Core {
    * @param window - How many of the newest events each view keeps.
    */
   constructor(stored: Record<string, Json>, random: Random, writer = "", window = Infinity) {
-    const context = (this._context = new Context(random, window));
-    this._stored = new Map(Object.entries(stored));
-    context.historyId = this._stored.get(HISTORY_KEY)?.historyId ?? null;
-    context.participant = this._stored.get(PARTICIPANT_KEY) ?? null;
+    const context = (this._context = new Context(stored, random, window));
+    context.historyId = stored[HISTORY_KEY]?.historyId ?? null;
+    context.participant = stored[PARTICIPANT_KEY] ?? null;
     this._connection = new Connection(context);
     this._feed = new RepeatedRequest(() => context.send("hello", { feed: true }), random);
     this._outbox = new Outbox(context, writer, (conversationId) => this._subscriptions.get(conversationId)?.seen ?? 0);
-    this._outbox.takeOver(itemsOf(this._stored));
+    this._outbox.takeOver(itemsOf(stored));
   }
 
   // The driver
@@ -75,10 +74,9 @@ export class Core {
   nextTimer(now: number): number | null {
     const time = this._clock.at(now);
     const due = Math.min(
-      this._connection.nextTimer(),
-      this._feed.due,
+      this._connection.due,
       this._connection.isOpen ? this._outbox.nextTimer(time) : Infinity,
-      ...[...this._subscriptions.values()].map((subscription) => subscription.nextTimer()),
+      ...this._timed().map(({ due }) => due),
       ...[...this._typing.values()].map(({ endDue }) => endDue),
     );
     return due < Infinity ? Math.max(0, Math.ceil(due - time)) : null;
@@ -89,8 +87,7 @@ export class Core {
     const time = this._clock.at(now);
     this._connection.advance(time, () => this._heads());
     this._afterConnectionChange();
-    this._feed.advance(time);
-    for (const subscription of [...this._subscriptions.values()]) subscription.advance(time);
+    for (const timed of this._timed()) timed.advance(time);
     for (const [conversationId, { endDue }] of this._typing) {
       if (time >= endDue) this.typing(conversationId, false, now);
     }
@@ -103,8 +100,7 @@ export class Core {
     const time = this._clock.at(now);
     this._connection.online(time);
     this._outbox.hurry();
-    this._feed.hurry(time);
-    if (this._connection.isOpen) for (const subscription of this._subscriptions.values()) subscription.hurry(time);
+    if (this._connection.isOpen) for (const timed of this._timed()) timed.hurry(time);
     this.advance(now);
   }
 
@@ -180,19 +176,21 @@ export class Core {
   /** Send the outbox, which the storage has now, or leave that to another client on it (null). */
   drain(stored: Record<string, Json> | null, now: number): void {
     this._outbox.isDrainer = stored !== null;
-    if (stored) this._outbox.takeOver(itemsOf(Object.entries(stored)));
+    if (stored) this._outbox.takeOver(itemsOf(stored));
     this._lookAgain(now);
   }
 
   // The user
 
-  /** Follow a conversation from its newest page, or from the position at the last restart. */
+  /** Follow a conversation from its newest page, or from the stored position, which is then kept up to date. */
   open(conversationId: string, now: number, resume = false): void {
     const time = this._clock.at(now);
     const known = this._subscriptions.get(conversationId);
     if (!known || known.isEnded) {
-      const { sequenceId, historyId } = this._stored.get(POSITION_KEY + conversationId) ?? {};
-      const subscription = new Subscription(conversationId, this._context);
+      const { sequenceId, historyId } = this._context.stored.get(POSITION_KEY + conversationId) ?? {};
+      const mark = this._marks.get(conversationId) ?? new ReadMark(conversationId, this._context);
+      this._marks.set(conversationId, mark);
+      const subscription = new Subscription(conversationId, this._context, mark, resume);
       this._subscriptions.set(conversationId, subscription);
       if (resume && historyId === this._context.historyId && sequenceId !== undefined) subscription.resume(sequenceId);
       if (this._connection.isOpen) subscription.start(time);
@@ -206,14 +204,12 @@ export class Core {
   }
 
   /** Stop following a conversation. Its unconfirmed read mark is sent now, or by the next connection. */
-  close(conversationId: string): void {
+  close(conversationId: string, now: number): void {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
     if (!subscription || subscription.isEnded) return;
-    const mark = subscription.unsentRead;
-    if (mark) this._marks.set(conversationId, mark);
     if (!this._connection.isGreeted) return;
-    this._sendMarks();
+    this._marks.get(conversationId)!.sendNow(this._clock.at(now));
     this._context.send("unsubscribe", { conversation_id: conversationId });
   }
 
@@ -337,9 +333,9 @@ export class Core {
 
   // Internals
 
-  private _sendMarks(): void {
-    for (const [conversation_id, sequence_id] of this._marks) this._context.send("read", { conversation_id, sequence_id });
-    this._marks.clear();
+  /** Return all that waits for answers on the connection, besides the outbox. */
+  private _timed(): (Subscription | RepeatedRequest)[] {
+    return [this._feed, ...this._subscriptions.values(), ...this._marks.values()];
   }
 
   /** Return the positions to name in pings, a hundred in each. */
@@ -378,13 +374,8 @@ export class Core {
 
   /** Forget the places and marks of a former history or participant. */
   private _forgetPositions(): void {
-    this._marks.clear();
-    const stored = [...this._stored.keys()].filter((key) => key.startsWith(POSITION_KEY));
-    const followed = [...this._subscriptions.keys()].map((conversationId) => POSITION_KEY + conversationId);
-    for (const key of new Set([...stored, ...followed])) {
-      this._stored.delete(key);
-      this._context.forget(key);
-    }
+    for (const mark of this._marks.values()) mark.drop();
+    for (const key of this._context.stored.keys()) if (key.startsWith(POSITION_KEY)) this._context.forget(key);
   }
 
   private _apply(frame: Json, time: number, wallTime: number): void {
@@ -428,6 +419,7 @@ export class Core {
 
   private _applyToSubscription(frame: Json, time: number): void {
     const { conversation_id } = frame;
+    const isOfMark = this._marks.get(conversation_id)?.replied(frame, time);
     const subscription = this._subscriptions.get(conversation_id);
     if (!subscription || subscription.isEnded) {
       // `unsubscribe` is on its way, or lost.
@@ -450,10 +442,10 @@ export class Core {
         subscription.end(frame.type);
         break;
       case "error":
-        if (!subscription.readAnswered(frame, time)) subscription.failed(frame, time);
+        if (!isOfMark) subscription.failed(frame, time);
         break;
       case "read_ack":
-        subscription.readAnswered(frame, time);
+        subscription.mark(frame.read_up_to, frame.unread_count);
         break;
       case "read":
         subscription.readPushed(frame);
@@ -482,7 +474,7 @@ export class Core {
     this._connection.planRenewal(frame.expires_at, time, wallTime);
     if (frame.id === this._feed.id) this._feed.answered();
     for (const subscription of this._followed()) subscription.connected(time);
-    this._sendMarks();
+    for (const mark of this._marks.values()) mark.sendNow(time);
   }
 
   private _afterConnectionChange(): void {
@@ -491,6 +483,7 @@ export class Core {
     this._outbox.disconnected();
     this._typing.clear();
     for (const subscription of this._subscriptions.values()) subscription.disconnected();
+    for (const mark of this._marks.values()) mark.plan();
   }
 
   /** Compare the outbox with the view, and send the items that may be sent. */
@@ -522,8 +515,8 @@ export class Core {
   }
 }
 
-const itemsOf = (stored: Iterable<[string, Json]>): Item[] =>
-  [...stored].filter(([key]) => key.startsWith(ITEM_KEY)).map(([, value]) => value as Item);
+const itemsOf = (stored: Record<string, Json>): Item[] =>
+  Object.keys(stored).filter((key) => key.startsWith(ITEM_KEY)).map((key) => stored[key] as Item);
 
 function requireText(fields: Json): void {
   if (/\p{Surrogate}/u.test(fields.content ?? "")) throw new TypeError("content contains half of a character");

@@ -135,7 +135,7 @@ export class Connection {
     else this.stop();
   }
 
-  nextTimer(): number {
+  get due(): number {
     return Math.min(this._stepDue, this._pingDue, this._pongDue, this._renewalDue, this._rotationDue);
   }
 

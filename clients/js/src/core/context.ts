@@ -21,6 +21,8 @@ export const historyNumber = (historyId: string | null): number => (historyId ==
 /** Numbers frames, and adds the history id to those about positions. */
 export class Context {
   readonly outputs: Output[] = [];
+  /** The values of the storage, as this client knows them. */
+  readonly stored: Map<string, Json>;
   historyId: string | null = null;
   /** The participant of the token, once the server has named it. */
   participant: Json | null = null;
@@ -31,13 +33,17 @@ export class Context {
   private _count = 0;
 
   /**
+   * @param stored - The values of the storage.
    * @param random - Returns a number from 0 to below 1.
    * @param window - How many of the newest events each view keeps.
    */
   constructor(
+    stored: Record<string, Json>,
     readonly random: Random,
     readonly window: number,
-  ) {}
+  ) {
+    this.stored = new Map(Object.entries(stored));
+  }
 
   /** The id of the participant. */
   get me(): string {
@@ -60,11 +66,13 @@ export class Context {
   }
 
   save(key: string, value: Json): void {
+    this.stored.set(key, value);
     this.outputs.push({ kind: "save", key, value });
   }
 
   /** @param sent - Where the item is in the log, if that is why it is deleted. */
   forget(key: string, sent: Sent | null = null): void {
+    this.stored.delete(key);
     this.outputs.push({ kind: "forget", key, sent });
   }
 

@@ -5,15 +5,21 @@ import { asMessage, camelCased, type Message } from "./view.ts";
 
 /** Whether the participant has archived or pinned a conversation, or muted its notifications. */
 export interface PersonalState {
+  /** Whether it is out of the way: its unread messages are not in the total. */
   readonly archived: boolean;
+  /** Whether it precedes the others. */
   readonly pinned: boolean;
+  /** Whether the product sends no notifications of its messages. */
   readonly notificationsMuted: boolean;
 }
 
 /** The other participant of a direct conversation. */
 export interface OtherParticipant {
+  /** The id. */
   readonly participantId: string;
+  /** The name of the profile, or the one with which the conversation began. */
   readonly name: string;
+  /** Whether it is a person or a program. */
   readonly type: "human" | "agent";
   /** The picture in the participant's profile. */
   readonly avatarUrl?: string;
@@ -21,8 +27,11 @@ export interface OtherParticipant {
 
 /** A conversation of the participant. */
 export interface Conversation {
+  /** The id, for `Chat.open`. */
   readonly conversationId: string;
+  /** The title; empty for a direct conversation. */
   readonly title: string;
+  /** ISO 8601. */
   readonly createdAt: string;
   /** How many messages of others the participant has not read. */
   readonly unreadCount: number;
@@ -30,8 +39,11 @@ export interface Conversation {
   readonly readUpTo: number;
   /** The newest message, in its current state. A long text can be cut. */
   readonly lastMessage: Message | null;
+  /** How many participants it has. */
   readonly participantCount?: number;
+  /** `open` if everyone may join, else `invite`. */
   readonly joinPolicy?: string;
+  /** Data of the product. */
   readonly metadata?: Json;
   /** The state for the participant alone. */
   readonly me?: PersonalState;

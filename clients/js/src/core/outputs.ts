@@ -25,13 +25,17 @@ export type Output =
 
 /** A place in the log. */
 export interface Place {
+  /** Its sequence id. */
   sequenceId: number;
+  /** The history in which it has that. */
   historyId: string | null;
 }
 
 /** An item of the outbox that is in the log. */
 export interface Sent extends Place {
+  /** The conversation of the item. */
   conversationId: string;
+  /** The id of a message; null for an update. */
   clientMessageId: string | null;
 }
 

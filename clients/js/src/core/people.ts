@@ -5,13 +5,19 @@ import { camelCased } from "./view.ts";
 
 /** A participant of a conversation. */
 export interface Participant {
+  /** The id. */
   readonly participantId: string;
+  /** The name of the profile, or the one with which the participant was added. */
   readonly name: string;
+  /** `owner`, `moderator` or `member`. */
   readonly role: string;
+  /** `human` or `agent`. */
   readonly type?: string;
+  /** Whether the participant has a connection; false while this client has none. */
   readonly online?: boolean;
   /** The sequence id of the last event that the participant has read. */
   readonly readUpTo?: number;
+  /** Until when the participant may not write; null if there is no mute. */
   readonly mutedUntil?: string | null;
   /** The picture of the profile. Show it only from origins that the page trusts. */
   readonly avatarUrl?: string;
@@ -111,7 +117,7 @@ export class People {
     return typing.map(([participantId, { name }]) => ({ participantId, name }));
   }
 
-  nextTimer(): number {
+  get due(): number {
     return Math.min(...[...this._typists.values()].map(({ until }) => until || Infinity));
   }
 

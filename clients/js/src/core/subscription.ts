@@ -1,6 +1,7 @@
 /** The subscription of one conversation: keeps its timeline at the head of the log. */
 
 import { type Context, isRefusal } from "./context.ts";
+import type { ReadMark } from "./marks.ts";
 import type { Json, Notification } from "./outputs.ts";
 import { People } from "./people.ts";
 import { RepeatedRequest, retryAfter } from "./retries.ts";
@@ -12,8 +13,6 @@ const GAP_PATIENCE = 250;
 /** How many missed events are fetched. After more of them, the view begins anew at the newest page. */
 const MAX_CATCH_UP = 500;
 const OLDER_EVENTS = 50;
-/** How many milliseconds read marks are collected. */
-const READ_DELAY = 1_000;
 /** How many events more than the window are kept, so that few are dropped one by one. */
 const WINDOW_SLACK = 100;
 export const POSITION_KEY = "position/";
@@ -38,24 +37,23 @@ export class Subscription {
   private _gapDue = Infinity;
   private _older: OlderPage | null = null;
   private _taken: Json[] = [];
-  /** The mark that the server has not acknowledged; 0 if there is none. */
-  private _readWanted = 0;
   /** Whether the user has fetched older events, which stay. */
   private _isExtended = false;
   private readonly _request: RepeatedRequest;
   private readonly _olderRequest: RepeatedRequest;
-  private readonly _readRequest: RepeatedRequest;
   private readonly _requests: readonly RepeatedRequest[];
 
   constructor(
     readonly conversationId: string,
     private readonly _context: Context,
+    private readonly _readMark: ReadMark,
+    private readonly _savesPosition: boolean,
   ) {
+    this.people.readUpTo = _readMark.wanted; // of a former subscription
     const repeated = (send: () => string) => new RepeatedRequest(send, _context.random);
     this._requests = [
       (this._request = repeated(() => this._sendRequest())),
       (this._olderRequest = repeated(() => this._send("sync", { after: reachedBy(this._older!) }))),
-      (this._readRequest = repeated(() => this._send("read", { sequence_id: this._readWanted }))),
     ];
   }
 
@@ -80,7 +78,6 @@ export class Subscription {
   connected(now: number): void {
     if (!this._isSubscribed && !this._request.isRunning) this._request.start(now);
     if (this._older) this._olderRequest.start(now);
-    if (this._readWanted) this._readRequest.start(now);
   }
 
   /** Await nothing more: the next connection subscribes again. */
@@ -96,8 +93,7 @@ export class Subscription {
     const wasLoaded = this.timeline.isLoaded;
     this.timeline = new Timeline();
     this._beginAnew();
-    this._readWanted = this.people.readUpTo = 0;
-    this._readRequest.plan();
+    this.people.readUpTo = 0;
     if (wasLoaded) this._notify("discarded");
   }
 
@@ -106,6 +102,7 @@ export class Subscription {
     this.disconnected();
     this.isEnded = true;
     this._older = null;
+    this._readMark.drop();
     this._notify("ended", { code });
   }
 
@@ -125,17 +122,11 @@ export class Subscription {
     return true;
   }
 
-  /** The read mark that the server has not confirmed, or 0. */
-  get unsentRead(): number {
-    return this._readWanted;
-  }
-
   /** Move the read mark up to an event; the marks of a moment are sent as one. */
   read(sequenceId: number, now: number, isOpen: boolean): void {
     if (sequenceId <= this.people.readUpTo) return;
-    this._mark(sequenceId);
-    this._readWanted = sequenceId;
-    if (isOpen && !this._readRequest.isRunning) this._readRequest.plan(now + READ_DELAY);
+    this.mark(sequenceId);
+    this._readMark.want(sequenceId, now, isOpen);
   }
 
   /** The last event that the user has read, as far as it is in the view. */
@@ -146,35 +137,17 @@ export class Subscription {
   /** Apply a `read` of any participant; the own one comes from another device. */
   readPushed(frame: Json): void {
     this.people.pushed(frame, 0, 0);
-    if (frame.participant_id === this._context.me) this._mark(frame.sequence_id, frame.unread_count);
+    if (frame.participant_id === this._context.me) this.mark(frame.sequence_id, frame.unread_count);
   }
 
   /** Move the own read mark forward. The messages after it are counted here, or by the server if the view begins later. */
-  private _mark(sequenceId: number, unreadCount?: number): void {
+  mark(sequenceId: number, unreadCount?: number): void {
     if (sequenceId < this.people.readUpTo) return;
     const isUnread = (event: Json) =>
       event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._context.me;
     const { start, events } = this.timeline;
     const isBefore = unreadCount !== undefined && sequenceId + 1 < start!;
     this.people.read(sequenceId, isBefore ? unreadCount : events.filter(isUnread).length);
-  }
-
-  /** Apply an answer to `read`; return whether it was one of this subscription, and not of one that was closed. */
-  readAnswered(frame: Json, now: number): boolean {
-    const request = this._readRequest;
-    this._mark(frame.read_up_to ?? 0, frame.unread_count);
-    if (frame.id !== request.id) return false;
-    if (frame.type === "error" && !isRefusal(frame)) {
-      request.failed(now, retryAfter(frame));
-      return true;
-    }
-    request.answered();
-    if (this._readWanted > frame.read_up_to) {
-      request.plan(now + READ_DELAY);
-    } else {
-      this._readWanted = 0;
-    }
-    return true;
   }
 
   /** Apply pushed events. */
@@ -199,7 +172,7 @@ export class Subscription {
       this._takePage(frame);
       const { start, events } = this.timeline;
       this.people.loaded(frame, events.slice(Math.max(0, frame.head + 1 - start!)), this._context.me);
-      if (frame.read_up_to < this.people.readUpTo) this._mark(this.people.readUpTo, frame.unread_count);
+      if (frame.read_up_to < this.people.readUpTo) this.mark(this.people.readUpTo, frame.unread_count);
       this._settle(now, !!frame.has_more && this.timeline.position > before);
       if (this._older && !this._olderRequest.isRunning) this._olderRequest.start(now);
     } else if (this._older && frame.id === this._olderRequest.id) {
@@ -225,8 +198,8 @@ export class Subscription {
     this.noteHead(this.timeline.head, now);
   }
 
-  nextTimer(): number {
-    return Math.min(this._gapDue, this.people.nextTimer(), ...this._requests.map(({ due }) => due));
+  get due(): number {
+    return Math.min(this._gapDue, this.people.due, ...this._requests.map(({ due }) => due));
   }
 
   /** Let timers end. */
@@ -339,7 +312,7 @@ export class Subscription {
   /** Save the position after its events were notified: a restart repeats events rather than skip them. */
   private _savePosition(): void {
     const { historyId } = this._context;
-    this._context.save(POSITION_KEY + this.conversationId, { sequenceId: this.timeline.position, historyId });
+    if (this._savesPosition) this._context.save(POSITION_KEY + this.conversationId, { sequenceId: this.timeline.position, historyId });
   }
 
   /** Fetch missing events: at once if the server has more, else if the gap stays open. */

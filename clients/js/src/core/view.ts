@@ -4,8 +4,11 @@ import type { Json } from "./outputs.ts";
 
 /** A participant as the sender of a message. */
 export interface Sender {
+  /** The id; a pseudonym after an erasure. */
   readonly participantId: string;
+  /** The name at the time of the message. */
   readonly name: string | undefined;
+  /** `human`, `agent` or `system`. */
   readonly type: string | undefined;
   /** `service` if a service of the product sent it for the participant. */
   readonly via?: string;
@@ -13,14 +16,19 @@ export interface Sender {
 
 /** An emoji, and the ids of the participants that chose it, in their order. */
 export interface Reaction {
+  /** One user-perceived character. */
   readonly emoji: string;
+  /** The ids of the participants that chose it. */
   readonly participants: readonly string[];
 }
 
 /** Why the server refused a command. */
 export interface Refusal {
+  /** The code of the protocol. */
   readonly code: string;
+  /** An explanation in English, for developers. */
   readonly message: string;
+  /** Further fields of the error. */
   readonly [detail: string]: unknown;
 }
 
@@ -30,10 +38,13 @@ export interface Message {
   readonly status: "sent" | "pending" | "failed";
   /** Its place in the log; null until it is acknowledged. */
   readonly sequenceId: number | null;
+  /** The id that the server has given it; null until it is in the view. */
   readonly messageId: string | null;
+  /** The id that the sender's client has given it, by which a pending message is named. */
   readonly clientMessageId: string | null;
   /** ISO 8601; null until it is in the view. */
   readonly createdAt: string | null;
+  /** Of a pending message: the own participant, once the server has named it. */
   readonly sender: Sender | null;
   /** Null if it is deleted or expired. */
   readonly content: string | null;
@@ -41,10 +52,15 @@ export interface Message {
   readonly replyTo: number | null;
   /** Participant ids. */
   readonly mentions: readonly string[];
+  /** Data of the product. */
   readonly metadata: Json | null;
+  /** The time of the last edit; null without one. */
   readonly editedAt: string | null;
+  /** Whether it was deleted, or its sender erased: it keeps its place without content. */
   readonly isDeleted: boolean;
+  /** Whether its content has expired by the retention of the deployment. */
   readonly isExpired: boolean;
+  /** In the order of first use. */
   readonly reactions: readonly Reaction[];
   /** Why it failed. */
   readonly error: Refusal | null;

@@ -42,7 +42,7 @@ def handshake(ws_url: str, credential: Credential) -> tuple[str, dict[str, str]]
     """Return the URL and the headers with which a token or a ticket opens a WebSocket."""
     if isinstance(credential, Ticket):
         return f"{ws_url}?ticket={quote(credential.value, safe='')}", {}
-    return ws_url, {"Authorization": f"Bearer {credential}"}
+    return ws_url, _bearer(credential)
 
 
 class Api:
@@ -137,21 +137,32 @@ class Api:
         response = await self._attempt("POST", "/batch", None, {"commands": commands})
         if response is None:
             return None
-        body = _json(response)
         if response.is_success:
-            return body
+            return _json(response)
         if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             return TOO_LARGE
-        error = body.get("error") if isinstance(body, dict) else None
-        if not isinstance(error, dict):
-            return None  # of API Gateway itself
+        if not (error := _error(response)):
+            return None
         is_transient = response.status_code in TRANSIENT_STATUSES
         return {"retryable": is_transient, **error, "type": "error", "retry_after": _retry_after(response)}
 
+    async def probe(self, token: str) -> tuple[str | None, float]:
+        """Return why the handshake of a token was refused, as a code, and how many seconds to wait at least."""
+        response = await self._attempt("GET", "/me", None, None, token)
+        if response is None or response.is_success:
+            return None, 0.0
+        return _code(response), _retry_after(response)
+
     async def _attempt(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: JsonObject | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: JsonObject | None,
+        token: str | None = None,
     ) -> httpx.Response | None:
-        headers = {**self._headers, **await self._authorization()}
+        authorization = _bearer(token) if token is not None else await self._authorization()
+        headers = {**self._headers, **authorization}
         parameters = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             return await self._http.request(method, path, params=parameters, json=body, headers=headers)
@@ -162,15 +173,17 @@ class Api:
         """Return the header of a token, or nothing with tickets: they open connections only."""
         credential = None if self._has_tickets else await fetch_token(self._token)
         self._has_tickets = not isinstance(credential, str)
-        return {} if self._has_tickets else {"Authorization": f"Bearer {credential}"}
+        return _bearer(credential) if isinstance(credential, str) else {}
 
     def _body(self, response: httpx.Response) -> JsonObject:
-        body = _json(response)
         if response.is_success:
-            return body or {}
-        error = (body or {}).get("error") or {}
-        code = error.get("code") or f"HTTP_{response.status_code}"
-        raise RefusedError(code, error.get("message") or response.reason_phrase, response.status_code)
+            return _json(response) or {}
+        message = _error(response).get("message") or response.reason_phrase
+        raise RefusedError(_code(response), message, response.status_code)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _json(response: httpx.Response) -> JsonObject | None:
@@ -181,9 +194,18 @@ def _json(response: httpx.Response) -> JsonObject | None:
     return body if isinstance(body, dict) else None
 
 
+def _error(response: httpx.Response) -> JsonObject:
+    """Return the error of an answer; one of API Gateway itself has none."""
+    error = (_json(response) or {}).get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _code(response: httpx.Response) -> str:
+    return _error(response).get("code") or f"HTTP_{response.status_code}"
+
+
 def _retry_after(response: httpx.Response | None) -> float:
-    error = ((_json(response) if response is not None else None) or {}).get("error")
-    value = error.get("retry_after") if isinstance(error, dict) else None
+    value = _error(response).get("retry_after") if response is not None else None
     return float(value) if isinstance(value, int | float) else 0.0
 
 

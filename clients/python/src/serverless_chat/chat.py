@@ -90,7 +90,7 @@ class Chat:
 
     @property
     def error(self) -> str | None:
-        """Why there is no connection, or why the storage fails."""
+        """Why there is no connection, such as a code of the protocol, or why the storage fails."""
         if self.link.storage_error is not None:
             return f"the storage failed: {type(self.link.storage_error).__name__}"
         return None if self._status == "open" else self.link.error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from .api import Api, Token, fetch_token, handshake
 from .changes import log
 from .core.client import Client
-from .core.frames import encode
+from .core.frames import decode, encode, ending
 from .core.outputs import (
     CloseSocket,
     Credential,
@@ -196,18 +196,25 @@ class Link:
 
     async def _connect(self, socket: int, token: Credential) -> None:
         url, headers = handshake(self._ws_url, token)
+        retry_after = 0.0
         try:
             connection = await self._open_socket(url, additional_headers=headers, **SOCKET_OPTIONS)
         except InvalidStatus as error:
-            self._fail(f"the server refused the connection with status {error.response.status_code}")
+            retry_after = await self._probe(token, error.response.status_code)
         except (OSError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
             self._fail(f"no connection: {type(error).__name__}")
         else:
             self.error = None
             await self._serve(socket, connection)
         self._sockets.pop(socket, None)
-        self.core.socket_closed(socket, self.now)
+        self.core.socket_closed(socket, self.now, retry_after)
         self.pump()
+
+    async def _probe(self, token: Credential, status: int) -> float:
+        """Learn by HTTP why a handshake was refused; return how many seconds to wait at least."""
+        code, retry_after = await self._api.probe(token) if isinstance(token, str) else (None, 0.0)
+        self._fail(f"the server refused the connection: {code or f'HTTP_{status}'}")
+        return retry_after
 
     async def _serve(self, socket: int, connection: ClientConnection) -> None:
         writer = asyncio.get_running_loop().create_task(self._write(connection))
@@ -223,21 +230,20 @@ class Link:
             await connection.close()
 
     def _receive(self, socket: int, text: str | bytes) -> None:
-        try:
-            frame = json.loads(text)
-        except ValueError:
-            return
-        if isinstance(frame, dict):
+        frame = decode(text)
+        if (reason := ending(frame)) is not None:
+            self._fail(reason)
+        if reason is not None and frame["type"] == "welcome":
+            self.core.stop(self.now)
+        else:
             self.core.receive(socket, frame, self.now)
-            self.pump()
+        self.pump()
 
     async def _write(self, connection: ClientConnection) -> None:
         frames = self._frames
-        try:
+        with suppress(WebSocketException):  # the reader reports it
             while True:
                 await connection.send(encode(await frames.get()))
-        except WebSocketException:
-            pass  # the reader reports it
 
     def _fail(self, reason: str) -> None:
         self.error = reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 
 import pytest
@@ -23,7 +22,7 @@ def test_script_sends_and_reads(server: LiveServer) -> None:
         assert sent.sequence_id == 2
         other = bob.open(room.id, timeout=30)
         assert [message.content for message in other.messages] == ["hello"]
-        assert room.id in {row.conversation_id for row in bob.conversations()}
+        assert room.id in {row.conversation_id for row in bob.conversations.load(timeout=30)}
         other.read()
         assert other.unread_count == 0
         events = other.events(timeout=30)
@@ -46,6 +45,82 @@ def test_refused_update_is_reported_to_scripts(server: LiveServer) -> None:
         off()
 
 
+def test_handlers_are_called_in_order_and_may_call_the_chat(server: LiveServer) -> None:
+    seen: queue.SimpleQueue[list[str | None]] = queue.SimpleQueue()
+    conversation_id = server.create()
+    with chat(server, "alice") as alice:
+        room = alice.room(conversation_id)
+
+        def answer(_messages: object) -> None:
+            texts = [message.content for message in room.messages if message.status == "sent"]
+            seen.put(texts)
+            if texts == ["go"]:
+                off()
+                room.send("from the handler", timeout=30)
+                seen.put(["answered"])
+
+        off = room.changes.on(answer)
+        room.send("go", timeout=30)
+        while (texts := seen.get(timeout=30)) != ["go"]:
+            assert texts == []
+        assert seen.get(timeout=30) == ["answered"]
+        assert seen.empty()
+
+
+def test_handler_that_fails_does_not_stop_the_next_one(server: LiveServer) -> None:
+    statuses: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def fail(_status: str) -> None:
+        raise RuntimeError("a defect of the script")
+
+    unconnected = chat(server, "alice")
+    unconnected.changes.on(fail)
+    unconnected.changes.on(statuses.put)
+    with unconnected:
+        while statuses.get(timeout=30) != "open":
+            pass
+
+
+def test_changes_are_waited_for_and_yielded(server: LiveServer) -> None:
+    with chat(server, "alice") as alice, chat(server, "bob") as bob:
+        room = alice.create("Trip", [{"participant_id": "bob", "name": "Bob"}], timeout=30)
+        other = bob.open(room.id, timeout=30)
+        room.send("hello", timeout=30)
+        other.changes.until(lambda _: other.unread_count == 1, timeout=30)
+        other.typing()
+        room.changes.until(lambda _: bool(room.typists), timeout=30)
+        other.stop_typing()
+        room.changes.until(lambda _: not room.typists, timeout=30)
+        with pytest.raises(TimeoutError):
+            room.changes.until(lambda _: False, timeout=0.05)
+        changes = iter(other.changes)
+        assert [message.content for message in next(changes)] == ["hello"]
+        room.edit(room.messages[0], "edited")
+        while next(changes)[0].content != "edited":
+            pass
+        changes.close()
+
+
+def test_memberships_list_and_history_are_those_of_the_chat(server: LiveServer) -> None:
+    with chat(server, "alice") as alice, chat(server, "bob") as bob:
+        bob.connected(timeout=30)
+        assert (bob.participant or {})["participant_id"] == "bob"
+        assert bob.error is None
+        rows = iter(bob.conversations)
+        next(rows)
+        room = alice.create("Open", join_policy="open", timeout=30)
+        joined = bob.join(room.id, timeout=30)
+        assert bob.opened(room.id) is not None
+        room.send("hello", timeout=30)
+        while not any(row.conversation_id == room.id and row.unread_count for row in next(rows)):
+            pass
+        assert [message["content"] for message in bob.history(room.id).messages] == ["hello"]
+        assert bob.api.get(f"/conversations/{room.id}")["title"] == "Open"
+        joined.changes.until(lambda _: joined.position == room.position, timeout=30)
+        bob.leave(room.id)
+        assert bob.opened(room.id) is None
+
+
 def test_wait_that_takes_too_long_raises(server: LiveServer) -> None:
     unreachable = Chat(server.http_url, "ws://127.0.0.1:9/none", lambda: token("alice"))
     with unreachable, pytest.raises(TimeoutError):
@@ -63,8 +138,9 @@ def test_closed_chat_ends_iterations_and_refuses_calls(server: LiveServer) -> No
         room = alice.open(server.create(), timeout=30)
         events = room.events(timeout=30)
         next(events)
-    with contextlib.suppress(ChatClosedError):
-        assert list(events) == []
+    assert list(events) == []
+    assert list(room.changes) == []
+    alice.close()
     with pytest.raises(ChatClosedError):
         room.send("too late")
 

@@ -89,3 +89,28 @@ def test_mention_is_answered_once_across_restarts_and_two_instances(server: Live
     run(talk())
     for storage in storages:
         storage.close()
+
+
+def test_mention_before_the_newest_page_of_an_unknown_conversation_is_not_answered(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    conversation_id = server.create()
+    storage = SqliteStorage(tmp_path / "bot.db", server.http_url, "bob")
+
+    async def talk() -> None:
+        async with server.chat("alice") as alice:
+            first = await alice.open(conversation_id)
+            async with running(server, storage):
+                await ask(first, "at its first start")
+                await answered(first, 1)
+            room = await alice.create("While it is down", [{"participant_id": "bob", "name": "Bob"}])
+            await ask(room, "too early")
+            await asyncio.gather(*(room.send(str(number)) for number in range(49)))
+            await ask(room, "within the page")
+            async with running(server, storage):
+                assert await answered(room, 1) == ["re: within the page"]
+                await ask(room, "live")
+                assert await answered(room, 2) == ["re: within the page", "re: live"]
+
+    run(talk())
+    storage.close()

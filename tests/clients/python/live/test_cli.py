@@ -24,6 +24,8 @@ import pytest
 from tests.clients.python.live.server import LiveServer, token
 from tests.local.instance import ROOT, TIMEOUT, call, receive_interrupts
 
+PYTHON = os.environ.get("CHAT_CLIENT_PYTHON", sys.executable)
+"""The interpreter of the command: another one if the lowest versions are tested."""
 HOSTILE = "title\x1b]0;gotcha\x07 \u202egnp.exe"
 
 
@@ -38,7 +40,7 @@ class Cli:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         variables = {"PATH": os.environ["PATH"], "HOME": str(self.home), "PYTHONWARNINGS": "error"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "serverless_chat.cli", *arguments],
+            [PYTHON, "-m", "serverless_chat.cli", *arguments],
             cwd=ROOT,
             env={**variables, "PYTHONPATH": str(ROOT / "clients" / "python" / "src"), **environment},
             stdin=subprocess.PIPE,
@@ -306,7 +308,7 @@ def test_screen_draws_on_a_terminal_and_leaves_it_as_it_was(cli: Cli) -> None:
     termios.tcsetwinsize(terminal, (24, 80))
     variables = {"PATH": os.environ["PATH"], "HOME": str(cli.home), "TERM": "xterm-256color"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "serverless_chat.cli", "tui", conversation_id],
+        [PYTHON, "-m", "serverless_chat.cli", "tui", conversation_id],
         env={**variables, "PYTHONPATH": str(ROOT / "clients" / "python" / "src")},
         stdin=terminal,
         stdout=terminal,

@@ -67,7 +67,7 @@ def test_service_of_no_participant_creates_informs_suspends_and_erases(server: L
         assert conversation_id in {found["conversation_id"] for found in service.conversations()}
         written = service.acting_for("dave").send(conversation_id, "Rude")
         report = f"/conversations/{conversation_id}/messages/{written['sequence_id']}/report"
-        service.acting_for("erin").request("POST", report, {"reason": "It is rude."})
+        service.acting_for("erin").api.request("POST", report, {"reason": "It is rude."})
         [report_of_erin] = service.reports(conversation_id)
         assert (report_of_erin["reported_by"]["participant_id"], report_of_erin["reason"]) == (
             "erin",

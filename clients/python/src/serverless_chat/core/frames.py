@@ -7,6 +7,8 @@ from typing import Any
 
 from .outputs import JsonObject, Outputs, SendFrame
 
+PROTOCOL = 1
+"""The version of the protocol: docs/versioning.md."""
 FRAME_BYTES = 32_768
 """The limit of a frame until `welcome` names the deployment's own."""
 ABOUT_POSITIONS = {"hello", "subscribe", "sync", "ping", "read"}
@@ -23,6 +25,24 @@ TRANSIENT_CODES = {
     "NOT_ATTEMPTED",
 }
 """Errors that are about the moment, never about the command."""
+
+
+def decode(text: str | bytes) -> JsonObject:
+    """Return a frame, which is empty for anything else."""
+    try:
+        frame = json.loads(text)
+    except ValueError:
+        return {}
+    return frame if isinstance(frame, dict) else {}
+
+
+def ending(frame: JsonObject) -> str | None:
+    """Return why a frame ends the connection for good, or None if it does not."""
+    if frame.get("type") == "disconnect" and not frame.get("reconnect"):
+        return f"the server ended the connection: {frame.get('code')}"
+    if frame.get("type") == "welcome" and frame.get("protocol", PROTOCOL) != PROTOCOL:
+        return f"the server has protocol {frame['protocol']}, and this version of the client {PROTOCOL}: update it"
+    return None
 
 
 def encode(frame: JsonObject) -> str:

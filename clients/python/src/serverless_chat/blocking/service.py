@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 
-from . import acting as asynchronous_acting
-from . import service as asynchronous
-from .api import Token
-from .core.outputs import JsonObject
+from .. import acting as asynchronous_acting
+from .. import service as asynchronous
+from ..api import Token
+from ..core.outputs import JsonObject
+from .api import Api
 from .loop_thread import LoopThread
 
 
@@ -21,6 +22,8 @@ class Service:
     def __init__(self, http_url: str, token: Token, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._loop = LoopThread()
         self._service = self._loop.call(asynchronous.Service, http_url, token, transport=transport)
+        self.api = Api(self._loop, self._service.api)
+        """Any other route for services: `service.api.get("/service/…")`."""
 
     def __enter__(self) -> Service:
         return self
@@ -32,6 +35,8 @@ class Service:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._loop.is_stopped:
+            return
         try:
             self._loop.run(self._service.close())
         finally:
@@ -94,12 +99,6 @@ class Service:
         """Make a participant an agent, or end that, and return their state."""
         return self._loop.run(self._service.register_agent(participant_id, agent=agent))
 
-    def request(
-        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
-    ) -> JsonObject:
-        """Return the body of a request for no participant, which is not repeated."""
-        return self._loop.run(self._service.api.request(method, path, body, query))
-
 
 async def _collected(entries: AsyncIterator[JsonObject]) -> list[JsonObject]:
     return [entry async for entry in entries]
@@ -110,10 +109,20 @@ class Acting:
 
     def __init__(self, loop: LoopThread, acting: asynchronous_acting.Acting) -> None:
         self._loop, self._acting = loop, acting
+        self.api = Api(loop, acting.api)
+        """Any other route of the protocol, as the participant: `acting.api.get("/conversations")`."""
 
-    def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> JsonObject:
-        """Create a conversation whose owner is the participant, once; `idempotency_key` is a field, too."""
-        return self._loop.run(self._acting.create(title, participants, **fields))
+    def create(
+        self,
+        title: str,
+        participants: Sequence[Mapping[str, Any]] = (),
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> JsonObject:
+        """Create a conversation whose owner is the participant, once, and return it."""
+        work = self._acting.create(title, participants, idempotency_key=idempotency_key, **fields)
+        return self._loop.run(work)
 
     def direct(self, participant_id: str, name: str | None = None) -> JsonObject:
         """Return the direct conversation with another participant, which begins if there is none yet."""
@@ -130,9 +139,3 @@ class Acting:
     def ticket(self) -> str:
         """Return a ticket with which the participant's browser opens one WebSocket within 30 seconds."""
         return self._loop.run(self._acting.ticket())
-
-    def request(
-        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
-    ) -> JsonObject:
-        """Return the body of any other request as the participant, which is not repeated."""
-        return self._loop.run(self._acting.api.request(method, path, body, query))

@@ -1,0 +1,141 @@
+"""An event loop in a thread, for callers without asyncio, and a thread that calls their handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import queue
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+from ..changes import log
+from ..errors import ChatClosedError
+
+T = TypeVar("T")
+CLOSED = "the chat is closed"
+
+
+class LoopThread:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="serverless_chat", daemon=True)
+        self._thread.start()
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._handlers: threading.Thread | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the thread has ended."""
+        return self._loop.is_closed()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine and return its result. Raises TimeoutError, and cancels it, if it takes too long."""
+        if self.is_stopped:
+            work.close()
+            raise ChatClosedError(CLOSED)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout)
+        except concurrent.futures.CancelledError:
+            raise ChatClosedError(CLOSED) from None
+        except concurrent.futures.TimeoutError:  # another class than TimeoutError before Python 3.11
+            if future.done():
+                raise  # of the coroutine itself
+            future.cancel()
+            raise TimeoutError(f"not within {timeout} seconds") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Call a function in the loop and return its result."""
+
+        async def work() -> T:
+            return function(*arguments, **options)
+
+        return self.run(work())
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Call a function in the loop without waiting, unless the loop has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function)
+
+    def iterate(
+        self, begin: Callable[[], AsyncIterator[T]], remaining: Callable[[], float | None]
+    ) -> Generator[T, None, None]:
+        """Yield the values of an iteration in the loop until it ends, or the chat is closed.
+
+        Args:
+            begin: Begins the iteration.
+            remaining: Returns how many seconds to wait for the next value. After them TimeoutError is raised.
+        """
+        iterator: AsyncIterator[T] | None = None
+
+        async def step() -> tuple[T, ...]:
+            nonlocal iterator
+            iterator = iterator or begin()
+            async for value in iterator:
+                return (value,)
+            return ()
+
+        with contextlib.suppress(ChatClosedError):
+            try:
+                while found := self.run(step(), remaining()):
+                    yield found[0]
+            finally:
+                self.call_soon(lambda: asyncio.get_running_loop().create_task(_end(iterator)))
+
+    def observe(
+        self, on: Callable[[Callable[[T], object]], Callable[[], None]], handler: Callable[[T], object]
+    ) -> Callable[[], None]:
+        """Call a handler with each value from `on`, in the handlers' thread; return a function that ends this."""
+        is_ended = threading.Event()
+
+        def forward(value: T) -> None:
+            self._calls.put(lambda: is_ended.is_set() or handler(value))
+
+        def subscribe() -> Callable[[], None]:
+            if self._handlers is None:
+                name = "serverless_chat handlers"
+                self._handlers = threading.Thread(target=self._call_handlers, name=name, daemon=True)
+                self._handlers.start()
+            return on(forward)
+
+        off = self.call(subscribe)
+
+        def end() -> None:
+            is_ended.set()
+            self.call_soon(off)
+
+        return end
+
+    def _call_handlers(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call()
+            except Exception:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
+                log.exception("a handler failed")
+
+    def stop(self) -> None:
+        """End the threads. Calls that wait raise ChatClosedError."""
+        self.run(_cancel_others())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._calls.put(None)
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _end(iterator: AsyncIterator[T] | None) -> None:
+    if isinstance(iterator, AsyncGenerator):
+        await iterator.aclose()
