@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scripts.browser import MISSING, chromium
 from scripts.web import DIST
 from tests.browser.screenshots import RENDERING
+from tests.browser.states.model import Stage, Stages
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
@@ -78,18 +81,25 @@ def watch(web_chat: WebChat) -> Watch:
 def open_page(browser: Browser, web_chat: WebChat, watch: Watch) -> Iterator[OpenPage]:
     """Return a function that opens the page in a new window, as a participant.
 
-    `fragment` is a deep link, and `script` runs before the page; further options are those of Playwright's
-    `new_context`.
+    `fragment` is a deep link, `script` runs before the page, and `prepare` is called with it before it loads;
+    further options are those of Playwright's `new_context`.
     """
     contexts = []
 
-    def open_as(participant_id: str, fragment: str = "", script: str = "", **options: Any) -> Page:
+    def open_as(
+        participant_id: str,
+        fragment: str = "",
+        script: str = "",
+        prepare: Callable[[Page], None] = lambda page: None,
+        **options: Any,
+    ) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1024, "height": 720}, **options})
         contexts.append(context)
         context.set_default_timeout(ACTION_MILLISECONDS)
         page = context.new_page()
         page.add_init_script(script)
         watch.add(page)
+        prepare(page)
         page.goto(f"{web_chat.web_url}#as={participant_id}{'&' if fragment else ''}{fragment}")
         return page
 
@@ -98,3 +108,17 @@ def open_page(browser: Browser, web_chat: WebChat, watch: Watch) -> Iterator[Ope
     for context in contexts:
         context.close()
     assert not problems, problems
+
+
+@pytest.fixture
+def stages(
+    people: Callable[[str], TestClient],
+    open_page: OpenPage,
+    web_chat: WebChat,
+    browser: Browser,
+    watch: Watch,
+    tmp_path: Path,
+) -> Iterator[Stages]:
+    """Return a function that makes the stage of a scene, by a tag."""
+    with ExitStack() as ends:
+        yield lambda tag: Stage(tag, people, open_page, web_chat, browser, watch, tmp_path, ends)

@@ -55,7 +55,7 @@ def test_reported_message_reaches_the_moderators(people: People, open_page: Open
     page.get_by_role("menuitem", name="Report").click()
     page.get_by_role("textbox", name=re.compile("What is wrong")).fill("It is rude.")
     page.get_by_role("button", name="Report", exact=True).click()
-    expect(page.get_by_text("The moderators have your report.")).to_be_visible()
+    expect(page.locator(".toast")).to_contain_text("The moderators have your report.")
 
     owner = open_page("alice-l2", f"/c/{forum}")
     owner.get_by_role("button", name="Members", exact=True).click()

@@ -60,7 +60,7 @@ def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(
     watch.expect("Failed to load")
     with refusing(alice, "**/conversations/*"):
         policy.select_option("open")
-        expect(alice.get_by_text("That did not work.")).to_be_visible()
+        expect(alice.locator(".toast")).to_contain_text("That did not work.")
         expect(policy).to_have_value("invite")
     policy.select_option("open")
     expect(policy).to_have_value("open")
@@ -183,7 +183,7 @@ def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(
     watch.expect("Failed to load")
     with refusing(bob, "**/me/blocks*"):
         bob.get_by_role("button", name="Unblock").click()
-        failure = bob.get_by_role("dialog").get_by_role("status").filter(has_text="That did not work.")
+        failure = bob.get_by_role("dialog").locator(".toast").filter(has_text="That did not work.")
         expect(failure).to_be_visible()
         expect(bob.get_by_role("dialog").get_by_role("listitem")).to_contain_text("alice-p3")
         failure.get_by_role("button", name="Dismiss").click()

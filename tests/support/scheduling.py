@@ -26,7 +26,7 @@ LONGEST = (
 """The groups that take longest. They wait for servers, so tests of the laws run beside them on the same cores."""
 _BROWSER = "tests/browser/"
 _SHARED_CHATS = {
-    "in the browser: messages": ("messages", "list", "notifications", "page"),
+    "in the browser: messages": ("messages", "announcements", "list", "notifications", "page"),
     "in the browser: members": ("members", "scrolling", "component", "embedding"),
 }
 _SHARED_CHAT = "in the browser: all else"

@@ -73,11 +73,11 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
           <div class="emoji-grid">{found.length ? found.map(button) : <p class="faint">{t.noEmoji}</p>}</div>
         ) : (
           <>
-            <h3>{t.frequentEmoji}</h3>
+            <h2>{t.frequentEmoji}</h2>
             <div class="emoji-grid">{frequent.map((character) => button({ character, name: names.get(character) ?? character }))}</div>
             {groups.map((group, index) => (
               <section key={index} class="emoji-group">
-                <h3>{t.emojiGroups[index]}</h3>
+                <h2>{t.emojiGroups[index]}</h2>
                 <div class="emoji-grid">{group.map(button)}</div>
               </section>
             ))}

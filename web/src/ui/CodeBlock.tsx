@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { texts } from "../text/texts.ts";
+import { useApp } from "./app.ts";
 import { Icon } from "./Icon.tsx";
 
 const SHOWN_TIME = 1_500;
@@ -7,10 +8,12 @@ const SHOWN_TIME = 1_500;
 /** A block of code with a button that copies it. */
 export function CodeBlock({ text, language }: { text: string; language?: string | undefined }) {
   const [isCopied, setCopied] = useState(false);
+  const app = useApp();
   const t = texts.value;
   const copy = async () => {
     await navigator.clipboard.writeText(text);
     setCopied(true);
+    app.announce(t.copied);
     setTimeout(() => setCopied(false), SHOWN_TIME);
   };
   return (

@@ -23,9 +23,13 @@ export function ConnectionBanner() {
   const text = isSignedOut
     ? t.signInFailed
     : status === "stopped" ? t.stopped : !session.wasOpen.value ? t.connecting : navigator.onLine ? t.reconnecting : t.offlineBanner;
+  const isVisible = (isShown && isDown) || isSignedOut;
+  useEffect(() => {
+    if (isVisible && app.dialog.peek()) app.announce(text); // outside of the dialog, everything is inert
+  }, [isVisible, text]);
   return (
     <div class="banner-place" role="status">
-      {((isShown && isDown) || isSignedOut) && (
+      {isVisible && (
         <div class="banner">
           {!isStopped && <span class="spinner" aria-hidden="true" />}
           {text}

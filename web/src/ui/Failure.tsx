@@ -6,7 +6,7 @@ export function Failure({ onRetry }: { onRetry: () => void }) {
   return (
     <div class="failure" role="alert">
       <div>
-        <p>{t.pageFailed}</p>
+        <h1>{t.pageFailed}</h1>
         <p class="faint">{t.pageFailedHint}</p>
       </div>
       <button type="button" class="button" onClick={onRetry}>

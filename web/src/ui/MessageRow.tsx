@@ -118,7 +118,7 @@ function SendState({ message, conversation }: { message: Message; conversation: 
     );
   }
   return (
-    <div class="send-state failed" role="alert">
+    <div class="send-state failed">
       <Icon name="error" />
       <span>
         {t.failed}: {errorText(message.error)}

@@ -50,6 +50,8 @@ export class App {
   readonly restoreDraft = signal<{ id: string; text: string } | null>(null);
   /** The latest text for screen readers, with a number that makes repetitions distinct. */
   readonly announcement = signal({ number: 0, text: "" });
+  /** The number of the latest announcement that a region has shown. */
+  private spoken = 0;
   readonly notifier: Notifier;
 
   constructor(
@@ -59,6 +61,13 @@ export class App {
     effect(() => {
       session.blocks.ids.value;
       this.announce(""); // the last one may be of a participant who is blocked now
+    });
+    let newest = 0;
+    effect(() => {
+      const toast = session.toasts.value.at(-1);
+      if (!toast || toast.id <= newest) return;
+      newest = toast.id;
+      this.announce(toast.text);
     });
     this.notifier = new Notifier({
       session,
@@ -105,8 +114,18 @@ export class App {
     this.host.restart();
   }
 
+  /** Let screen readers speak a text, after those that no region has shown yet. An empty one takes them back. */
   announce(text: string): void {
-    this.announcement.value = { number: this.announcement.peek().number + 1, text };
+    const { number, text: before } = this.announcement.peek();
+    const isWaiting = number !== this.spoken && !!before && !!text;
+    this.announcement.value = { number: number + 1, text: isWaiting ? `${before}\n${text}` : text };
+  }
+
+  /** Note that a region shows an announcement, and return whether it is the first to do so. */
+  speak(number: number): boolean {
+    const isFirst = number !== this.spoken;
+    this.spoken = number;
+    return isFirst;
   }
 
   confirm(question: string, action: string, run: () => unknown, hint?: string): void {

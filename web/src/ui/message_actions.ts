@@ -74,6 +74,5 @@ export const sameEmoji = (one: string, other: string): boolean =>
 /** Copy a text, and say whether the browser has allowed it. */
 export async function copyText(app: App, text: string): Promise<void> {
   if (!(await app.session.attempt(() => navigator.clipboard.writeText(text)))) return;
-  app.announce(texts.peek().copied);
   app.session.toast(texts.peek().copied);
 }
