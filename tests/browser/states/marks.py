@@ -108,7 +108,7 @@ def _own(name: str, marks: Mapping[str, set[str]]) -> set[str]:
 
 def text_patterns() -> Mapping[str, re.Pattern[str]]:
     """Return expressions for the English texts, by their names: for plain ones and for templates."""
-    source = (SOURCES / "text" / "en.ts").read_text("utf-8")
+    source = "".join((SOURCES / "text" / name).read_text("utf-8") for name in ("en.ts", "en_panels.ts"))
     plain = {name: re.escape(text) for name, text in _PLAIN_TEXT.findall(source)}
     templates = {
         name: ".*".join(map(re.escape, _SIMPLE_SLOT.split(text)))
