@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from local.backend import Backend, open_backend
 from local.banner import Ready
@@ -26,7 +26,7 @@ from local.garbage import collect_rarely
 from local.gateway import AccessRecord, Gateway, GatewaySettings, PortInUse, Urls
 from local.health import check_health
 from local.hooks import HOOK, serving_hook
-from local.one_core import OneCore
+from local.one_core import OneCore, Scheduler
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
 from local.settings import ROOT, Ports, chat_settings
@@ -84,8 +84,7 @@ def serve(options: Options, announce: Announce) -> None:
         with serving(listener, ready.http_url, ready.ws_url, backend.settings, build=options.build_web) as page:
             collect_rarely()
             announce(replace(ready, web_url=web_url(listener), web_page=page.state), backend)
-            # The processes of a packaged stage would keep the core of this one.
-            _watch_store(backend, OneCore() if options.bundle is None else None)
+            watch(backend, one_core_for(options))
 
 
 @contextlib.contextmanager
@@ -152,7 +151,7 @@ def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
         backend.prepare(os.environ)
         collect_rarely()
         announce(backend)
-        _watch_store(backend)
+        watch(backend)
 
 
 def _bind(gateway: Gateway) -> Urls:
@@ -171,12 +170,23 @@ def _ready(urls: Urls, backend: Backend) -> Ready:
     return Ready(urls.http_url, urls.ws_url, urls.management_url, backend.url, os.getpid())
 
 
-def _watch_store(backend: Backend, one_core: OneCore | None = None) -> None:
+def one_core_for(options: Options, scheduler: Scheduler | None = None) -> OneCore | None:
+    """Return the part that keeps this process on one core; None if the functions run in other processes.
+
+    Those would be started on this core, and remain there.
+    """
+    return OneCore(scheduler) if options.bundle is None else None
+
+
+def watch(
+    backend: Backend, one_core: OneCore | None = None, sleep: Callable[[float], object] = time.sleep
+) -> NoReturn:
+    """Check the store and adapt to the load, until an exception ends it. Raises LocalError."""
     while True:
         backend.check()
         if one_core is not None:
             one_core.adapt()
-        time.sleep(POLL_SECONDS)
+        sleep(POLL_SECONDS)
 
 
 def _log_access(record: AccessRecord) -> None:

@@ -8,11 +8,14 @@ thread holds it. A process that is idle may use all cores, and so may the proces
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
 """Seconds between two decisions."""
@@ -34,7 +37,7 @@ class Scheduler(Protocol):
         """Return for how long each core has been idle since the start of the system."""
 
     def assign(self, cores: Collection[int]) -> None:
-        """Let all threads of this process run on these cores only, and the threads that they start."""
+        """Let all threads of this process run on these cores only, and the threads that they start. Raises OSError."""
 
 
 class LinuxScheduler:
@@ -63,7 +66,8 @@ class OneCore:
     """Keeps the process on one core while it is busy; `adapt` is to be called again and again.
 
     It starts on the core that was idle for longest, and leaves it for one where it would have a quarter more time:
-    processes that may use several cores give way by themselves, but another instance does not.
+    processes that may use several cores give way by themselves, but another instance does not. If the system refuses
+    it, as with cores that were taken from a container meanwhile, the process is left as it is.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class OneCore:
                 self._move_to_best(own, seconds)
         elif own < IDLE:
             self._core = None
-            self._scheduler.assign(self._all)
+            self._assign(self._all)
         else:
             self._move_to_best(own, seconds)
         self._remember(now)
@@ -105,7 +109,14 @@ class OneCore:
         best = max(free, key=lambda core: free[core], default=self._core)
         if best is not None and best != self._core:
             self._core = best
-            self._scheduler.assign({best})
+            self._assign({best})
+
+    def _assign(self, cores: Collection[int]) -> None:
+        try:
+            self._scheduler.assign(cores)
+        except OSError as error:
+            log.warning("The process is not kept on one core any more: %s", error.strerror)
+            self._all = frozenset()
 
     def _remember(self, now: float) -> None:
         self._since, self._used = now, self._cpu_seconds()

@@ -3,14 +3,21 @@
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from local.one_core import LinuxScheduler, OneCore
+from local.backend import Backend
+from local.launcher import Options, one_core_for, watch
+from local.one_core import INTERVAL, LinuxScheduler, OneCore
+from local.settings import Ports
+from local.signals import Stopped
 
 
 class FakeScheduler:
     """Cores, and their idle time."""
+
+    refusal: OSError | None = None
 
     def __init__(self, cores: int = 3) -> None:
         self.idle = dict.fromkeys(range(cores), 0.0)
@@ -24,6 +31,8 @@ class FakeScheduler:
 
     def assign(self, cores: Collection[int]) -> None:
         self.assigned.append(set(cores))
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class Machine:
@@ -43,6 +52,13 @@ class Machine:
         before = len(self.scheduler.assigned)
         self.one_core.adapt()
         return self.scheduler.assigned[before:]
+
+
+class FakeBackend:
+    """A store that is always there."""
+
+    def check(self) -> None:
+        """Do nothing."""
 
 
 ALL = {0, 1, 2}
@@ -94,6 +110,35 @@ def test_core_that_is_not_listed_is_not_used() -> None:
     machine = Machine()
     machine.scheduler.idle.pop(2)
     assert machine.run(0.9, 0.3, 0.5) == [{1}]
+
+
+def test_process_is_left_alone_after_the_system_refused_it(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    machine.scheduler.refusal = OSError(22, "Invalid argument")
+    assert machine.run(0.9, 0.3, 0.8, 0.5) == [{1}]
+    assert "not kept on one core any more: Invalid argument" in caplog.text
+    assert machine.run(0.9, 0.3, 0.8, 0.5) == []
+    assert machine.run(0.0, 1.0, 1.0, 1.0) == []
+
+
+def test_process_without_functions_is_left_alone() -> None:
+    assert one_core_for(Options(Ports(), bundle=Path("bundle.zip")), FakeScheduler()) is None
+    assert one_core_for(Options(Ports()), FakeScheduler()) is not None
+
+
+def test_running_instance_adapts_to_its_load() -> None:
+    machine = Machine()
+    machine.now, machine.used = INTERVAL, INTERVAL
+    polls: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        polls.append(seconds)
+        if len(polls) == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        watch(cast(Backend, FakeBackend()), machine.one_core, sleep)
+    assert len(machine.scheduler.assigned) == 1, "once in an interval"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux assigns threads to cores")
