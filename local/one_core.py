@@ -37,7 +37,7 @@ class Scheduler(Protocol):
         """Return for how long each core has been idle since the start of the system."""
 
     def assign(self, cores: Collection[int]) -> None:
-        """Let all threads of this process run on these cores only, and the threads that they start. Raises OSError."""
+        """Let all threads of this process, and those that they start, run on these cores only. Raises OSError."""
 
 
 class LinuxScheduler:
@@ -66,8 +66,8 @@ class OneCore:
     """Keeps the process on one core while it is busy; `adapt` is to be called again and again.
 
     It starts on the core that was idle for longest, and leaves it for one where it would have a quarter more time:
-    processes that may use several cores give way by themselves, but another instance does not. If the system refuses
-    it, as with cores that were taken from a container meanwhile, the process is left as it is.
+    processes that may use several cores give way by themselves, but another instance does not. If the system
+    refuses it, as with cores that were taken from a container meanwhile, the process is left as it is.
     """
 
     def __init__(
