@@ -17,7 +17,6 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WITHOUT_MARKS = {"element", "LiveRegion"}
 """Components that have nothing of their own to be seen: one shows the others, the other is for screen readers."""
 NOT_VISITED = {
-    "language": "a tag, which is not shown",
     "yesterday": "it takes a day",
     "expired": "retention takes a day; the element is that of a deleted message",
     "directConversation": "an invitation to a direct conversation needs a chat with `CHAT_ADDING=consent`",

@@ -29,7 +29,7 @@ from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
 
 TOLERANCE = 0.005
-"""The part of the pixels that may differ: times of day, initials of conversations, the loss of compression."""
+"""The part of the pixels that may differ: times of day, the loss of compression."""
 ATTEMPTS = 4
 _DIFFERENCE = """async (pictures) => {
   const [first, second] = await Promise.all(pictures.map(async (data) => {
