@@ -22,22 +22,35 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="serverless_chat", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        """Held while work is queued: `stop` cancels all that is queued by then, and nothing is queued later."""
+        self._stopped = threading.Event()
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._handlers: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run_loop, name="serverless_chat", daemon=True)
+        self._thread.start()
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the thread has ended."""
-        return self._loop.is_closed()
+    def _run_loop(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_cancel_others())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def begin(self, make: Callable[[], T]) -> T:
+        """Call a function in the loop and return its result. End the thread if it raises."""
+        try:
+            return self.call(make)
+        except BaseException:
+            self.stop()
+            raise
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine and return its result. Raises TimeoutError, and cancels it, if it takes too long."""
-        if self.is_stopped:
-            work.close()
-            raise ChatClosedError(CLOSED)
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._stopped.is_set():
+                work.close()
+                raise ChatClosedError(CLOSED)
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout)
         except concurrent.futures.CancelledError:
@@ -115,18 +128,27 @@ class LoopThread:
 
     def _call_handlers(self) -> None:
         while (call := self._calls.get()) is not None:
+            if self._stopped.is_set():
+                continue
             try:
                 call()
-            except Exception:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
-                log.exception("a handler failed")
+            except Exception as error:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
+                if not (self._stopped.is_set() and isinstance(error, ChatClosedError)):
+                    log.exception("a handler failed")
 
-    def stop(self) -> None:
-        """End the threads. Calls that wait raise ChatClosedError."""
-        self.run(_cancel_others())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._calls.put(None)
+    def stop(self, last: Callable[[], Coroutine[Any, Any, object]] | None = None) -> None:
+        """Run a last coroutine, and end the threads. Calls that wait, and later ones, raise ChatClosedError."""
+        with self._lock:
+            is_first = not self._stopped.is_set()
+            self._stopped.set()
+        try:
+            if is_first and last is not None:
+                asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+        finally:
+            if is_first:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._calls.put(None)
+            self._thread.join()
 
 
 async def _cancel_others() -> None:
