@@ -1,12 +1,13 @@
-"""The threads of the blocking client: calls beside `close`, and handlers."""
+"""The threads of the blocking client: calls beside `close`, iterations that time out, and handlers."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -120,6 +121,31 @@ def test_work_that_the_close_has_begun_is_ended() -> None:
     tasks: list[asyncio.Task[None]] = []
     loop.stop(last)
     assert [task.cancelled() for task in tasks] == [True]
+
+
+def test_iteration_that_times_out_is_ended_after_its_step(caplog: pytest.LogCaptureFixture) -> None:
+    loop, ended = LoopThread(), threading.Event()
+
+    async def values() -> AsyncIterator[int]:
+        try:
+            yield 1
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(10):
+                    await asyncio.sleep(0)  # a cancellation can take several steps
+        finally:
+            ended.set()
+
+    limits = iter([None, 0.0])
+    iteration = loop.iterate(values, lambda: next(limits))
+    assert next(iteration) == 1
+    with pytest.raises(TimeoutError):
+        next(iteration)
+    assert ended.wait(LIMIT)
+    loop.stop()
+    gc.collect()  # reports the errors of tasks that nothing has retrieved
+    assert caplog.records == []
 
 
 def test_no_handler_is_called_once_the_chat_is_closed(caplog: pytest.LogCaptureFixture) -> None:

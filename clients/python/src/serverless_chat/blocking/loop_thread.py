@@ -8,7 +8,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..changes import log
 from ..errors import ChatClosedError
@@ -27,6 +27,7 @@ class LoopThread:
         self._stopped = threading.Event()
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._handlers: threading.Thread | None = None
+        self._ends: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run_loop, name="serverless_chat", daemon=True)
         self._thread.start()
 
@@ -86,21 +87,19 @@ class LoopThread:
             begin: Begins the iteration.
             remaining: Returns how many seconds to wait for the next value. After them TimeoutError is raised.
         """
-        iterator: AsyncIterator[T] | None = None
+        iteration = _Iteration(begin)
 
-        async def step() -> tuple[T, ...]:
-            nonlocal iterator
-            iterator = iterator or begin()
-            async for value in iterator:
-                return (value,)
-            return ()
+        def end() -> None:
+            ending = asyncio.get_running_loop().create_task(iteration.end())
+            self._ends.add(ending)  # the loop itself keeps no task alive
+            ending.add_done_callback(self._ends.discard)
 
         with contextlib.suppress(ChatClosedError):
             try:
-                while found := self.run(step(), remaining()):
+                while found := self.run(iteration.step(), remaining()):
                     yield found[0]
             finally:
-                self.call_soon(lambda: asyncio.get_running_loop().create_task(_end(iterator)))
+                self.call_soon(end)
 
     def observe(
         self, on: Callable[[Callable[[T], object]], Callable[[], None]], handler: Callable[[T], object]
@@ -158,6 +157,31 @@ async def _cancel_others() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def _end(iterator: AsyncIterator[T] | None) -> None:
-    if isinstance(iterator, AsyncGenerator):
-        await iterator.aclose()
+class _Iteration(Generic[T]):
+    """Takes one value at a time from an iterator.
+
+    A step that has timed out may begin, and be cancelled, after `end` was called: the lock keeps them apart.
+    """
+
+    def __init__(self, begin: Callable[[], AsyncIterator[T]]) -> None:
+        self._begin = begin
+        self._iterator: AsyncIterator[T] | None = None
+        self._is_ended = False
+        self._lock = asyncio.Lock()
+
+    async def step(self) -> tuple[T, ...]:
+        """Return the next value, or nothing after the last one."""
+        async with self._lock:
+            if self._is_ended:
+                return ()
+            self._iterator = self._iterator or self._begin()
+            async for value in self._iterator:
+                return (value,)
+            return ()
+
+    async def end(self) -> None:
+        """Close the iterator after its last step."""
+        async with self._lock:
+            self._is_ended = True
+            if isinstance(self._iterator, AsyncGenerator):
+                await self._iterator.aclose()
