@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "clients"
 DOCUMENT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 ONE_CLIENT = {
+    "test_answer_of_a_probe_that_outlasts_a_handshake_is_obeyed": "python",
     "test_all_missed_events_are_fetched_if_no_limit_is_set": "python",
     "test_unknown_protocol_ends_the_connection_with_the_advice_to_update": "python",
     "test_file_keeps_values_and_keeps_servers_and_participants_apart": "python",

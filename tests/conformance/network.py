@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tests.conformance.gateway import BOB, Addressed, Gateway
+from tests.conformance.gateway import BOB, CREATED_AT, ME, Addressed, Gateway
 from tests.conformance.judge import Sends
 from tests.conformance.lines import Line
 from tests.support.published import check_answer
@@ -129,6 +129,8 @@ class Network:
             body, pushes = self.gateway.execute_request(request["body"])
             self.to_clients += pushes
             return 200, body, self.gateway.history_id
+        if request["path"] == "/me":
+            return 200, {**ME, "expires_at": CREATED_AT}, self.gateway.history_id
         page = request.get("page") or self.page()
         return 200, page["body"], page["history_id"]
 

@@ -22,6 +22,7 @@ EXCEPTIONS = {
     "ConversationList.pushed": "the client itself calls it",
     "ConversationList.room_changed": "the client itself calls it",
     "ConversationList.close": "`Chat.close` calls it",
+    "ConversationList.online": "`Chat.online` calls it",
     "Changes.emit": "the client itself calls it",
     "Api.get_with_history": "the list calls it",
     "Api.post_batch": "the client itself calls it",

@@ -26,12 +26,16 @@ class Server:
     def __init__(self, refusal: Exception, status: int, **error: object) -> None:
         self.handshakes: list[str | None] = []
         self.probes: list[httpx.Request] = []
+        self.now = 1_000.0
+        self.answering = asyncio.Event()
+        """Set while requests by HTTP are answered."""
+        self.answering.set()
         self._refusal, self._status, self._error = refusal, status, error
         self._tokens = 0
 
     def chat(self, token: Callable[[], Credential] | None = None) -> Chat:
         transport = httpx.MockTransport(self._answer)
-        options: dict[str, Any] = {"transport": transport, "open_socket": self._open, "clock": lambda: 1_000.0}
+        options: dict[str, Any] = {"transport": transport, "open_socket": self._open, "clock": lambda: self.now}
         return Chat("http://server", "ws://server", token or self._token, **options)
 
     def _token(self) -> str:
@@ -42,8 +46,9 @@ class Server:
         self.handshakes.append(additional_headers.get("Authorization"))
         raise self._refusal
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.probes.append(request)
+        await self.answering.wait()
         if self._status == 0:
             raise httpx.ConnectError("no answer")
         return httpx.Response(self._status, json={"error": self._error} if self._error else {})
@@ -108,6 +113,42 @@ def test_handshake_is_repeated_after_the_backoff_if_the_probe_learns_nothing(sta
     error, delay = after_refusal(server)
     assert error == "the server refused the connection: HTTP_503"
     assert len(server.probes) == 1
+    assert delay <= LONGEST_FIRST_DELAY
+
+
+def after_slow_probe(server: Server, seconds: float) -> tuple[str, list[str | None], float]:
+    """Return the status of a chat after some seconds of a probe, its errors then and at the end, and the delay."""
+
+    async def connect() -> tuple[str, list[str | None], float]:
+        server.answering.clear()
+        async with server.chat() as chat:
+            await fake_server.until(lambda: bool(server.probes))
+            server.now += seconds
+            chat.link.core.advance(chat.link.now)
+            chat.link.pump()
+            status, error = chat.status, chat.error
+            server.answering.set()
+            await waiting(chat)
+            delay = chat.link.core.next_timer(chat.link.now)
+            assert delay is not None
+            return status, [error, chat.error], delay
+
+    return asyncio.run(asyncio.wait_for(connect(), 30))
+
+
+def test_answer_of_a_probe_that_outlasts_a_handshake_is_obeyed() -> None:
+    server = Server(refused(503), 503, code="UNAVAILABLE", message="later", retry_after=45)
+    status, errors, delay = after_slow_probe(server, 12)
+    assert status == "connecting"
+    assert errors == [f"the server refused the connection: {code}" for code in ("HTTP_503", "UNAVAILABLE")]
+    assert 45 <= delay <= 45 + LONGEST_FIRST_DELAY
+
+
+def test_probe_without_an_answer_ends_and_the_handshake_is_repeated_after_the_backoff() -> None:
+    server = Server(refused(503), 503, code="UNAVAILABLE", message="later", retry_after=45)
+    status, errors, delay = after_slow_probe(server, 16)
+    assert status == "waiting"
+    assert errors == ["the server refused the connection: HTTP_503"] * 2
     assert delay <= LONGEST_FIRST_DELAY
 
 

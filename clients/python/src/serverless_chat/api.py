@@ -146,8 +146,10 @@ class Api:
         is_transient = response.status_code in TRANSIENT_STATUSES
         return {"retryable": is_transient, **error, "type": "error", "retry_after": _retry_after(response)}
 
-    async def probe(self, token: str) -> tuple[str | None, float]:
+    async def probe(self, token: Credential) -> tuple[str | None, float]:
         """Return why the handshake of a token was refused, as a code, and how many seconds to wait at least."""
+        if isinstance(token, Ticket):
+            return None, 0.0  # it opens connections only
         response = await self._attempt("GET", "/me", None, None, token)
         if response is None or response.is_success:
             return None, 0.0

@@ -35,6 +35,7 @@ from .storage import Storage
 MAX_SLEEP = 15.0
 """The longest timer in seconds: a device that slept finds its timers ended soon after it woke up."""
 FIRST_START = "first_start"
+REFUSED = "the server refused the connection"
 REPEAT_DELAY = 1.0
 """After how many seconds what the storage has refused is repeated."""
 SOCKET_OPTIONS = {"open_timeout": 10.0, "close_timeout": 2.0, "ping_interval": None, "max_size": None}
@@ -200,7 +201,11 @@ class Link:
         try:
             connection = await self._open_socket(url, additional_headers=headers, **SOCKET_OPTIONS)
         except InvalidStatus as error:
-            retry_after = await self._probe(token, error.response.status_code)
+            self._fail(f"{REFUSED}: HTTP_{error.response.status_code}")
+            self.core.socket_refused(socket, self.now)
+            code, retry_after = await self._api.probe(token)
+            if code is not None:
+                self._fail(f"{REFUSED}: {code}")
         except (OSError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
             self._fail(f"no connection: {type(error).__name__}")
         else:
@@ -209,12 +214,6 @@ class Link:
         self._sockets.pop(socket, None)
         self.core.socket_closed(socket, self.now, retry_after)
         self.pump()
-
-    async def _probe(self, token: Credential, status: int) -> float:
-        """Learn by HTTP why a handshake was refused; return how many seconds to wait at least."""
-        code, retry_after = await self._api.probe(token) if isinstance(token, str) else (None, 0.0)
-        self._fail(f"the server refused the connection: {code or f'HTTP_{status}'}")
-        return retry_after
 
     async def _serve(self, socket: int, connection: ClientConnection) -> None:
         writer = asyncio.get_running_loop().create_task(self._write(connection))

@@ -25,7 +25,7 @@ class Chat:
 
     def __init__(self, http_url: str, ws_url: str, token: Token, **options: Any) -> None:
         self._loop = LoopThread()
-        self._chat = self._loop.call(lambda: asynchronous.Chat(http_url, ws_url, token, **options))
+        self._chat = self._loop.begin(lambda: asynchronous.Chat(http_url, ws_url, token, **options))
         self.api = Api(self._loop, self._chat.api)
         """Any other route of the protocol."""
         self.changes: Changes[str] = Changes(self._loop, self._chat.changes)
@@ -44,13 +44,11 @@ class Chat:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, and end the threads. Calls that wait raise ChatClosedError."""
-        if self._loop.is_stopped:
-            return
-        try:
-            self._loop.run(self._chat.close())
-        finally:
-            self._loop.stop()
+        """Close the connection, and end the threads.
+
+        Calls that wait, and those that follow, raise ChatClosedError; no handler is called any more.
+        """
+        self._loop.stop(self._chat.close)
 
     @property
     def status(self) -> str:

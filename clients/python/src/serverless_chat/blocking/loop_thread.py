@@ -8,7 +8,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..changes import log
 from ..errors import ChatClosedError
@@ -22,22 +22,36 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="serverless_chat", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        """Held while work is queued: `stop` cancels all that is queued by then, and nothing is queued later."""
+        self._stopped = threading.Event()
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._handlers: threading.Thread | None = None
+        self._ends: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run_loop, name="serverless_chat", daemon=True)
+        self._thread.start()
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the thread has ended."""
-        return self._loop.is_closed()
+    def _run_loop(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_cancel_others())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def begin(self, make: Callable[[], T]) -> T:
+        """Call a function in the loop and return its result. End the thread if it raises."""
+        try:
+            return self.call(make)
+        except BaseException:
+            self.stop()
+            raise
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine and return its result. Raises TimeoutError, and cancels it, if it takes too long."""
-        if self.is_stopped:
-            work.close()
-            raise ChatClosedError(CLOSED)
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._stopped.is_set():
+                work.close()
+                raise ChatClosedError(CLOSED)
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout)
         except concurrent.futures.CancelledError:
@@ -73,21 +87,19 @@ class LoopThread:
             begin: Begins the iteration.
             remaining: Returns how many seconds to wait for the next value. After them TimeoutError is raised.
         """
-        iterator: AsyncIterator[T] | None = None
+        iteration = _Iteration(begin)
 
-        async def step() -> tuple[T, ...]:
-            nonlocal iterator
-            iterator = iterator or begin()
-            async for value in iterator:
-                return (value,)
-            return ()
+        def end() -> None:
+            ending = asyncio.get_running_loop().create_task(iteration.end())
+            self._ends.add(ending)  # the loop itself keeps no task alive
+            ending.add_done_callback(self._ends.discard)
 
         with contextlib.suppress(ChatClosedError):
             try:
-                while found := self.run(step(), remaining()):
+                while found := self.run(iteration.step(), remaining()):
                     yield found[0]
             finally:
-                self.call_soon(lambda: asyncio.get_running_loop().create_task(_end(iterator)))
+                self.call_soon(end)
 
     def observe(
         self, on: Callable[[Callable[[T], object]], Callable[[], None]], handler: Callable[[T], object]
@@ -115,18 +127,27 @@ class LoopThread:
 
     def _call_handlers(self) -> None:
         while (call := self._calls.get()) is not None:
+            if self._stopped.is_set():
+                continue
             try:
                 call()
-            except Exception:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
-                log.exception("a handler failed")
+            except Exception as error:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
+                if not (self._stopped.is_set() and isinstance(error, ChatClosedError)):
+                    log.exception("a handler failed")
 
-    def stop(self) -> None:
-        """End the threads. Calls that wait raise ChatClosedError."""
-        self.run(_cancel_others())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._calls.put(None)
+    def stop(self, last: Callable[[], Coroutine[Any, Any, object]] | None = None) -> None:
+        """Run a last coroutine, and end the threads. Calls that wait, and later ones, raise ChatClosedError."""
+        with self._lock:
+            is_first = not self._stopped.is_set()
+            self._stopped.set()
+        try:
+            if is_first and last is not None:
+                asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+        finally:
+            if is_first:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._calls.put(None)
+            self._thread.join()
 
 
 async def _cancel_others() -> None:
@@ -136,6 +157,31 @@ async def _cancel_others() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def _end(iterator: AsyncIterator[T] | None) -> None:
-    if isinstance(iterator, AsyncGenerator):
-        await iterator.aclose()
+class _Iteration(Generic[T]):
+    """Takes one value at a time from an iterator.
+
+    A step that has timed out may begin, and be cancelled, after `end` was called: the lock keeps them apart.
+    """
+
+    def __init__(self, begin: Callable[[], AsyncIterator[T]]) -> None:
+        self._begin = begin
+        self._iterator: AsyncIterator[T] | None = None
+        self._is_ended = False
+        self._lock = asyncio.Lock()
+
+    async def step(self) -> tuple[T, ...]:
+        """Return the next value, or nothing after the last one."""
+        async with self._lock:
+            if self._is_ended:
+                return ()
+            self._iterator = self._iterator or self._begin()
+            async for value in self._iterator:
+                return (value,)
+            return ()
+
+    async def end(self) -> None:
+        """Close the iterator after its last step."""
+        async with self._lock:
+            self._is_ended = True
+            if isinstance(self._iterator, AsyncGenerator):
+                await self._iterator.aclose()

@@ -21,7 +21,7 @@ class Service:
 
     def __init__(self, http_url: str, token: Token, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._loop = LoopThread()
-        self._service = self._loop.call(asynchronous.Service, http_url, token, transport=transport)
+        self._service = self._loop.begin(lambda: asynchronous.Service(http_url, token, transport=transport))
         self.api = Api(self._loop, self._service.api)
         """Any other route for services: `service.api.get("/service/…")`."""
 
@@ -35,12 +35,7 @@ class Service:
 
     def close(self) -> None:
         """Close all connections."""
-        if self._loop.is_stopped:
-            return
-        try:
-            self._loop.run(self._service.close())
-        finally:
-            self._loop.stop()
+        self._loop.stop(self._service.close)
 
     def acting_for(self, participant_id: str, name: str | None = None) -> Acting:
         """Return the requests for one participant."""

@@ -12,6 +12,8 @@ from .retries import ANSWER_TIMEOUT, Backoff, Random
 MAX_LISTED = 100
 """How many conversations `hello` and `ping` can name."""
 TOKEN_TIMEOUT = 30.0
+PROBE_TIMEOUT = 15.0
+"""How many seconds the request may take that tells why a handshake was refused."""
 PONG_TIMEOUT = 5.0
 ROTATION = 6_600.0
 """After how many seconds a connection is replaced: API Gateway ends it after 7,200."""
@@ -99,6 +101,10 @@ class Connection:
         elif self._is_renewing:
             self._is_renewing = False
             self._renewal_due = now + self._renewals.next_delay()
+
+    def refused(self, now: float) -> None:
+        """Await the reason of the refusal."""
+        self._enter(State.CONNECTING, now + PROBE_TIMEOUT)
 
     def opened(self, hello_id: str, now: float) -> None:
         """Await the answer to `hello`, which the caller sends now."""

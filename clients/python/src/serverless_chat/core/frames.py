@@ -25,6 +25,12 @@ TRANSIENT_CODES = {
     "NOT_ATTEMPTED",
 }
 """Errors that are about the moment, never about the command."""
+ABOUT_LIST = {
+    *("welcome", "activity", "read", "read_ack", "personal_state"),
+    *("conversation_added", "conversation_removed", "conversation_deleted", "invited"),
+    *("events", "subscribed", "sync"),
+}
+"""Frames that can change the list of the user's conversations."""
 
 
 def decode(text: str | bytes) -> JsonObject:

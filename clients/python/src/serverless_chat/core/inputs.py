@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from .clock import Clock
 from .connection import Connection, State
 from .feed import Feed
-from .frames import FrameSender, is_newer
+from .frames import ABOUT_LIST, FrameSender, is_newer
 from .keystrokes import Keystrokes
 from .outbox import Outbox
 from .outputs import Credential, HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
@@ -20,12 +20,6 @@ from .subscriptions import Subscriptions
 HISTORY_KEY = "history"
 PARTICIPANT_KEY = "participant"
 CONNECTED = {State.GREETING, State.OPEN}
-ABOUT_LIST = {
-    *("welcome", "activity", "read", "read_ack", "personal_state"),
-    *("conversation_added", "conversation_removed", "conversation_deleted", "invited"),
-    *("events", "subscribed", "sync"),
-}
-"""Frames that can change the list of the user's conversations."""
 
 
 class Inputs:
@@ -114,6 +108,12 @@ class Inputs:
         self._connection.opened(frame_id, time)
         entries = self._subscriptions.hello_entries(frame_id, time)
         self._sender.send("hello", id=frame_id, subscribe=entries, **self._feed.hello_fields())
+
+    def socket_refused(self, socket: int, now: float) -> None:
+        """Wait for a request over HTTP that tells why; `socket_closed` follows with its answer."""
+        time = self._clock.at(now)
+        if self._connection.is_current(socket):
+            self._connection.refused(time)
 
     def socket_closed(self, socket: int, now: float, retry_after: float = 0.0) -> None:
         """Connect again: the socket is closed, or its handshake was refused, with 401 or another status."""

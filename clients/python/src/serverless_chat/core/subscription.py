@@ -8,16 +8,7 @@ from .frames import FrameSender, is_refusal
 from .members import Members
 from .older import OlderPages
 from .options import Options, position_save
-from .outputs import (
-    Appended,
-    Discarded,
-    JsonObject,
-    Outputs,
-    Prepended,
-    Replaced,
-    SubscriptionEnded,
-    Trimmed,
-)
+from .outputs import Appended, Discarded, JsonObject, Outputs, Prepended, Replaced, SubscriptionEnded, Trimmed
 from .retries import Random, RepeatedRequest
 from .timeline import Timeline
 from .view import View
