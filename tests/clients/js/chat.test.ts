@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { ConversationList } from "../../../clients/js/src/conversations.ts";
-import { Chat, MemoryStorage, type Credential, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
+import { Chat, MemoryStorage, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
 
 /** A WebSocket whose server is a function. */
@@ -272,75 +272,6 @@ test("end of the connection by the server is reported with its reason", async ()
   const [chat, errors] = newChat(undefined, (frame) => (frame.type === "hello" ? [...answer(frame), end] : []));
   await until(() => chat.status === "stopped" && errors.length > 0);
   assert.deepEqual(errors.map((problem: any) => problem.code), ["ERASED"]);
-});
-
-/** A WebSocket whose handshake is refused. */
-class RefusedSocket {
-  static handshakes: string[] = [];
-  readyState = 0;
-  onclose: (() => void) | null = null;
-
-  constructor(url: string, protocols: string[]) {
-    RefusedSocket.handshakes.push(protocols[1] ?? url);
-    queueMicrotask(() => this.onclose?.());
-  }
-
-  close(): void {}
-}
-
-/** Return a chat that waits after a refused handshake, its errors, and the headers of its requests. */
-async function refusedChat(answer: () => Response, token: () => Credential): Promise<[Chat, any[], any[]]> {
-  RefusedSocket.handshakes = [];
-  const probes: unknown[] = [];
-  const fetch = async (_: RequestInfo | URL, init?: RequestInit) => {
-    probes.push(init!.headers);
-    return answer();
-  };
-  const WebSocket = RefusedSocket as unknown as typeof globalThis.WebSocket;
-  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token, WebSocket, fetch });
-  chats.push(chat);
-  const errors: unknown[] = [];
-  chat.on("error", (problem) => errors.push(problem));
-  await until(() => chat.status === "waiting");
-  return [chat, errors, probes];
-}
-
-const backoffOf = (chat: Chat): number => (chat as any)._driver.core.nextTimer(Date.now());
-
-test("refused handshake is probed over http and a final error is tried again with another token", async () => {
-  for (const [status, code] of [[403, "FORBIDDEN"], [404, "NOT_FOUND"]] as const) {
-    let count = 0;
-    const answer = () => new Response(JSON.stringify({ error: { code, message: "no" } }), { status });
-    const [chat, errors, probes] = await refusedChat(answer, () => `t${++count}`);
-    assert.ok(backoffOf(chat) <= 2_000);
-    chat.online();
-    await until(() => errors.length === 2);
-    assert.deepEqual(errors.map((error) => [error.code, error.status]), [[code, status], [code, status]]);
-    assert.deepEqual(RefusedSocket.handshakes, ["bearer.t1", "bearer.t2"]);
-    assert.deepEqual(probes, [{ authorization: "Bearer t1" }, { authorization: "Bearer t2" }]);
-    await chat.close();
-  }
-});
-
-test("handshake is repeated after the backoff if the probe learns nothing", async () => {
-  const unreachable = () => {
-    throw new TypeError("no network");
-  };
-  for (const answer of [unreachable, () => new Response("{}")]) {
-    const [chat, errors, probes] = await refusedChat(answer, () => "t");
-    assert.equal(probes.length, 1);
-    assert.deepEqual(errors, []);
-    assert.ok(backoffOf(chat) <= 2_000);
-    await chat.close();
-  }
-});
-
-test("refused ticket is not probed because it opens connections only", async () => {
-  const [chat, , probes] = await refusedChat(() => new Response("{}"), () => ({ ticket: "once" }));
-  assert.deepEqual(RefusedSocket.handshakes, ["ws://x?ticket=once"]);
-  assert.deepEqual(probes, []);
-  assert.ok(backoffOf(chat) <= 2_000);
-  await chat.close();
 });
 
 test("refused update is reported", async () => {
