@@ -487,3 +487,15 @@ test("personal state of a conversation is shown, and moves a pinned one to the t
   assert.deepEqual(list.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
   await chat.close();
 });
+
+test("room that is open already keeps its place once it is opened to resume", async () => {
+  const log = [1, 2].map((sequence_id) => ({ sequence_id, type: "message", content: "text", sender: {} }));
+  const page = { type: "subscribed", ...empty, head: 2, events: log };
+  const storage = new MemoryStorage();
+  const [chat] = newChat(storage, (frame) => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : [page]));
+  const room = await chat.open("conv_a");
+  assert.ok(!storage.load()["position/conv_a"]);
+  assert.equal(await chat.open("conv_a", { resume: true }), room);
+  await chat.close();
+  assert.equal(storage.load()["position/conv_a"]!.sequenceId, 2);
+});
