@@ -147,8 +147,7 @@ export class Chat extends Observable<Chat> {
   /** Close the connection. The outbox is kept in the storage; promises that await it reject with the code `CLOSED`. */
   async close(): Promise<void> {
     await this.ready;
-    this._driver.stop();
-    await this._driver.written();
+    await this._driver.stop();
     for (const room of this._rooms.values()) room.end();
   }
 

@@ -410,8 +410,70 @@ test("message is not saved before an earlier one that the storage has refused", 
   await until(() => room.messages.length === 1);
   isFull = false;
   room.send("second").catch(() => {});
-  await turn();
+  chat.online();
+  await until(() => contents.length > 0);
+  await chat.close();
   assert.deepEqual(contents, ["first", "second"]);
+});
+
+test("message is not saved before a longer one that the storage has refused, but deletions make room", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let longest = 10;
+  const contents: string[] = [];
+  storage.save = (key, value) => {
+    const content: string | undefined = value.fields?.content;
+    if (content && content.length > longest) throw new Error("no space left");
+    if (content) contents.push(content);
+    save(key, value);
+  };
+  const texts = ["short", "longer than the room", "again"];
+  const [chat, errors] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  for (const content of texts) room.send(content).catch(() => {});
+  await until(() => errors.length > 0);
+  room.delete(room.messages[0]!.clientMessageId!);
+  chat.online();
+  await until(() => !Object.keys(storage.load()).length);
+  assert.deepEqual(contents, ["short"]);
+  longest = 100;
+  chat.online();
+  await chat.close();
+  assert.deepEqual(contents, texts);
+});
+
+test("many sends on a full storage cost one attempt until it is tried again", async () => {
+  const storage = new MemoryStorage();
+  let attempts = 0;
+  storage.save = (key) => {
+    if (!key.startsWith("outbox/")) return;
+    attempts++;
+    throw new Error("no space left");
+  };
+  const [chat, errors] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  for (let number = 0; number < 200; number++) room.send(`text ${number}`).catch(() => {});
+  await turn();
+  assert.deepEqual([attempts, errors.length], [1, 1]);
+  chat.online();
+  await turn();
+  assert.deepEqual([attempts, errors.length], [2, 2]);
+  await chat.close();
+});
+
+test("refused change is tried again without another input", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let refusals = 0;
+  storage.save = async (key, value) => {
+    await turn();
+    if (key.startsWith("outbox/") && !refusals++) throw new Error("no space left");
+    save(key, value);
+  };
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  await until(() => Object.keys(storage.load()).some((key) => key.startsWith("outbox/")));
   await chat.close();
 });
 
@@ -431,6 +493,54 @@ test("change that the storage refuses late replaces no later one", async () => {
   chat.online();
   await chat.close(); // all changes of the storage are made
   assert.deepEqual(storage.load(), {});
+});
+
+test("change that is durable late makes no later one void", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let endure = () => {};
+  storage.save = async (key, value) => {
+    await new Promise<void>((resolve) => (endure = resolve));
+    save(key, value);
+  };
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  await until(() => room.messages.length === 1);
+  room.delete(room.messages[0]!.clientMessageId!);
+  endure();
+  await chat.close();
+  assert.deepEqual(storage.load(), {});
+});
+
+test("client shares its storage until the last change is durable", async () => {
+  const order: string[] = [];
+  class SharedStorage extends MemoryStorage {
+    share = () => () => void order.push("end");
+
+    override async save(key: string, value: Json): Promise<void> {
+      await turn();
+      super.save(key, value);
+      order.push("saved");
+    }
+  }
+  const [chat] = newChat(new SharedStorage(), () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("last words").catch(() => {});
+  await chat.close();
+  assert.deepEqual(order, ["saved", "end"]);
+});
+
+test("room that is open already keeps its place once it is opened to resume", async () => {
+  const log = [1, 2].map((sequence_id) => ({ sequence_id, type: "message", content: "text", sender: {} }));
+  const page = { type: "subscribed", ...empty, head: 2, events: log };
+  const storage = new MemoryStorage();
+  const [chat] = newChat(storage, (frame) => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : [page]));
+  const room = await chat.open("conv_a");
+  assert.ok(!storage.load()["position/conv_a"]);
+  assert.equal(await chat.open("conv_a", { resume: true }), room);
+  await chat.close();
+  assert.equal(storage.load()["position/conv_a"]!.sequenceId, 2);
 });
 
 test("change that the storage has refused brings no value back that another client deleted", async () => {
@@ -486,16 +596,4 @@ test("personal state of a conversation is shown, and moves a pinned one to the t
   assert.deepEqual(list.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
   assert.deepEqual(list.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
   await chat.close();
-});
-
-test("room that is open already keeps its place once it is opened to resume", async () => {
-  const log = [1, 2].map((sequence_id) => ({ sequence_id, type: "message", content: "text", sender: {} }));
-  const page = { type: "subscribed", ...empty, head: 2, events: log };
-  const storage = new MemoryStorage();
-  const [chat] = newChat(storage, (frame) => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : [page]));
-  const room = await chat.open("conv_a");
-  assert.ok(!storage.load()["position/conv_a"]);
-  assert.equal(await chat.open("conv_a", { resume: true }), room);
-  await chat.close();
-  assert.equal(storage.load()["position/conv_a"]!.sequenceId, 2);
 });
