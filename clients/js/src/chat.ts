@@ -39,6 +39,7 @@ export interface OpenOptions extends ObserveOptions {
    * Begin after the last event that was shown when the conversation was last opened so, also before a reload, and
    * store that from now on: for programs that handle each event once. The promise resolves at once if there is such a
    * place, and missed events follow as changes; after more than 500 of them the room begins at the newest messages.
+   * A room that is open already stays as it is, and its place is stored from now on.
    */
   resume?: boolean;
 }
@@ -104,8 +105,8 @@ export class Chat extends Observable<Chat> {
     if (!room || room.error) {
       room = new Room(conversationId, core, this);
       this._rooms.set(conversationId, room);
-      this.input((now) => core.open(conversationId, now, resume));
     }
+    this.input((now) => core.open(conversationId, now, resume));
     const { loaded } = room;
     if (immediately) return room;
     if (!signal) return loaded;
@@ -146,8 +147,7 @@ export class Chat extends Observable<Chat> {
   /** Close the connection. The outbox is kept in the storage; promises that await it reject with the code `CLOSED`. */
   async close(): Promise<void> {
     await this.ready;
-    this._driver.stop();
-    await this._driver.written();
+    await this._driver.stop();
     for (const room of this._rooms.values()) room.end();
   }
 

@@ -2,13 +2,14 @@
 
 import type { Chat, ChatOptions } from "./chat.ts";
 import { Core } from "./core/client.ts";
+import { ITEM_KEY } from "./core/items.ts";
 import type { Json, Notification, Output, Sent } from "./core/outputs.ts";
 import { ChatError, chatError, type Credential, type Http } from "./http.ts";
 import type { Storage } from "./storage.ts";
 
 /** Timers of the system stop while a device sleeps; the core reads the wall clock at least this often. */
 const LONGEST_TIMER = 30_000;
-/** After how many milliseconds a change that the storage has refused is repeated. */
+/** After how many milliseconds the changes that the storage has refused are repeated. */
 const REWRITE_DELAY = 1_000;
 
 /** A change of a stored value; without a value, it is deleted. */
@@ -22,11 +23,12 @@ export class Driver {
   private _socket: WebSocket | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _isRunning = false;
-  private _writes: Promise<unknown> | null = null;
-  /** The last change of each value that is not durable yet. */
-  private readonly _latest = new Map<string, Change>();
-  /** Those of them that wait: the storage has refused them. */
-  private _unwritten = new Map<string, Change>();
+  /** The change that is being made. */
+  private _writing: Promise<void> | null = null;
+  /** The last change of each value that is not durable yet, in their order. */
+  private readonly _changes = new Map<string, Change>();
+  /** The keys of those that the storage has refused since it was last tried again. */
+  private readonly _refused = new Set<string>();
   private _rewriteDue = 0;
   /** Resolved messages that the storage still has: a restart would send them again. */
   private readonly _held: Notification[] = [];
@@ -58,7 +60,7 @@ export class Driver {
       const end = storage.share({
         changed: (key, value, sent) => {
           // A change of this client that is not durable yet, or was refused, would bring a deleted value back.
-          if (!value && this._latest.get(key)?.value) this._write(key, { value, sent });
+          if (!value && this._changes.get(key)?.value) this._write(key, { value, sent });
           this.input((now) => core.storageChanged(key, value, sent, now));
         },
         drains: (present) => this.input((now) => core.drain(this._withChanges(present), now)),
@@ -82,19 +84,17 @@ export class Driver {
     this.input((now) => this.core?.online(now));
   }
 
-  /** Close the connection and end everything. */
-  stop(): void {
+  /** Close the connection, and end everything when the storage has the last changes: other clients learn of them. */
+  async stop(): Promise<void> {
     this._rewrite();
     this.input((now) => this.core?.stop(now));
+    await this._written();
     for (const end of this._ends.splice(0)) end();
   }
 
-  /** Resolve when all changes of the storage are durable. */
-  async written(): Promise<void> {
-    for (let writes; (writes = this._writes); ) {
-      await writes;
-      if (this._writes === writes) this._writes = null;
-    }
+  /** Resolve when all changes of the storage are durable or refused. */
+  private async _written(): Promise<void> {
+    while (this._writing) await this._writing;
   }
 
   /** Look after a sleep or a change of the network, which browsers report by events. */
@@ -115,9 +115,9 @@ export class Driver {
     if (this._isRunning || !core) return;
     this._isRunning = true;
     for (const output of core.outputs()) {
-      if (this._writes && /^(send|post|resolved)$/.test(output.kind)) {
+      if (this._writing && /^(send|post|resolved)$/.test(output.kind)) {
         this._chat.settled();
-        await this.written();
+        await this._written();
       }
       try {
         this._carryOut(output);
@@ -127,15 +127,16 @@ export class Driver {
     }
     this._isRunning = false;
     this._chat.settled();
-    this._plan(core);
+    this._plan();
   }
 
-  private _plan(core: Core): void {
+  private _plan(): void {
+    const core = this.core!;
     clearTimeout(this._timer);
     const delay = core.nextTimer(Date.now());
     if (delay === null) return;
     const rewriteDelay = Math.min(this._rewriteDue - Date.now(), REWRITE_DELAY);
-    const longest = this._unwritten.size ? rewriteDelay : LONGEST_TIMER;
+    const longest = this._refused.size ? rewriteDelay : LONGEST_TIMER;
     const wake = (now: number) => {
       this._rewrite();
       core.advance(now);
@@ -143,47 +144,68 @@ export class Driver {
     this._timer = setTimeout(() => this.input(wake), Math.min(delay, longest));
   }
 
-  /** Order a change of the storage, after those that were refused: another client sends messages in this order. */
+  /** Order a change of the storage, after the others; it waits with them while the storage refuses one. */
   private _write(key: string, change: Change): void {
-    this._latest.set(key, change);
-    this._unwritten.set(key, change);
-    this._rewrite();
+    this._changes.set(key, change);
+    if (!this._refused.size) this._makeNext();
   }
 
-  /** Make a change of the storage; one that fails is repeated until it succeeds. */
+  /** Try again what the storage has refused. */
+  private _rewrite(): void {
+    this._refused.clear();
+    this._makeNext();
+  }
+
+  /** Make the next change, and the others after it. */
+  private _makeNext(): void {
+    if (this._writing) return;
+    const next = this._next();
+    if (next) {
+      this._writing = this._attempt(...next).finally(() => {
+        this._writing = null;
+        this._makeNext();
+      });
+    } else if (this._refused.size) {
+      this._rewriteDue = Date.now() + REWRITE_DELAY;
+      this._plan();
+    }
+  }
+
+  /**
+   * Return the next change to make. While one is refused, no later message is saved: another client sends messages in
+   * the order in which they are stored. Deletions are made, as they make room.
+   */
+  private _next(): [string, Change] | undefined {
+    let isRefused = false;
+    for (const entry of this._changes) {
+      const [key, { value }] = entry;
+      if (this._refused.has(key)) isRefused = true;
+      else if (!isRefused || !value || !key.startsWith(ITEM_KEY)) return entry;
+    }
+    return;
+  }
+
   private async _attempt(key: string, change: Change): Promise<void> {
     const { value, sent } = change;
-    const isLatest = () => this._latest.get(key) === change; // no later change of the value has begun meanwhile
     try {
       await (value ? this._storage.save(key, value) : this._storage.forget(key, sent));
     } catch (error) {
-      if (!isLatest()) return;
+      this._refused.add(key);
       this._chat.failed(error);
-      this._unwritten.set(key, change);
       return;
     }
-    if (!isLatest()) return;
-    this._latest.delete(key);
-    this._rewrite(); // the storage works again
+    if (this._changes.get(key) === change) this._changes.delete(key); // else a later one of the value follows
     for (const held of this._held.splice(0)) this._carryOut(held);
   }
 
   /** Return what the storage will have when it has all changes of this client. */
   private _withChanges(stored: Record<string, Json>): Record<string, Json> {
     const values = new Map(Object.entries(stored));
-    for (const [key, { value }] of this._latest) {
+    for (const [key, { value }] of this._changes) {
       if (value) values.set(key, value);
       else values.delete(key);
     }
     return Object.fromEntries(values);
-  }
-
-  /** Begin all changes that wait, in their order, and await them before the next frame. */
-  private _rewrite(): void {
-    this._rewriteDue = Date.now() + REWRITE_DELAY;
-    const changes = this._unwritten;
-    this._unwritten = new Map();
-    for (const change of changes) this._writes = Promise.all([this._writes, this._attempt(...change)]);
   }
 
   private _carryOut(output: Output): void {
@@ -206,15 +228,15 @@ export class Driver {
         break;
       case "send":
         // While a storage is full, no frame of the outbox is sent: the core repeats it later.
-        if (this._socket?.readyState === 1 && !(output.hasItems && this._unwritten.size)) {
+        if (this._socket?.readyState === 1 && !(output.hasItems && this._refused.size)) {
           this._socket.send(JSON.stringify(output.frame));
         }
         break;
       case "post":
-        if (!this._unwritten.size) void this._post(output.requestId, output.commands);
+        if (!this._refused.size) void this._post(output.requestId, output.commands);
         break;
       default:
-        if (output.kind === "resolved" && [...this._latest.values()].some(({ value }) => !value)) this._held.push(output);
+        if (output.kind === "resolved" && [...this._changes.values()].some(({ value }) => !value)) this._held.push(output);
         else this._chat.notify(output);
     }
   }

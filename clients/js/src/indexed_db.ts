@@ -18,7 +18,7 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
 export class IndexedDbStorage implements Storage {
   private readonly _name: string;
   private _opened: Promise<IDBDatabase> | undefined;
-  private _channel: BroadcastChannel | undefined;
+  private _channel?: BroadcastChannel;
 
   /**
    * Open no database yet: `load` does.
@@ -68,6 +68,7 @@ export class IndexedDbStorage implements Storage {
       end.abort();
       release();
       channel.close();
+      delete this._channel; // no other tab is told of a later change
     };
   }
 

@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { ConversationList } from "../../../clients/js/src/conversations.ts";
-import { Chat, MemoryStorage, type Credential, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
+import { Chat, MemoryStorage, type Json, type SharedStorageEvents, type Storage } from "../../../clients/js/src/index.ts";
 import { error, WELCOME } from "./drive.ts";
 
 /** A WebSocket whose server is a function. */
@@ -274,75 +274,6 @@ test("end of the connection by the server is reported with its reason", async ()
   assert.deepEqual(errors.map((problem: any) => problem.code), ["ERASED"]);
 });
 
-/** A WebSocket whose handshake is refused. */
-class RefusedSocket {
-  static handshakes: string[] = [];
-  readyState = 0;
-  onclose: (() => void) | null = null;
-
-  constructor(url: string, protocols: string[]) {
-    RefusedSocket.handshakes.push(protocols[1] ?? url);
-    queueMicrotask(() => this.onclose?.());
-  }
-
-  close(): void {}
-}
-
-/** Return a chat that waits after a refused handshake, its errors, and the headers of its requests. */
-async function refusedChat(answer: () => Response, token: () => Credential): Promise<[Chat, any[], any[]]> {
-  RefusedSocket.handshakes = [];
-  const probes: unknown[] = [];
-  const fetch = async (_: RequestInfo | URL, init?: RequestInit) => {
-    probes.push(init!.headers);
-    return answer();
-  };
-  const WebSocket = RefusedSocket as unknown as typeof globalThis.WebSocket;
-  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token, WebSocket, fetch });
-  chats.push(chat);
-  const errors: unknown[] = [];
-  chat.on("error", (problem) => errors.push(problem));
-  await until(() => chat.status === "waiting");
-  return [chat, errors, probes];
-}
-
-const backoffOf = (chat: Chat): number => (chat as any)._driver.core.nextTimer(Date.now());
-
-test("refused handshake is probed over http and a final error is tried again with another token", async () => {
-  for (const [status, code] of [[403, "FORBIDDEN"], [404, "NOT_FOUND"]] as const) {
-    let count = 0;
-    const answer = () => new Response(JSON.stringify({ error: { code, message: "no" } }), { status });
-    const [chat, errors, probes] = await refusedChat(answer, () => `t${++count}`);
-    assert.ok(backoffOf(chat) <= 2_000);
-    chat.online();
-    await until(() => errors.length === 2);
-    assert.deepEqual(errors.map((error) => [error.code, error.status]), [[code, status], [code, status]]);
-    assert.deepEqual(RefusedSocket.handshakes, ["bearer.t1", "bearer.t2"]);
-    assert.deepEqual(probes, [{ authorization: "Bearer t1" }, { authorization: "Bearer t2" }]);
-    await chat.close();
-  }
-});
-
-test("handshake is repeated after the backoff if the probe learns nothing", async () => {
-  const unreachable = () => {
-    throw new TypeError("no network");
-  };
-  for (const answer of [unreachable, () => new Response("{}")]) {
-    const [chat, errors, probes] = await refusedChat(answer, () => "t");
-    assert.equal(probes.length, 1);
-    assert.deepEqual(errors, []);
-    assert.ok(backoffOf(chat) <= 2_000);
-    await chat.close();
-  }
-});
-
-test("refused ticket is not probed because it opens connections only", async () => {
-  const [chat, , probes] = await refusedChat(() => new Response("{}"), () => ({ ticket: "once" }));
-  assert.deepEqual(RefusedSocket.handshakes, ["ws://x?ticket=once"]);
-  assert.deepEqual(probes, []);
-  assert.ok(backoffOf(chat) <= 2_000);
-  await chat.close();
-});
-
 test("refused update is reported", async () => {
   const refuse = (frame: Json) => (frame.type === "edit" ? [error(frame, "FORBIDDEN", { retryable: false })] : answer(frame));
   const [chat] = newChat(undefined, refuse);
@@ -479,8 +410,70 @@ test("message is not saved before an earlier one that the storage has refused", 
   await until(() => room.messages.length === 1);
   isFull = false;
   room.send("second").catch(() => {});
-  await turn();
+  chat.online();
+  await until(() => contents.length > 0);
+  await chat.close();
   assert.deepEqual(contents, ["first", "second"]);
+});
+
+test("message is not saved before a longer one that the storage has refused, but deletions make room", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let longest = 10;
+  const contents: string[] = [];
+  storage.save = (key, value) => {
+    const content: string | undefined = value.fields?.content;
+    if (content && content.length > longest) throw new Error("no space left");
+    if (content) contents.push(content);
+    save(key, value);
+  };
+  const texts = ["short", "longer than the room", "again"];
+  const [chat, errors] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  for (const content of texts) room.send(content).catch(() => {});
+  await until(() => errors.length > 0);
+  room.delete(room.messages[0]!.clientMessageId!);
+  chat.online();
+  await until(() => !Object.keys(storage.load()).length);
+  assert.deepEqual(contents, ["short"]);
+  longest = 100;
+  chat.online();
+  await chat.close();
+  assert.deepEqual(contents, texts);
+});
+
+test("many sends on a full storage cost one attempt until it is tried again", async () => {
+  const storage = new MemoryStorage();
+  let attempts = 0;
+  storage.save = (key) => {
+    if (!key.startsWith("outbox/")) return;
+    attempts++;
+    throw new Error("no space left");
+  };
+  const [chat, errors] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  for (let number = 0; number < 200; number++) room.send(`text ${number}`).catch(() => {});
+  await turn();
+  assert.deepEqual([attempts, errors.length], [1, 1]);
+  chat.online();
+  await turn();
+  assert.deepEqual([attempts, errors.length], [2, 2]);
+  await chat.close();
+});
+
+test("refused change is tried again without another input", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let refusals = 0;
+  storage.save = async (key, value) => {
+    await turn();
+    if (key.startsWith("outbox/") && !refusals++) throw new Error("no space left");
+    save(key, value);
+  };
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  await until(() => Object.keys(storage.load()).some((key) => key.startsWith("outbox/")));
   await chat.close();
 });
 
@@ -500,6 +493,54 @@ test("change that the storage refuses late replaces no later one", async () => {
   chat.online();
   await chat.close(); // all changes of the storage are made
   assert.deepEqual(storage.load(), {});
+});
+
+test("change that is durable late makes no later one void", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let endure = () => {};
+  storage.save = async (key, value) => {
+    await new Promise<void>((resolve) => (endure = resolve));
+    save(key, value);
+  };
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  await until(() => room.messages.length === 1);
+  room.delete(room.messages[0]!.clientMessageId!);
+  endure();
+  await chat.close();
+  assert.deepEqual(storage.load(), {});
+});
+
+test("client shares its storage until the last change is durable", async () => {
+  const order: string[] = [];
+  class SharedStorage extends MemoryStorage {
+    share = () => () => void order.push("end");
+
+    override async save(key: string, value: Json): Promise<void> {
+      await turn();
+      super.save(key, value);
+      order.push("saved");
+    }
+  }
+  const [chat] = newChat(new SharedStorage(), () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("last words").catch(() => {});
+  await chat.close();
+  assert.deepEqual(order, ["saved", "end"]);
+});
+
+test("room that is open already keeps its place once it is opened to resume", async () => {
+  const log = [1, 2].map((sequence_id) => ({ sequence_id, type: "message", content: "text", sender: {} }));
+  const page = { type: "subscribed", ...empty, head: 2, events: log };
+  const storage = new MemoryStorage();
+  const [chat] = newChat(storage, (frame) => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : [page]));
+  const room = await chat.open("conv_a");
+  assert.ok(!storage.load()["position/conv_a"]);
+  assert.equal(await chat.open("conv_a", { resume: true }), room);
+  await chat.close();
+  assert.equal(storage.load()["position/conv_a"]!.sequenceId, 2);
 });
 
 test("change that the storage has refused brings no value back that another client deleted", async () => {

@@ -73,6 +73,18 @@ async function scenario(): Promise<string> {
   await isStored;
   await until(third, () => third.messages.at(-1)?.content === "stored before a kill" && isSent(third));
 
+  const [leaving, closed, closing] = await newTab();
+  void closed.send("last words");
+  await closing.chat.close();
+  void closed.send("too late for the other tabs");
+  await closing.chat.close();
+  leaving.remove();
+  const storage = new IndexedDbStorage("http://tabs", "alice");
+  const late = Object.values(await storage.load()).find(({ fields }) => fields?.content === "too late for the other tabs");
+  require(late !== undefined, "a message after the end was lost");
+  await storage.forget(late!.key, null);
+  await until(third, () => third.messages.at(-1)?.content === "last words" && isSent(third));
+
   const [heir, fifth, tab] = await newTab();
   void third.send("too long".repeat(2_000));
   await until(fifth, () => fifth.messages.at(-1)?.status === "failed");
@@ -81,7 +93,6 @@ async function scenario(): Promise<string> {
   await isDiscarded;
   await until(fifth, () => isSent(fifth));
   await tab.chat.signOut();
-  const storage = new IndexedDbStorage("http://tabs", "alice");
   require(Object.keys(await storage.load()).length === 0, "the storage is not empty");
   const shown = fifth.messages.at(-1)!.sequenceId;
   heir.remove();

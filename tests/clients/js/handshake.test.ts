@@ -4,16 +4,16 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
-import { Chat, type Json } from "../../../clients/js/src/index.ts";
+import { Chat, type Credential, type Json } from "../../../clients/js/src/index.ts";
 
 /** A WebSocket whose handshake is refused; browsers do not tell the status. */
 class RefusedSocket {
-  static tokens: string[] = [];
+  static handshakes: string[] = [];
   readyState = 0;
   onclose: (() => void) | null = null;
 
-  constructor(_url: string, protocols: string[]) {
-    RefusedSocket.tokens.push(protocols[1]!.replace("bearer.", ""));
+  constructor(url: string, protocols: string[]) {
+    RefusedSocket.handshakes.push(protocols[1] ?? url);
     queueMicrotask(() => this.onclose?.());
   }
 
@@ -23,55 +23,78 @@ class RefusedSocket {
 const chats: Chat[] = [];
 after(() => Promise.all(chats.map((chat) => chat.close())));
 
-/** Return a chat that waits after a refused handshake, its errors, and the tokens of its requests. */
-async function refused(status: number, error: Json): Promise<[Chat, any[], string[]]> {
-  RefusedSocket.tokens = [];
-  const probes: string[] = [];
+/** Return a chat that waits after a refused handshake, its errors, and the headers of its requests. */
+async function refused(answer: () => Response, token?: () => Credential): Promise<[Chat, any[], any[]]> {
+  RefusedSocket.handshakes = [];
+  const probes: unknown[] = [];
   let count = 0;
-  const fetch = async (_url: unknown, { headers }: any) => {
-    probes.push(headers.authorization.replace("Bearer ", ""));
-    return new Response(JSON.stringify({ error }), { status });
+  const fetch = async (_: RequestInfo | URL, init?: RequestInit) => {
+    probes.push(init!.headers);
+    return answer();
   };
-  const chat = new Chat({
-    httpUrl: "http://x",
-    wsUrl: "ws://x",
-    token: () => `token${++count}`,
-    WebSocket: RefusedSocket as unknown as typeof WebSocket,
-    fetch: fetch as typeof globalThis.fetch,
-  });
+  const WebSocket = RefusedSocket as unknown as typeof globalThis.WebSocket;
+  const options = { httpUrl: "http://x", wsUrl: "ws://x", token: token ?? (() => `token${++count}`) };
+  const chat = new Chat({ ...options, WebSocket, fetch });
   chats.push(chat);
-  const errors: any[] = [];
+  const errors: unknown[] = [];
   chat.on("error", (problem) => errors.push(problem));
-  await waiting(chat);
+  await until(() => chat.status === "waiting");
   return [chat, errors, probes];
 }
 
-/** Let the event loop turn until a backoff runs. */
-async function waiting(chat: Chat): Promise<void> {
+/** Let the event loop turn until a condition holds. */
+async function until(holds: () => boolean): Promise<void> {
   const end = Date.now() + 20_000;
-  while (chat.status !== "waiting") {
-    assert.ok(Date.now() < end, `not within 20 seconds: ${chat.status}`);
+  while (!holds()) {
+    assert.ok(Date.now() < end, `not within 20 seconds: ${holds}`);
     await turn();
   }
 }
 
+const answered = (status: number, error: Json) => () => new Response(JSON.stringify({ error }), { status });
+const backoffOf = (chat: Chat): number => (chat as any)._driver.core.nextTimer(Date.now());
+
 test("refused handshake is probed over http with its token", async () => {
-  const [chat, , probes] = await refused(401, { code: "UNAUTHORIZED" });
+  const [chat, , probes] = await refused(answered(401, { code: "UNAUTHORIZED" }));
   chat.online();
-  await waiting(chat);
-  assert.deepEqual(RefusedSocket.tokens, ["token1", "token2"]);
-  assert.deepEqual(probes, RefusedSocket.tokens);
+  await until(() => probes.length === 2);
+  assert.deepEqual(RefusedSocket.handshakes, ["bearer.token1", "bearer.token2"]);
+  assert.deepEqual(probes, [{ authorization: "Bearer token1" }, { authorization: "Bearer token2" }]);
 });
 
 test("refused handshake is probed over http and its error is shown", async () => {
-  const [, errors] = await refused(403, { code: "SUSPENDED" });
-  assert.deepEqual(errors.map(({ code, status }) => [code, status]), [["SUSPENDED", 403]]);
+  for (const [status, code] of [[403, "SUSPENDED"], [403, "FORBIDDEN"], [404, "NOT_FOUND"]] as const) {
+    const [chat, errors] = await refused(answered(status, { code }));
+    assert.ok(backoffOf(chat) <= 2_000, "a final error is tried again, too");
+    chat.online();
+    await until(() => errors.length === 2);
+    assert.deepEqual(errors.map((error) => [error.code, error.status]), [[code, status], [code, status]]);
+  }
 });
 
 test("refused handshake is probed over http and retry after is obeyed", async () => {
   for (const status of [429, 503]) {
-    const [chat] = await refused(status, { code: "UNAVAILABLE", retry_after: 45 });
-    const delay = (chat as any)._driver.core.nextTimer(Date.now());
+    const [chat] = await refused(answered(status, { code: "UNAVAILABLE", retry_after: 45 }));
+    const delay = backoffOf(chat);
     assert.ok(delay > 44_000 && delay <= 47_000, `${delay}`);
   }
+});
+
+test("handshake is repeated after the backoff if the probe learns nothing", async () => {
+  const unreachable = () => {
+    throw new TypeError("no network");
+  };
+  for (const answer of [unreachable, () => new Response("{}")]) {
+    const [chat, errors, probes] = await refused(answer);
+    assert.equal(probes.length, 1);
+    assert.deepEqual(errors, []);
+    assert.ok(backoffOf(chat) <= 2_000);
+  }
+});
+
+test("refused ticket is not probed because it opens connections only", async () => {
+  const [chat, , probes] = await refused(() => new Response("{}"), () => ({ ticket: "once" }));
+  assert.deepEqual(RefusedSocket.handshakes, ["ws://x?ticket=once"]);
+  assert.deepEqual(probes, []);
+  assert.ok(backoffOf(chat) <= 2_000);
 });

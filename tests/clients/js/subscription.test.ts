@@ -41,6 +41,38 @@ test("conversation that is closed and opened again resumes where it was closed",
   assert.deepEqual(numbers(client), [4, 5]);
 });
 
+test("conversation resumes where another client on the storage has shown it last", () => {
+  const position = (sequenceId: number, historyId = HISTORY) => ({ sequenceId, historyId });
+  const stored = { history: { historyId: HISTORY }, "position/conv_a": position(3) };
+  for (const [news, after] of [[position(9), 9], [null, undefined]] as const) {
+    const client = newClient(stored);
+    connect(client);
+    client.storageChanged("position/conv_a", news, null, NOW);
+    clear(client);
+    client.open("conv_a", NOW, true);
+    assert.equal(frame(client, "subscribe").after, after);
+  }
+});
+
+test("position that another client has in a newer history is not deleted with the former ones", () => {
+  const client = connected();
+  client.storageChanged("position/conv_a", { sequenceId: 9, historyId: HISTORY }, null, NOW);
+  client.storageChanged("position/conv_b", { sequenceId: 2, historyId: "2.restored" }, null, NOW);
+  client.receive(SOCKET, { ...pong(0), history_id: "2.restored" }, NOW);
+  assert.deepEqual(take(client, "forget").map(({ key }) => key), ["position/conv_a"]);
+});
+
+test("conversation that is opened again to resume saves its position from then on", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  client.open("conv_a", NOW, true);
+  assert.deepEqual(take(client, "save"), [], "there is none yet");
+  const loaded = followed();
+  loaded.open("conv_a", NOW, true);
+  loaded.receive(SOCKET, push([4]), NOW);
+  assert.deepEqual(take(loaded, "save").map(({ value }) => value.sequenceId), [3, 4]);
+});
+
 test("known event is dropped and one after a gap is held", () => {
   const client = followed();
   client.receive(SOCKET, push([5, 2]), NOW);
@@ -430,4 +462,25 @@ test("conversation that is closed takes its read mark along", () => {
   const sent = [...client.outputs()].flatMap((output) => (output.kind === "send" ? [output.frame] : []));
   assert.deepEqual(sent.map(({ type }) => type), ["read", "unsubscribe"]);
   assert.equal(sent[0]!.sequence_id, mark);
+});
+
+test("read marks of closed conversations that the server has are forgotten", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  const count = (): number => (client as any)._marks.size;
+  client.close("conv_a", NOW);
+  assert.equal(count(), 0, "there is nothing to send");
+  client.open("conv_a", NOW);
+  client.receive(SOCKET, page(frame(client, "subscribe"), 1, 3, 3, { read_up_to: 0, unread_count: 3 }), NOW);
+  client.read("conv_a", NOW);
+  client.close("conv_a", NOW);
+  const { id } = frame(client, "read");
+  assert.equal(count(), 1);
+  const ack = { type: "read_ack", id, history_id: HISTORY, conversation_id: "conv_a", read_up_to: 3, unread_count: 0 };
+  client.receive(SOCKET, ack, NOW);
+  assert.equal(count(), 0);
+  client.open("conv_b", NOW);
+  client.read("conv_b", NOW, 1);
+  client.close("conv_b", NOW);
+  client.receive(SOCKET, { ...pong(0), history_id: "2.restored" }, NOW);
+  assert.equal(count(), 0, "they are of a former history");
 });

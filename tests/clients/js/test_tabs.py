@@ -89,12 +89,13 @@ def test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed(tmp_path
     events = alice.list_events(conversation)
     http.close()
     server.stop()
-    assert result == "ok 68"
+    assert result == "ok 69"
     texts = [event["content"] for event in events if event["type"] == "message"]
     expected = [
         *(f"from the second tab {n}" for n in range(5)),
         *(f"killed {n}" for n in range(60)),
         "before the end",
         "stored before a kill",
+        "last words",
     ]
     assert texts == expected

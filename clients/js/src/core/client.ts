@@ -42,7 +42,7 @@ export class Core {
   private readonly _feed: RepeatedRequest;
   private readonly _typing = new Map<string, Typing>();
   private _helloId = "";
-  /** The read marks of the conversations that are or were open. */
+  /** The read marks of the conversations that are open, and those of closed ones that the server has not acknowledged. */
   private readonly _marks = new Map<string, ReadMark>();
   /** The time before which an event of a conversation that is not followed does not repeat an `unsubscribe`. */
   private _unsubscribeDue = 0;
@@ -167,6 +167,9 @@ export class Core {
    * @param sent - Where the item is in the log, if it was deleted for that reason.
    */
   storageChanged(key: string, value: Json | null, sent: Sent | null, now: number): void {
+    const { stored } = this._context;
+    if (value) stored.set(key, value);
+    else stored.delete(key);
     if (!key.startsWith(ITEM_KEY)) return;
     if (value) this._outbox.restore(value as Item);
     else this._outbox.forgotten(key, sent);
@@ -182,7 +185,10 @@ export class Core {
 
   // The user
 
-  /** Follow a conversation from its newest page, or from the stored position, which is then kept up to date. */
+  /**
+   * Follow a conversation from its newest page, or from the stored position, which is then kept up to date: also for
+   * one that is followed already.
+   */
   open(conversationId: string, now: number, resume = false): void {
     const time = this._clock.at(now);
     const known = this._subscriptions.get(conversationId);
@@ -194,7 +200,7 @@ export class Core {
       this._subscriptions.set(conversationId, subscription);
       if (resume && historyId === this._context.historyId && sequenceId !== undefined) subscription.resume(sequenceId);
       if (this._connection.isOpen) subscription.start(time);
-    }
+    } else if (resume) known.keepPosition();
   }
 
   /** Receive the activity of all conversations; `heads` returns those of the shown rows, to name in pings. */
@@ -207,9 +213,10 @@ export class Core {
   close(conversationId: string, now: number): void {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
+    this._forgetMark(conversationId);
     if (!subscription || subscription.isEnded) return;
     if (!this._connection.isGreeted) return;
-    this._marks.get(conversationId)!.sendNow(this._clock.at(now));
+    this._marks.get(conversationId)?.sendNow(this._clock.at(now));
     this._context.send("unsubscribe", { conversation_id: conversationId });
   }
 
@@ -362,7 +369,7 @@ export class Core {
     this._context.historyId = newest;
     this._outbox.historyChanged(known === null);
     if (known !== null) {
-      this._forgetPositions();
+      this._forgetPositions(newest);
       for (const subscription of this._followed()) {
         subscription.historyChanged();
         subscription.start(time);
@@ -372,10 +379,22 @@ export class Core {
     return true;
   }
 
-  /** Forget the places and marks of a former history or participant. */
-  private _forgetPositions(): void {
-    for (const mark of this._marks.values()) mark.drop();
-    for (const key of this._context.stored.keys()) if (key.startsWith(POSITION_KEY)) this._context.forget(key);
+  /** Forget the places and marks of a former history or participant; another client can have places of the new history. */
+  private _forgetPositions(kept?: string): void {
+    for (const [conversationId, mark] of this._marks) {
+      mark.drop();
+      this._forgetMark(conversationId);
+    }
+    for (const [key, value] of this._context.stored) {
+      if (key.startsWith(POSITION_KEY) && value.historyId !== kept) this._context.forget(key);
+    }
+  }
+
+  /** Forget the mark of a closed conversation if there is none to send. */
+  private _forgetMark(conversationId: string): void {
+    if (!this._subscriptions.has(conversationId) && !this._marks.get(conversationId)?.wanted) {
+      this._marks.delete(conversationId);
+    }
   }
 
   private _apply(frame: Json, time: number, wallTime: number): void {
@@ -420,6 +439,7 @@ export class Core {
   private _applyToSubscription(frame: Json, time: number): void {
     const { conversation_id } = frame;
     const isOfMark = this._marks.get(conversation_id)?.replied(frame, time);
+    this._forgetMark(conversation_id);
     const subscription = this._subscriptions.get(conversation_id);
     if (!subscription || subscription.isEnded) {
       // `unsubscribe` is on its way, or lost.

@@ -47,7 +47,7 @@ export class Subscription {
     readonly conversationId: string,
     private readonly _context: Context,
     private readonly _readMark: ReadMark,
-    private readonly _savesPosition: boolean,
+    private _savesPosition: boolean,
   ) {
     this.people.readUpTo = _readMark.wanted; // of a former subscription
     const repeated = (send: () => string) => new RepeatedRequest(send, _context.random);
@@ -61,6 +61,12 @@ export class Subscription {
   resume(position: number): void {
     this.timeline.resume(position);
     this._replaced([]);
+  }
+
+  /** Save the position from now on. */
+  keepPosition(): void {
+    this._savesPosition = true;
+    if (this.timeline.isLoaded) this._savePosition();
   }
 
   /** Return the entry for the list of `hello`, whose answer has this id. */
