@@ -52,7 +52,8 @@ Object.defineProperty(BroadcastChannel.prototype, "onmessage", {
   set(handle) {
     const [, kind, ...participant] = this.name.split("/");
     set.call(this, (event) => {
-      if (kind === "sign-out") localStorage.setItem(`serverless-chat/draft/${participant.join("/")}/x`, "a late thought");
+      const draft = `serverless-chat/draft/${participant.join("/")}/x`;
+      if (kind === "sign-out") localStorage.setItem(draft, "a late thought");
       handle(event);
     });
   },
@@ -219,7 +220,7 @@ def test_provider_cannot_read_the_state_by_all_that_it_receives(
 
 
 def decryptions(state: str, secret: str) -> set[str]:
-    """Return the texts that a state contains for a secret as the key, and for the keys that are derived from it."""
+    """Return the texts that a state contains for a secret as the key, and for keys that are derived from it."""
     data, key = decoded(state), decoded(secret)
     found = set()
     for candidate in (key, *(HKDF(SHA256(), 32, b"", info).derive(key) for info in (b"state", b"verifier"))):

@@ -1,7 +1,7 @@
 """Marks of the parts of the interface: the classes and texts that the sources name, and those on a page.
 
-A component that no state shows has a class or a text that is on no page. So do the branches of components. Plurals, texts
-with a condition, and those of tables such as the error codes are not compared.
+A component that no state shows has a class or a text that is on no page. So do the branches of components.
+Plurals, texts with a condition, and those of tables such as the error codes are not compared.
 """
 
 from __future__ import annotations
