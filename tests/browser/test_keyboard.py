@@ -104,6 +104,20 @@ def test_member_panel_and_its_menus_are_used_by_keys(people: People, open_page: 
     expect(page.get_by_role("button", name="Members", exact=True)).to_be_focused()
 
 
+def test_key_of_the_panel_has_no_effect_without_a_conversation(people: People, open_page: OpenPage) -> None:
+    people("alice-b6").create_conversation("Crew")
+    page = open_page("alice-b6")
+    row = page.get_by_role("button", name=re.compile("^Crew"))
+    expect(row).to_be_visible()
+    page.keyboard.press("m")
+    row.click()
+    expect(field(page)).to_be_editable()
+    expect(page.get_by_role("complementary", name="Members")).to_have_count(0)
+    page.get_by_role("button", name="Members", exact=True).click()
+    expect(page.get_by_role("complementary", name="Members")).to_be_visible()
+    expect(page.get_by_role("button", name="Members", exact=True)).to_be_focused()
+
+
 def test_search_list_and_row_menus_are_used_by_keys(people: People, open_page: OpenPage) -> None:
     client = people("alice-b3")
     for title in ("Apples", "Bananas", "Bread"):

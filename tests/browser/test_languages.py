@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.selection import whole_only
 from tests.browser.watching import Watch
 from tests.support.client import TestClient
 
+_GERMAN = re.compile(r"/assets/de-[^/]+\.js$")
 _TEXTS = re.compile(r"/assets/en-[^/]+\.js$")
 
 
@@ -46,6 +47,21 @@ def test_panel_that_loads_while_the_language_changes_has_the_texts_of_the_new_on
     }"""
     page.evaluate(change)
     expect(page.get_by_role("button", name="Hinzufügen")).to_be_visible()
+
+
+@whole_only
+def test_failure_before_the_texts_are_loaded_is_shown_in_the_language(open_page: OpenPage, watch: Watch) -> None:
+    watch.expect("Failed to load resource|config.json: 500")
+    page = open_page("alice-l4", locale="de-DE")
+    held: list[Route] = []
+    page.route(_GERMAN, lambda route: held.insert(0, route))
+    page.route("**/config.json", lambda route: route.fulfill(status=500))
+    with page.expect_console_message(lambda shown: "config.json: 500" in shown.text):
+        page.reload()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    held[0].continue_()
+    expect(page.get_by_role("alert")).to_contain_text("Der Chat lässt sich nicht öffnen.")
+    assert page.locator("html").get_attribute("lang") == "de"
 
 
 @whole_only

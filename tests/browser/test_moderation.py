@@ -1,4 +1,4 @@
-"""Moderation as both sides see it: the owner or moderator, and the one whom it concerns."""
+"""Moderation as both sides see it: the owner or moderator, and the member."""
 
 from __future__ import annotations
 
@@ -164,7 +164,8 @@ def test_withdrawn_invitation_cannot_be_accepted(people: People, open_page: Open
 def test_revoked_invite_link_is_not_offered_any_more_and_lets_no_one_in(
     people: People, open_page: OpenPage, watch: Watch
 ) -> None:
-    club = people("alice-o6").create_conversation("Club")
+    owner = people("alice-o6")
+    club = owner.create_conversation("Club")
     watch.expect("Failed to load")
     alice = open_page("alice-o6", f"/c/{club}")
     alice.get_by_role("button", name="Members", exact=True).click()
@@ -181,6 +182,19 @@ def test_revoked_invite_link_is_not_offered_any_more_and_lets_no_one_in(
         rows.first.get_by_role("button", name="Revoke").click()
         expect(rows).to_have_count(number)
     expect(alice.get_by_text("There are no valid links.")).to_be_visible()
+    expect(created).to_have_count(0)
+
+    alice.get_by_role("button", name="Create a link").click()
+    expect(created).to_be_visible()
+    third, other = created.input_value(), owner.create_invite(club)
+    alice.get_by_role("button", name="Create a link").click()
+    expect(created).not_to_have_value(third)
+    expect(rows).to_have_count(3)
+    for invite in owner.get(f"/conversations/{club}/invites").expect(200)["invites"]:
+        if invite["invite_id"] != other["invite_id"]:  # as another moderator does it
+            owner.delete(f"/conversations/{club}/invites/{invite['invite_id']}").expect(204)
+    people("dora-o6").join(club, other["invite"])
+    expect(rows).to_have_count(1)
     expect(created).to_have_count(0)
     for person, link in (("bob-o6", first), ("carol-o6", second)):
         page = open_page(person, link.split("#")[1])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from uuid import uuid4
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.acting import choose, new_tab
 from tests.browser.conftest import OpenPage
@@ -15,6 +17,7 @@ from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
+Waiting = tuple[Page, Locator, TestClient, TestClient, str]
 _STUBS = """() => {
   globalThis.shown = [];
   globalThis.Notification = class {
@@ -30,10 +33,40 @@ _STUBS = """() => {
 }"""
 
 
+_HOLD = """() => {
+  const later = globalThis.setTimeout;
+  globalThis.waits = [];
+  globalThis.setTimeout = (run, time, ...rest) => (time === 2000 ? waits.push(run) : later(run, time, ...rest));
+}"""
+"""Keeps the waits of notifications from ending by themselves."""
+
+
 def enable(page: Page) -> None:
     """Allow notifications in the settings."""
     page.get_by_role("button", name="Settings").click()
     page.get_by_role("menuitem", name="Enable notifications").click()
+
+
+def end_waits(page: Page) -> list[str]:
+    """End the waits, and return the texts that are shown then."""
+    return list(page.evaluate("() => (waits.splice(0).forEach((run) => run()), shown.map(({ body }) => body))"))
+
+
+@pytest.fixture
+def waiting(people: People, open_page: OpenPage) -> Waiting:
+    """The page of Bob with the row of a conversation with Alice, where a first message waits to be notified."""
+    alice, bob = people(f"alice-{uuid4()}"), people(f"bob-{uuid4()}")
+    room = alice.create_conversation("Room", [bob])
+    page = open_page(bob.id)
+    row = page.get_by_role("button", name=re.compile("^Room"))
+    expect(row).to_be_visible()
+    page.evaluate(_STUBS)
+    page.evaluate(_HOLD)
+    enable(page)
+    alice.post_message(room, "first")
+    expect(row).to_contain_text("1 unread message")
+    page.wait_for_function("() => waits.length === 1")
+    return page, row, alice, bob, room
 
 
 @whole_only
@@ -91,6 +124,80 @@ def test_message_that_is_seen_in_one_tab_is_not_notified_by_another(
     expect(page.get_by_role("article").last).to_contain_text("read at once")
     tab.wait_for_function("() => shown.length > 0")
     assert tab.evaluate("() => shown.map(({ title }) => title)") == ["Unseen"]
+
+
+@whole_only
+def test_message_after_one_that_was_read_elsewhere_has_its_own_wait(waiting: Waiting) -> None:
+    page, row, alice, bob, room = waiting
+    bob.connect(room)
+    bob.mark_read(room, bob.get_head(room))
+    expect(row).not_to_contain_text("unread")
+    alice.post_message(room, "second")
+    expect(row).to_contain_text("1 unread message")
+    assert end_waits(page) == []
+    bob.mark_read(room, bob.get_head(room))
+    expect(row).not_to_contain_text("unread")
+    assert end_waits(page) == []
+
+    for text in ("third", "fourth"):
+        alice.post_message(room, text)
+    expect(row).to_contain_text("2 unread messages")
+    assert end_waits(page) == ["Alice: fourth"]
+    assert page.evaluate("() => waits.length") == 0
+    bob.disconnect()
+
+
+@whole_only
+def test_unread_message_after_one_that_was_read_elsewhere_is_notified(waiting: Waiting) -> None:
+    page, row, alice, bob, room = waiting
+    bob.connect(room)
+    bob.mark_read(room, bob.get_head(room))
+    expect(row).not_to_contain_text("unread")
+    alice.post_message(room, "second")
+    expect(row).to_contain_text("1 unread message")
+    assert end_waits(page) == []
+    assert end_waits(page) == ["Alice: second"]
+    bob.disconnect()
+
+
+@whole_only
+def test_message_that_is_deleted_within_the_wait_is_not_notified(waiting: Waiting) -> None:
+    page, row, alice, _, room = waiting
+    alice.delete_message(room, alice.get_head(room))
+    expect(row).to_contain_text("Message deleted")
+    assert end_waits(page) == []
+
+
+@whole_only
+@pytest.mark.parametrize("item", ["Mute notifications", "Archive"])
+def test_message_is_not_notified_after_the_wait_if_it_is_not_wanted_any_more(waiting: Waiting, item: str) -> None:
+    page, row, *_ = waiting
+    choose(page, "Room", item)
+    if item == "Archive":
+        expect(row).to_have_count(0)
+    else:
+        expect(row).to_contain_text("Notifications muted")
+    assert end_waits(page) == []
+
+
+@whole_only
+def test_older_conversations_that_are_loaded_later_do_not_notify(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-n5"), people("bob-n5")
+    old, other = (alice.create_conversation(title, [bob]) for title in ("Old", "Other"))
+    for room in (old, other):
+        alice.post_message(room, "before the page")
+    for number in range(100):
+        alice.create_conversation(f"Recent {number}", [bob])
+    page = open_page("bob-n5")
+    expect(page.get_by_role("button", name=re.compile("^Recent 99"))).to_be_visible()
+    page.evaluate(_STUBS)
+    page.evaluate(_HOLD)
+    enable(page)
+    alice.post_message(other, "new")
+    expect(page.get_by_role("button", name=re.compile("^Other"))).to_contain_text("new")
+    page.get_by_role("button", name="Show more").click()
+    expect(page.get_by_role("button", name=re.compile("^Old"))).to_be_visible()
+    assert end_waits(page) == ["Alice: new"]
 
 
 @whole_only

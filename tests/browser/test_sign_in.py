@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from playwright.sync_api import Browser, Page, expect
 
 from infra.web.config import PageConfig
@@ -40,6 +45,21 @@ _STORED_VALUES = """async () => {
   return stored;
 }"""
 """Returns everything in the IndexedDB of the origin: the outbox and the positions."""
+
+_SAVE_LATE = """
+const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, "onmessage");
+Object.defineProperty(BroadcastChannel.prototype, "onmessage", {
+  set(handle) {
+    const [, kind, ...participant] = this.name.split("/");
+    set.call(this, (event) => {
+      const draft = `serverless-chat/draft/${participant.join("/")}/x`;
+      if (kind === "sign-out") localStorage.setItem(draft, "a late thought");
+      handle(event);
+    });
+  },
+});
+"""
+"""Saves a draft before a sign-out in another tab is known, as a timer may do."""
 
 
 @contextlib.contextmanager
@@ -147,7 +167,7 @@ def test_token_is_renewed_by_the_refresh_token_before_its_end(
 
 
 @whole_only
-def test_link_survives_the_sign_in_and_only_state_and_verifier_are_stored_meanwhile(
+def test_link_survives_the_sign_in_and_only_state_and_secret_are_stored_meanwhile(
     browser: Browser, web_chat: WebChat, provider: IdentityProvider, people: Callable[[str], TestClient]
 ) -> None:
     olga = people("olga-oidc")
@@ -160,8 +180,8 @@ def test_link_survives_the_sign_in_and_only_state_and_verifier_are_stored_meanwh
         page.goto(f"{url}#/c/{linked}")
         expect(page.get_by_text("Who are you?")).to_be_visible()
         page.goto(f"{url}config.json")  # of the origin of the page, without its script
-        stored = page.evaluate("Object.values(sessionStorage).map((value) => Object.keys(JSON.parse(value)))")
-        assert stored == [["state", "verifier"]]
+        (stored,) = page.evaluate("Object.values(sessionStorage).map(JSON.parse)")
+        assert stored.keys() == {"state", "secret"}
         assert linked not in storages(page)
         assert linked not in json.dumps(provider.authorizations), "the provider would learn of invites"
         page.go_back()
@@ -174,6 +194,44 @@ def test_link_survives_the_sign_in_and_only_state_and_verifier_are_stored_meanwh
         page.goto(f"{url}?code=stolen&state=guessed#/c/{linked}")
         expect(page.get_by_role("heading", name="Linked", level=1)).to_be_visible()
         context.close()
+
+
+@whole_only
+def test_provider_cannot_read_the_state_by_all_that_it_receives(
+    browser: Browser, web_chat: WebChat, provider: IdentityProvider, people: Callable[[str], TestClient]
+) -> None:
+    linked = people("olga-oidc").create_conversation("Linked")
+    stored: list[dict[str, str]] = []
+    with serving(web_chat, provider) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.expose_function("keep", lambda value: stored.append(json.loads(value)))
+        page.add_init_script("Object.values(sessionStorage).forEach((value) => window.keep(value))")
+        page.goto(f"{url}#/c/{linked}")
+        expect(page.get_by_role("heading", name="Linked", level=1)).to_be_visible()
+        state, verifier = provider.authorizations[-1]["state"], provider.grants[-1]["code_verifier"]
+        (secret,) = (attempt["secret"] for attempt in stored if attempt["state"] == state)
+        assert decryptions(state, secret) == {f"#/c/{linked}"}
+        sent = json.dumps([provider.authorizations, provider.grants])
+        assert secret not in sent
+        for received in (verifier, provider.authorizations[-1]["code_challenge"]):
+            assert decryptions(state, received) == set()
+        context.close()
+
+
+def decryptions(state: str, secret: str) -> set[str]:
+    """Return the texts that a state contains for a secret as the key, and for keys that are derived from it."""
+    data, key = decoded(state), decoded(secret)
+    found = set()
+    for candidate in (key, *(HKDF(SHA256(), 32, b"", info).derive(key) for info in (b"state", b"verifier"))):
+        with contextlib.suppress(InvalidTag):
+            found.add(AESGCM(candidate).decrypt(data[:12], data[12:], None).decode())
+    return found
+
+
+def decoded(text: str) -> bytes:
+    """Return the bytes of a text in URL-safe Base64 without padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 @whole_only
@@ -237,9 +295,10 @@ def test_sign_out_ends_the_session_in_every_tab_and_deletes_what_is_on_the_devic
     room = people("olga-oidc").create_conversation("Left")
     url = page.url.partition("#")[0]
     watch = Watch({*web_chat.origins(), provider.url, url.rstrip("/")})
+    page.context.add_init_script(_SAVE_LATE)
     tab = new_tab(page, watch, f"{url}#/c/{room}")
-    field(tab).press_sequentially("a secret")
-    tab.wait_for_function("() => Object.values(localStorage).includes('a secret')")
+    field(tab).press_sequentially("a thought")
+    tab.wait_for_function("() => Object.values(localStorage).includes('a thought')")
     field(tab).press_sequentially(", not saved yet")
     provider.is_waiting = True
     page.get_by_role("button", name="Settings").click()
@@ -247,7 +306,7 @@ def test_sign_out_ends_the_session_in_every_tab_and_deletes_what_is_on_the_devic
     for signed_out in (page, tab):
         expect(signed_out.get_by_text("Who are you?")).to_be_visible()
     page.goto(f"{url}config.json")
-    assert "secret" not in storages(page)
+    assert "thought" not in storages(page)
     assert page.evaluate(_STORED_VALUES) == []
     assert [query.get("prompt") for query in provider.authorizations[-2:]] == ["login", "login"]
     provider.is_waiting = False

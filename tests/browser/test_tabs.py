@@ -97,7 +97,7 @@ def test_message_on_its_way_when_its_tab_is_closed_arrives_once(
         text = f"on its way {number}"
         send(sender, text)
         expect(message(sender, text).locator(".pending")).to_be_visible()
-        if problem == "is_deaf":  # the server has it, and the tab does not know
+        if problem == "is_deaf":  # the server has it, but its acknowledgement does not arrive
             expect(message(watcher, text)).to_be_visible()
         else:
             expect(message(last, text).locator(".pending")).to_be_visible()

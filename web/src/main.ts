@@ -9,10 +9,12 @@ import { preference, setPreference } from "./page/preferences.ts";
 import { loadLanguage, texts } from "./text/texts.ts";
 
 const TITLE = document.title;
+const LANGUAGE = preference("language") ?? navigator.language;
+const languageLoaded = loadLanguage(LANGUAGE);
 
 async function main(): Promise<void> {
   const place = document.getElementById("page")!;
-  const [config] = await Promise.all([loadConfig(), loadLanguage(preference("language") ?? navigator.language)]);
+  const [config] = await Promise.all([loadConfig(), languageLoaded]);
   const chat = new ServerlessChat();
   const route = parseRoute(location.hash);
   chat.setAttribute("http-url", config.http_url);
@@ -69,9 +71,8 @@ function showUnread(count: number): void {
 
 /** Appearance and language are those of the system until the user chooses others. */
 function applyPreferences(chat: ServerlessChat): void {
-  const language = preference("language") ?? navigator.language;
-  chat.lang = language;
-  document.documentElement.lang = language.split("-")[0]!;
+  chat.lang = LANGUAGE;
+  document.documentElement.lang = LANGUAGE.split("-")[0]!;
   const showTheme = (theme: string) => {
     chat.setAttribute("theme", theme);
     document.documentElement.dataset.theme = theme;
@@ -89,10 +90,12 @@ function applyPreferences(chat: ServerlessChat): void {
   });
 }
 
-/** Say why there is no chat, and offer another attempt. */
-function showFailure(error: unknown): void {
+/** Say why there is no chat, and offer another attempt; in English where the language cannot be loaded. */
+async function showFailure(error: unknown): Promise<void> {
   console.error(error);
+  await languageLoaded.catch(() => {});
   const t = texts.value;
+  document.documentElement.lang = t.language;
   const failure = document.createElement("div");
   failure.className = "failure";
   failure.setAttribute("role", "alert");

@@ -1,6 +1,7 @@
 """Marks of the parts of the interface: the classes and texts that the sources name, and those on a page.
 
 A component that no state shows has a class or a text that is on no page. So do the branches of components.
+Plurals, texts with a condition, and those of tables such as the error codes are not compared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SOURCES = ROOT / WEB / "src"
 _CSS_CLASS = re.compile(r"\.([a-z][\w-]*)(?=[^{}]*\{)")
 _CLASS_ATTRIBUTE = re.compile(r'\bclass=(?:"([^"]*)"|\{((?:[^{}]|\{[^{}]*\})*)\})')
 _LITERAL = re.compile(r'"([^"]*)"|`([^`$]*)')
-_USED_TEXT = re.compile(r"\b(?:t|texts\.value|texts\.peek\(\))\.(\w+)")
+_USED_TEXT = re.compile(r"\b(?:t|texts\.value|allTexts\.value|texts\.peek\(\))\.(\w+)")
 _PLAIN_TEXT = re.compile(r'^  (\w+): "(.*)",$', re.MULTILINE)
 _TEMPLATE = re.compile(r"^  (\w+): \([^)]*\) => `([^`]*)`,$", re.MULTILINE)
 _SIMPLE_SLOT = re.compile(r"\$\{[^{}`]*\}")

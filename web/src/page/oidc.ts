@@ -2,8 +2,9 @@
  * Sign-in by OpenID Connect: the authorization code flow with PKCE (RFC 7636). Tokens are kept in memory only and
  * renewed by the refresh token. After a reload the page is redirected with `prompt=none`, which answers without a
  * question while the session at the identity provider lasts; after a sign-out, with `prompt=login`. While the page is
- * away, sessionStorage has the state and the verifier. The state contains the fragment to return to, which may be an
- * invite: encrypted, so that the provider and its logs do not have it.
+ * away, sessionStorage has the state and a secret. The state contains the fragment to return to, which may be an invite:
+ * encrypted, so that the provider and its logs do not have it. The key and the verifier, which the provider receives, are
+ * derived from the secret, which is not sent.
  */
 
 import type { OidcIdentity } from "./config.ts";
@@ -27,7 +28,7 @@ class TokenError extends Error {
 
 interface Attempt {
   state: string;
-  verifier: string;
+  secret: string;
 }
 
 interface Tokens {
@@ -57,7 +58,8 @@ export async function signedIn(identity: OidcIdentity): Promise<SignedIn> {
     throw new Error(`sign-in failed: ${answer.get("error_description") ?? answer.get("error") ?? "no code"}`);
   }
   history.replaceState(null, "", redirectUri() + fragment);
-  const fields = { grant_type: "authorization_code", code, code_verifier: attempt.verifier, redirect_uri: redirectUri() };
+  const code_verifier = await verifier(attempt.secret);
+  const fields = { grant_type: "authorization_code", code, code_verifier, redirect_uri: redirectUri() };
   const tokens = await requestTokens(identity, fields);
   setPreference(SIGNED_OUT, "");
   return session(identity, tokens, fragment);
@@ -109,10 +111,10 @@ function takeAttempt(): Attempt | null {
 }
 
 async function redirect(identity: OidcIdentity, fragment: string, prompt?: "none" | "login"): Promise<never> {
-  const secret = crypto.getRandomValues(new Uint8Array(32));
-  const attempt: Attempt = { state: await sealed(fragment, secret), verifier: encoded(secret) };
+  const secret = encoded(crypto.getRandomValues(new Uint8Array(32)));
+  const attempt: Attempt = { state: await sealed(fragment, secret), secret };
   sessionStorage.setItem(KEY, JSON.stringify(attempt));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(await verifier(secret)));
   const address = new URL(identity.authorization_endpoint);
   const fields: Record<string, string | undefined> = {
     response_type: "code",
@@ -137,23 +139,32 @@ async function requestTokens(identity: OidcIdentity, fields: Record<string, stri
   return (await response.json()) as Tokens;
 }
 
-/** Return a state that contains a fragment, and that no one can guess or read without the verifier. */
-async function sealed(fragment: string, secret: Uint8Array<ArrayBuffer>): Promise<string> {
+/** Return a state that contains a fragment, and that cannot be guessed, or read without the secret. */
+async function sealed(fragment: string, secret: string): Promise<string> {
   const iv = crypto.getRandomValues(new Uint8Array(IV_LENGTH));
   const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await key(secret), new TextEncoder().encode(fragment));
   return encoded(new Uint8Array([...iv, ...new Uint8Array(sealed)]));
 }
 
 /** Return the fragment that the state of an attempt contains. */
-async function opened({ state, verifier }: Attempt): Promise<string> {
+async function opened({ state, secret }: Attempt): Promise<string> {
   const bytes = decoded(state);
   const iv = bytes.subarray(0, IV_LENGTH);
-  const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await key(decoded(verifier)), bytes.subarray(IV_LENGTH));
+  const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await key(secret), bytes.subarray(IV_LENGTH));
   return new TextDecoder().decode(opened);
 }
 
-const key = (secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> =>
-  crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["encrypt", "decrypt"]);
+const verifier = async (secret: string): Promise<string> => encoded(await derived(secret, "verifier"));
+
+const key = async (secret: string): Promise<CryptoKey> =>
+  crypto.subtle.importKey("raw", await derived(secret, "state"), "AES-GCM", false, ["encrypt", "decrypt"]);
+
+/** Return 32 bytes for one purpose, by HKDF: they reveal neither the secret nor the bytes for another purpose. */
+async function derived(secret: string, purpose: string): Promise<Uint8Array<ArrayBuffer>> {
+  const material = await crypto.subtle.importKey("raw", decoded(secret), "HKDF", false, ["deriveBits"]);
+  const info = new TextEncoder().encode(purpose);
+  return new Uint8Array(await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info }, material, 256));
+}
 
 /** Return bytes in URL-safe Base64 without padding. */
 const encoded = (bytes: Uint8Array): string =>

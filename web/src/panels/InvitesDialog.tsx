@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
 import { allTexts } from "../text/texts.ts";
@@ -10,7 +10,7 @@ import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useLoaded } from "./useLoaded.ts";
 
-/** An invite that was created in this dialog: later, no one can see its link. */
+/** An invite that was created in this dialog: its link cannot be shown later. */
 interface Created {
   inviteId: string;
   link: string;
@@ -24,9 +24,14 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
   const server = useRequests();
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const [created, setCreated] = useState<Created | null>(null);
+  const listedId = useRef<string | null>(null);
+  useEffect(() => {
+    const isListed = items?.some((invite) => invite.invite_id === created?.inviteId);
+    if (isListed) listedId.current = created!.inviteId;
+    else if (created && listedId.current === created.inviteId) setCreated(null); // revoked, here or by another moderator, or used
+  }, [items]);
   const revoke = async (inviteId: string) => {
-    const isRevoked = await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
-    if (isRevoked && created?.inviteId === inviteId) setCreated(null);
+    await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
     await load();
   };
   const show = async (invite: Created) => {

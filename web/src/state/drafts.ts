@@ -44,7 +44,7 @@ export class Drafts {
     this.drop();
   }
 
-  /** Delete everything, and end: the participant signs out. */
+  /** Delete everything, and end: the participant signs out, here or in another tab, after whose deletion this one may have saved. */
   clear(): void {
     this.drop();
     stored(() => {
@@ -52,17 +52,15 @@ export class Drafts {
     });
   }
 
-  /** End without saving: the participant has signed out in another tab. */
-  drop(): void {
+  private drop(): void {
     clearTimeout(this.timer);
     this.unsaved.clear();
     this.ends.abort();
   }
 
-  /** Take over the change of another tab, without a key of all texts, unless there is a later one here. */
+  /** Take over the change of another tab, of all texts if there is no key. A text that is not saved here is later. */
   private changed(key: string | null): void {
-    if (key !== null && (!key.startsWith(this.prefix) || this.unsaved.has(key.slice(this.prefix.length)))) return;
-    this.changes.value++;
+    if (key === null || key.startsWith(this.prefix)) this.changes.value++;
   }
 
   private save(): void {

@@ -1,6 +1,7 @@
 /** Notifications of the browser about messages in conversations that the user does not look at. */
 
 import { effect, signal } from "@preact/signals";
+import type { Message } from "serverless-chat";
 import type { Conversation } from "serverless-chat/conversations";
 import type { Session } from "./session.ts";
 
@@ -8,6 +9,14 @@ import type { Session } from "./session.ts";
 const PATIENCE = 2_000;
 
 export type Permission = "default" | "granted" | "denied" | "unsupported";
+
+/** A notification that waits. */
+interface Wait {
+  /** The message with which the wait began. */
+  first: number;
+  /** The newest message. */
+  newest: Message;
+}
 
 interface NotifierOptions {
   session: Session;
@@ -23,9 +32,12 @@ export class Notifier {
   readonly permission = signal<Permission>("Notification" in globalThis ? Notification.permission : "unsupported");
   /** The public key of the product's push service; without it there is no Web Push. */
   vapidKey: string | null = null;
+  /** The newest message of each conversation. */
   private seen: Map<string, number> | null = null;
-  /** The newest rows of which notifications wait, by conversation. */
-  private readonly waiting = new Map<string, Conversation>();
+  /** The time of the newest message or conversation from before the page was opened. */
+  private start = "";
+  /** By conversation. */
+  private readonly waiting = new Map<string, Wait>();
   private readonly end: () => void;
 
   constructor(private readonly options: NotifierOptions) {
@@ -47,43 +59,53 @@ export class Notifier {
     this.waiting.clear();
   }
 
-  /** Notify of rows with a newer message than before. The first rows are those from before the page was opened. */
+  /**
+   * Notify of rows with a newer message than before. The first rows are those from before the page was opened, and so
+   * may be those that are loaded later.
+   */
   private notice(rows: readonly Conversation[] | null): void {
     if (!rows || !this.options.session.blocks.isKnown.value) return;
-    const before = this.seen;
-    this.seen = new Map(rows.map((row) => [row.conversationId, row.lastMessage?.sequenceId ?? 0]));
-    if (!before) return;
+    const isFirst = !this.seen;
+    const seen = (this.seen ??= new Map<string, number>());
     for (const row of rows) {
-      const isNew = (row.lastMessage?.sequenceId ?? 0) > (before.get(row.conversationId) ?? 0);
-      if (isNew && row.unreadCount && this.isWanted(row)) this.plan(row);
+      const { conversationId: id, lastMessage } = row;
+      const before = seen.get(id);
+      const newest = lastMessage?.sequenceId ?? 0;
+      const latest = lastMessage?.createdAt ?? row.createdAt;
+      const isNew = before === undefined ? latest > this.start : newest > before;
+      seen.set(id, newest);
+      if (isFirst) this.start = latest > this.start ? latest : this.start;
+      else if (isNew && lastMessage && row.unreadCount && this.isWanted(row, lastMessage)) this.plan(id, lastMessage);
     }
   }
 
-  private isWanted(row: Conversation): boolean {
+  private isWanted(row: Conversation, message: Message): boolean {
     const { session } = this.options;
     if (row.me?.notificationsMuted || row.me?.archived) return false;
-    const sender = row.lastMessage?.sender?.participantId ?? "";
+    const sender = message.sender?.participantId ?? "";
     if (this.permission.peek() !== "granted" || sender === session.participantId || session.blocks.ids.peek().has(sender)) return false;
     const isLookedAt = document.visibilityState === "visible" && document.hasFocus();
     return !(isLookedAt && session.openId.peek() === row.conversationId);
   }
 
-  /** Notify of the newest message of a row, unless it is read or deleted within a moment. */
-  private plan(row: Conversation): void {
-    const id = row.conversationId;
-    const isPlanned = this.waiting.has(id);
-    this.waiting.set(id, row);
-    if (!isPlanned) setTimeout(() => this.stopWaiting(id), PATIENCE);
+  /** Notify of the newest message of a conversation, unless it is read or deleted within a moment. */
+  private plan(id: string, newest: Message): void {
+    const wait = this.waiting.get(id);
+    this.waiting.set(id, { first: wait?.first ?? newest.sequenceId!, newest });
+    if (!wait) setTimeout(() => this.stopWaiting(id), PATIENCE);
   }
 
   private stopWaiting(id: string): void {
-    const row = this.waiting.get(id);
+    const wait = this.waiting.get(id);
     this.waiting.delete(id);
-    const present = this.options.session.row(id);
-    if (!row || !present) return;
-    const { sequenceId } = row.lastMessage!;
-    const isDeleted = present.lastMessage?.sequenceId === sequenceId && present.lastMessage.isDeleted;
-    if (present.readUpTo < sequenceId! && !isDeleted) this.notify(row);
+    const row = this.options.session.row(id);
+    if (!wait || !row) return;
+    const isSame = row.lastMessage?.sequenceId === wait.newest.sequenceId;
+    const message = isSame ? row.lastMessage! : wait.newest; // the newest of all may be one that is not wanted
+    if (row.readUpTo >= message.sequenceId! || message.isDeleted || !this.isWanted(row, message)) return;
+    // A reader in another tab has not marked the newest one yet.
+    if (row.readUpTo >= wait.first) this.plan(id, message);
+    else this.notify({ ...row, lastMessage: message });
   }
 
   private notify(row: Conversation): void {

@@ -159,8 +159,7 @@ export class Session {
   async end(ending: Ending): Promise<void> {
     this.open.peek()?.close();
     if (ending === "closed") this.drafts.close();
-    else if (ending === "signed-out") this.drafts.clear();
-    else this.drafts.drop();
+    else this.drafts.clear();
     if (ending === "signed-out") this.signOuts.announce();
     this.signOuts.close();
     await (ending === "signed-out" ? this.chat.signOut() : this.chat.close());

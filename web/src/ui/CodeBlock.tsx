@@ -11,7 +11,7 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
   const app = useApp();
   const t = texts.value;
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    if (!(await app.session.attempt(() => navigator.clipboard.writeText(text)))) return;
     setCopied(true);
     app.announce(t.copied);
     setTimeout(() => setCopied(false), SHOWN_TIME);

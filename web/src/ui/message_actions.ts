@@ -71,7 +71,7 @@ export function startEdit(conversation: OpenConversation, message: Message): voi
 export const sameEmoji = (one: string, other: string): boolean =>
   one.replace(/[\ufe0e\ufe0f]/g, "") === other.replace(/[\ufe0e\ufe0f]/g, "");
 
-/** Copy a text, and say whether the browser has allowed it. */
+/** Copy a text, and show a toast: that it was copied, or that the browser does not permit it. */
 export async function copyText(app: App, text: string): Promise<void> {
   if (!(await app.session.attempt(() => navigator.clipboard.writeText(text)))) return;
   app.session.toast(texts.peek().copied);

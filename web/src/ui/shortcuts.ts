@@ -23,10 +23,7 @@ export function globalKeyDown(event: KeyboardEvent, app: App): void {
     "/": () => focus(app, ".search-field"),
     i: () => focus(app, ".composer-field"),
     n: () => (app.dialog.value = { kind: "create" }),
-    m: () => {
-      app.isPanelFocusWanted = !app.isPanelOpen.value;
-      app.isPanelOpen.value = app.isPanelFocusWanted;
-    },
+    m: app.session.open.value ? () => togglePanel(app) : undefined,
     Escape: () => focus(app, ".composer-field"),
   }[event.key];
   if (action) run(event, action);
@@ -35,6 +32,11 @@ export function globalKeyDown(event: KeyboardEvent, app: App): void {
 function run(event: Event, action: () => unknown): void {
   event.preventDefault();
   action();
+}
+
+function togglePanel(app: App): void {
+  app.isPanelFocusWanted = !app.isPanelOpen.value;
+  app.isPanelOpen.value = app.isPanelFocusWanted;
 }
 
 function focus(app: App, selector: string): void {
