@@ -290,7 +290,7 @@ export class Driver {
   /** Learn by HTTP why a handshake was refused; return how many milliseconds to wait at least. */
   private async _probe(token: string): Promise<number> {
     try {
-      await this._http.request("GET", "/conversations?limit=1", undefined, token);
+      await this._http.request("GET", "/me", undefined, token);
     } catch (error) {
       if (error instanceof ChatError && error.status) this._chat.failed(error);
       if (error instanceof ChatError) return error.retryAfter * 1_000;
