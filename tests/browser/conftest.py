@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,23 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="package")
-def web_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChat]:
-    """Return a chat with the built page. Skips the test where the page could not be built."""
+@contextmanager
+def running_web_chat(directory: Path) -> Iterator[WebChat]:
+    """Run a chat with the built page for the context. Skips the test where the page could not be built."""
     if not (ROOT / DIST / "index.html").exists():
         pytest.skip("the web page is not built: `make setup` builds it, or says why not")
-    chat = WebChat(tmp_path_factory.mktemp("web-chat") / "chat.log")
-    yield chat
-    chat.stop()
+    chat = WebChat(directory / "chat.log")
+    try:
+        yield chat
+    finally:
+        chat.stop()
+
+
+@pytest.fixture(scope="package")
+def web_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChat]:
+    """Return the chat of most tests, with the built page."""
+    with running_web_chat(tmp_path_factory.mktemp("web-chat")) as chat:
+        yield chat
 
 
 @pytest.fixture(scope="package")

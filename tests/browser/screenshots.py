@@ -31,14 +31,6 @@ QUALITY = 82
 CONDITIONS = IMAGES / "web.json"
 RENDERING = ["--font-render-hinting=none", "--disable-lcd-text"]
 """Options of Chromium, so that the settings of a machine do not change its letters."""
-_STABLE_COLOURS = """() => {
-  const root = document.querySelector("serverless-chat").shadowRoot;
-  for (const avatar of root.querySelectorAll(".conversation .avatar")) {
-    const hue = [...avatar.textContent].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
-    avatar.style.setProperty("--hue", String(hue));
-  }
-}"""
-"""Colours conversations by their initials: in the product they depend on the ids, which are random."""
 NAMES = {
     "alice": "Alice Lindqvist",
     "bob": "Bob Okafor",
@@ -127,7 +119,6 @@ def take(browser: Browser, chat: WebChat, release: str, picture: Picture, act: A
     page.get_by_text("1 online").or_(page.get_by_role("button", name="Release 4.2")).first.wait_for()
     picture.act(page)
     act(page)
-    page.evaluate(_STABLE_COLOURS)
     page.wait_for_timeout(500)  # for the colours of transitions
     session = context.new_cdp_session(page)
     taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from scripts.browser import PACKAGES, has_fonts
+from tests.browser.conftest import running_web_chat
 from tests.browser.screenshots import (
     CONDITIONS,
     NAMES,
@@ -29,7 +30,7 @@ from tests.browser.web_chat import WebChat
 from tests.support.client import HttpClient, TestClient
 
 TOLERANCE = 0.005
-"""The part of the pixels that may differ: times of day, the loss of compression."""
+"""The part of the pixels that may differ: times of day, initials of conversations, the loss of compression."""
 ATTEMPTS = 4
 _DIFFERENCE = """async (pictures) => {
   const [first, second] = await Promise.all(pictures.map(async (data) => {
@@ -49,6 +50,21 @@ _DIFFERENCE = """async (pictures) => {
   }
   return differing / (first.data.length / 4);
 }"""
+
+
+@pytest.fixture(scope="module")
+def web_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChat]:
+    """Return a separate chat: other tests give Alice conversations that are not in the pictures."""
+    with running_web_chat(tmp_path_factory.mktemp("visual")) as chat:
+        yield chat
+
+
+@pytest.fixture(scope="module")
+def chat_http(web_chat: WebChat) -> Iterator[HttpClient]:
+    """Return an HTTP client of this chat, without a token."""
+    client = HttpClient(web_chat.endpoint.http_url)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="module")
