@@ -37,14 +37,14 @@ class PageCheck:
         if content != self._files[INDEX]:
             raise CheckFailed("it is another build")
         if _POLICY not in headers.get("Content-Security-Policy", ""):
-            raise CheckFailed("it has no Content-Security-Policy of ours")
+            raise CheckFailed(f"its Content-Security-Policy lacks {_POLICY}")
 
     def _config(self) -> None:
         content, _ = self._get(CONFIG)
         try:
             http_url = json.loads(content)["http_url"]
         except (ValueError, TypeError, KeyError):
-            raise CheckFailed(f"{CONFIG} is no configuration") from None
+            raise CheckFailed(f"{CONFIG} does not name the chat") from None
         if http_url != self._http_url:
             raise CheckFailed(f"{CONFIG} names {http_url} instead of {self._http_url}")
 

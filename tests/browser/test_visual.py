@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -60,15 +61,7 @@ def web_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChat]:
 
 
 @pytest.fixture(scope="module")
-def chat_http(web_chat: WebChat) -> Iterator[HttpClient]:
-    """Return an HTTP client of this chat, without a token."""
-    client = HttpClient(web_chat.endpoint.http_url)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def release(browser: Browser, web_chat: WebChat, chat_http: HttpClient) -> str:
+def release(browser: Browser, web_chat: WebChat) -> str:
     """Return the conversation of the pictures. Skips the tests where the pictures do not hold."""
     made_with = json.loads(CONDITIONS.read_text("utf-8"))
     again = "`python -m tests.browser.screenshots` makes them again"
@@ -79,7 +72,8 @@ def release(browser: Browser, web_chat: WebChat, chat_http: HttpClient) -> str:
         pytest.skip(f"{loud}: fonts are missing: apt install {' '.join(PACKAGES)}")
     if font_digests() != made_with["fonts"]:
         pytest.skip(f"{loud}: the pictures were made with other versions of the fonts; {again}")
-    return write({name: TestClient(web_chat.endpoint, chat_http, name, NAMES[name]) for name in NAMES})
+    with closing(HttpClient(web_chat.endpoint.http_url)) as http:
+        return write({name: TestClient(web_chat.endpoint, http, name, NAMES[name]) for name in NAMES})
 
 
 @pytest.fixture

@@ -165,10 +165,10 @@ def test_page_that_is_served_passes_its_checks() -> None:
     ("path", "answer", "problem"),
     [
         ("/", (200, b"the build before", POLICY), "it is another build"),
-        ("/", (200, FILES["index.html"], {}), "it has no Content-Security-Policy of ours"),
+        ("/", (200, FILES["index.html"], {}), "its Content-Security-Policy lacks require-trusted-types-for"),
         ("/", (403, b"<Error>AccessDenied</Error>", {}), "GET / is 403, not 200"),
         ("/config.json", (200, b'{"http_url": "https://other.test"}', {}), "names https://other.test instead of"),
-        ("/config.json", (200, b"<html>", {}), "config.json is no configuration"),
+        ("/config.json", (200, b"<html>", {}), "config.json does not name the chat"),
         ("/config.json", (404, b"", {}), "GET config.json is 404"),
         ("/serverless-chat.js", (200, b"the build before", SHARED), "it is another build"),
         ("/serverless-chat.js", (200, FILES["serverless-chat.js"], {}), "it has no Access-Control-Allow-Origin"),

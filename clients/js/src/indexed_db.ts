@@ -68,13 +68,13 @@ export class IndexedDbStorage implements Storage {
       end.abort();
       release();
       channel.close();
-      delete this._channel; // no other tab is told of a later change
+      delete this._channel; // later changes are not announced
     };
   }
 
   /**
-   * Make a change, and tell the other tabs. The news precede the commit, so a tab that is killed at any time leaves no
-   * change that they do not know. When they read the value, they wait for the end of the transaction.
+   * Make a change, and announce it to the other tabs before the commit: a tab that is killed at any time leaves no
+   * change of which they have no message. They read the value when the transaction has ended.
    */
   private async _change(change: (store: IDBObjectStore) => IDBRequest, news?: object): Promise<void> {
     const store = await this._store("readwrite");

@@ -13,7 +13,7 @@ MAX_LISTED = 100
 """How many conversations `hello` and `ping` can name."""
 TOKEN_TIMEOUT = 30.0
 PROBE_TIMEOUT = 15.0
-"""How many seconds the request may take that tells why a handshake was refused."""
+"""Seconds within which HTTP must give the reason of a refused handshake."""
 PONG_TIMEOUT = 5.0
 ROTATION = 6_600.0
 """After how many seconds a connection is replaced: API Gateway ends it after 7,200."""
