@@ -21,13 +21,13 @@ from aiohttp import web
 
 from local.dynamodb.engine import Engine
 from local.dynamodb.errors import DynamoError, internal_server_error
+from local.gateway.ports import BACKLOG
 from local.sqs.errors import SqsError, internal_error
 from local.sqs.queues import Queues
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 MAX_BODY = 16 * 1024 * 1024 + 64 * 1024
 """The largest request of DynamoDB is a BatchWriteItem of 16 MB."""
-BACKLOG = 128
 KEEP_ALIVE_SECONDS = 75.0
 SHUTDOWN_SECONDS = 1.0
 """For requests under way when the server stops."""

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from local.gateway.gateway_responses import GatewayResponses
 from local.gateway.management_api import ManagementApi
 from local.gateway.management_protocol import ManagementConnections
+from local.gateway.ports import BACKLOG
 from local.gateway.rest import RestApi
 from local.gateway.rest_server import RestServer
 from local.gateway.runtime import Runtime
@@ -90,7 +91,9 @@ class HttpServer:
         await self._runner.setup()
         self._connections = ManagementConnections(self._management, self._runtime, server)
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(self._connections.make_protocol, sock=listener)
+        self._listening = await loop.create_server(
+            self._connections.make_protocol, sock=listener, backlog=BACKLOG
+        )
 
     async def stop(self) -> None:
         """Stop listening, wait briefly for running requests, then abort them."""

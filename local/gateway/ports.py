@@ -5,7 +5,11 @@ import socket
 from collections.abc import Iterable
 
 HOST = "127.0.0.1"
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that the kernel keeps until they are accepted. A client whose connection finds no place there is not
+refused: it waits a second for TCP's next attempt. Servers that are given a listening socket call `listen` again with
+a default of their own, about 100, so each of them needs this value.
+"""
 
 
 class PortInUse(OSError):
@@ -41,7 +45,7 @@ def _listen(port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except BaseException as exc:
         listener.close()
         if isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:

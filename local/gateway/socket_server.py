@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from local.gateway.disconnect_notifier import DisconnectNotifier
 from local.gateway.handshake import Handshake
 from local.gateway.message_router import MessageRouter
+from local.gateway.ports import BACKLOG
 from local.gateway.registry import Connection, ConnectionRegistry, ConnectionState
 from local.gateway.runtime import Runtime
 from local.gateway.sockets import GatewaySocket, SocketHooks, socket_class
@@ -47,6 +48,7 @@ class SocketServer:
         self._server = await serve(
             self._serve,
             sock=listener,
+            backlog=BACKLOG,
             process_request=self._process_request,
             select_subprotocol=_chosen_subprotocol,
             compression=None,

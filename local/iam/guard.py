@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from local.gateway.ports import HOST, listen
+from local.gateway.ports import BACKLOG, HOST, listen
 from local.gateway.server import loop_factory
 from local.iam.access import RequestDenied, Service
 from local.iam.authorization import Authorization
@@ -192,7 +192,7 @@ class Guard:
         )
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
         return runner
 
 

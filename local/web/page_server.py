@@ -20,7 +20,7 @@ from aiohttp import web
 from infra.web.config import PageConfig
 from infra.web.headers import NEVER_STORED, cache_control, media_type, security_headers, sharing_headers
 from local.errors import LocalError
-from local.gateway.ports import HOST
+from local.gateway.ports import BACKLOG, HOST
 from local.tokens import DAY, mint_for
 from local.web.page_build import PageBuild
 from local.web.status_page import STATUS_PAGE_TYPE, absent_page, building_page
@@ -58,7 +58,7 @@ class PageServer:
         server = web.Server(self._handle, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        await web.SockSite(self._runner, listener, backlog=BACKLOG).start()
 
     async def stop(self) -> None:
         """Stop serving."""

@@ -1,14 +1,16 @@
 """The gateway as a whole: ports, startup and shutdown, inspection, settings."""
 
 import asyncio
+import contextlib
 import http.client
 import logging
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import connect as async_connect
@@ -41,6 +43,25 @@ def taken() -> Iterator[int]:
     """A port on which another socket listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def stopped_loop(gateway: Gateway) -> Iterator[None]:
+    """Keep the gateway's event loop from accepting connections."""
+    stopped, proceed = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        stopped.set()
+        proceed.wait(DEADLINE)
+
+    loop = gateway._loop
+    assert loop is not None
+    loop.call_soon_threadsafe(stop)
+    assert stopped.wait(DEADLINE)
+    try:
+        yield
+    finally:
+        proceed.set()
 
 
 def rest(handler: Any) -> RestApi:
@@ -96,6 +117,26 @@ def test_client_that_connects_between_bind_and_start_is_served() -> None:
     assert answer.endswith(b"served")
 
 
+@pytest.mark.parametrize("which", ["http_url", "ws_url"])
+def test_burst_of_connections_waits_in_the_kernel(which: str) -> None:
+    """A listener with a short backlog drops them, and TCP connects again a second later."""
+    api = Apis(rest=rest(FakeFunction()), websocket=WebSocketApi())
+    with Gateway(api) as gateway, stopped_loop(gateway), contextlib.ExitStack() as opened:
+        url = urlsplit(getattr(gateway, which))
+        waiting = selectors.DefaultSelector()
+        opened.callback(waiting.close)
+        for _ in range(400):
+            client = opened.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex((url.hostname, url.port))
+            waiting.register(client, selectors.EVENT_WRITE)
+        end = time.monotonic() + DEADLINE
+        while waiting.get_map() and time.monotonic() < end:
+            for key, _ in waiting.select(0.1):
+                waiting.unregister(key.fileobj)
+        assert not waiting.get_map()
+
+
 def test_failure_to_make_the_apis_releases_the_ports() -> None:
     def broken(_urls: Urls) -> Apis:
         raise LookupError("no app")
@@ -145,7 +186,7 @@ def test_stop_closes_every_connection_with_1001_and_runs_disconnect(serve: Serve
 
 def send_aborted_request(url: str) -> None:
     """Send a request that the gateway aborts."""
-    with suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(OSError, http.client.HTTPException):
         fetch(url)
 
 
