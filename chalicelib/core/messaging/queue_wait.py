@@ -52,6 +52,8 @@ class Pace(NamedTuple):
     lease_ms: int = LEASE_MS
     message_ms: float = MESSAGE_MS
     burst_ms: int = BURST_MS
+    lease_messages: float = LEASE_MS / MESSAGE_MS
+    """How many messages a lease covers; each further one adds `message_ms`."""
 
 
 DYNAMODB = Pace()
@@ -100,7 +102,7 @@ def new_lease(queued: QueuedRun, previous: QueueLease | None, now: int, pace: Pa
 
 def with_messages(lease: QueueLease, count: int, pace: Pace = DYNAMODB) -> QueueLease:
     """Return the lease after its leader found out how many messages it appends."""
-    tat = lease.tat + max(round(pace.message_ms * count) - pace.lease_ms, 0)
+    tat = lease.tat + max(round(pace.message_ms * (count - pace.lease_messages)), 0)
     return QueueLease(lease.holder, max(lease.until, tat - pace.burst_ms), tat)
 
 

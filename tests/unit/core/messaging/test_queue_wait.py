@@ -221,9 +221,9 @@ def test_small_batches_are_not_slowed_down() -> None:
         now = lease.until
 
 
-@pytest.mark.parametrize(("count", "milliseconds_between"), [(1, 16), (8, 16), (10, 20), (24, 48)])
+@pytest.mark.parametrize(("count", "milliseconds_between"), [(1, 15), (10, 15), (11, 17), (24, 47)])
 def test_pace_without_a_burst_follows_the_size_of_each_commit(count: int, milliseconds_between: int) -> None:
-    pace = Pace(lease_ms=16, message_ms=2, burst_ms=0)
+    pace = Pace(lease_ms=15, message_ms=2.3, burst_ms=0, lease_messages=10)
     lease, now = None, NOW
     for _ in range(20):
         lease = with_messages(new_lease(OWN, lease, now, pace), count, pace)
