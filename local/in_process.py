@@ -34,7 +34,7 @@ class FunctionClock(SystemClock):
 
 def in_process_wait_strategy() -> WaitStrategy:
     """Return the strategy by which senders that share this process wait in queues of the embedded engine."""
-    return WaitStrategy(PACE, Waiters(workers.sleep))
+    return WaitStrategy(PACE, Waiters(workers.sleep, workers.after_job))
 
 
 class InProcessClients:

@@ -36,6 +36,15 @@ def sleep(seconds: float, wait: Callable[[float], object] = time.sleep) -> None:
         pool.resume()
 
 
+def after_job(callback: Callable[[], None]) -> None:
+    """Call a function when the job of this worker has ended, or at once in a thread of no pool."""
+    callbacks: list[Callable[[], None]] | None = getattr(_thread, "callbacks", None)
+    if callbacks is None:
+        callback()
+    else:
+        callbacks.append(callback)
+
+
 class QueueFull(Exception):
     """All workers are busy, and the queue has no room."""
 
@@ -155,8 +164,13 @@ class WorkerPool:
 
     def _work(self) -> None:
         _thread.pool = self
+        callbacks: list[Callable[[], None]] = []
+        _thread.callbacks = callbacks
         while (job := self._next()) is not None:
             job.run()
+            for callback in callbacks:
+                callback()
+            callbacks.clear()
             self._finish(job)
 
     def _finish(self, job: Job) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from local.gateway.fair_queue import Job
 from local.gateway.worker_limits import Limits
-from local.gateway.workers import QueueFull, WorkerPool, sleep
+from local.gateway.workers import QueueFull, WorkerPool, after_job, sleep
 
 from .support import DEADLINE, wait_until
 
@@ -120,6 +120,30 @@ def test_queued_job_starts_when_a_running_one_begins_to_sleep(setup: Setup) -> N
     release.set()
     assert queued.entered.wait(DEADLINE)
     asleep.set()
+
+
+def test_function_is_called_once_when_the_job_of_its_worker_has_ended(setup: Setup) -> None:
+    calls: list[bool] = []
+    ended = [threading.Event(), threading.Event()]
+    proceed = threading.Event()
+
+    def job() -> None:
+        after_job(lambda: calls.append(proceed.is_set()))
+        after_job(ended[0].set)
+        proceed.wait(DEADLINE)
+
+    setup.pool.submit(Job(job))
+    proceed.set()
+    assert ended[0].wait(DEADLINE)
+    setup.pool.submit(Job(lambda: after_job(ended[1].set)))
+    assert ended[1].wait(DEADLINE)
+    assert calls == [True]
+
+
+def test_function_for_the_end_of_a_job_is_called_at_once_in_a_thread_of_no_pool() -> None:
+    calls: list[str] = []
+    after_job(lambda: calls.append("called"))
+    assert calls == ["called"]
 
 
 def test_job_counts_again_after_its_sleep(setup: Setup) -> None:

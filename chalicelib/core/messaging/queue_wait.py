@@ -8,8 +8,8 @@ The lease also paces the leaders by the generic cell rate algorithm (ITU-T I.371
 more than the partition takes.
 
 Where senders share a process, as in the local cloud, they are waiters: a leader notifies those whose runs it has
-committed, and the one that leads next. On Lambda a process has one sender at a time. A notification only ends a
-wait early, so one that is lost costs no more than that wait.
+committed, and the one that leads next as soon as its events are pushed. On Lambda a process has one sender at a
+time. A notification only ends a wait early, so one that is lost costs no more than that wait.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ LEASE_SPREAD = 0.02
 """Seconds over which the looks after the end of a lease are spread."""
 ALL_TRY_AFTER_MS = 15
 """Without a leader, a growing share of the senders that look tries to take the lease, and after so long all."""
+NEXT_TIMEOUT_MS = 100
+"""Where senders share a process: the time without a leader after which every sender tries, not only the next one."""
 LEADER_DELAY = {"base": 0.012, "cap": 0.1}
 """Bounds in seconds of the delay after a failed attempt of a leader."""
 SHORTEST_LOOK = 0.002
@@ -64,7 +66,7 @@ class Waiter(Protocol):
 
     @property
     def is_next(self) -> bool:
-        """Whether it leads next of those in its process."""
+        """Whether it leads next of those in its process, and the leader before it has pushed its events."""
 
     def sleep(self, seconds: float) -> bool:
         """Wait, at most until a notification; return whether the run has been committed by another sender."""
@@ -80,7 +82,7 @@ class Waiters(Protocol):
         """Remove a waiter; a no-op if it has left."""
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
-        """Notify and remove the waiters of these runs, and notify the one that leads next."""
+        """Notify and remove the waiters of these runs; notify the one that leads next when the caller ends."""
 
 
 class WaitStrategy(NamedTuple):
@@ -152,7 +154,9 @@ class QueueWait:
             return True
         free = milliseconds(self._clock) - lease.until
         if free >= 0:
-            return self._is_next() or random_delay(0, 1) < 0.25 + free / ALL_TRY_AFTER_MS
+            if self._waiter is not None:
+                return self._waiter.is_next or free >= NEXT_TIMEOUT_MS
+            return random_delay(0, 1) < 0.25 + free / ALL_TRY_AFTER_MS
         now = self._clock.monotonic()
         if lease.until != self._lease_until:
             self._lease_until, self._lease_since = lease.until, now

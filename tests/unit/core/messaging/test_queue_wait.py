@@ -16,6 +16,7 @@ from chalicelib.core.messaging.queue_wait import (
     LEASE_TIMEOUT,
     LONGEST_LOOK,
     MESSAGE_MS,
+    NEXT_TIMEOUT_MS,
     SHORTEST_LOOK,
     Pace,
     QueueWait,
@@ -181,7 +182,14 @@ def test_next_leader_looks_when_the_lease_ends() -> None:
 def test_next_leader_takes_a_free_lease_and_looks_soon_if_another_was_first() -> None:
     front = QueueFront(FREE._replace(until=NOW), OLDER, NOW)
     assert looks_of(front, is_next=True) == [(SHORTEST_LOOK, True)] * ATTEMPTS
-    assert not all(leads for _, leads in looks_of(front, is_next=False))
+
+
+def test_other_senders_of_the_process_lead_only_if_the_next_one_does_not() -> None:
+    """It has failed, or the leader before it pushes for long."""
+    just_before = QueueFront(FREE._replace(until=NOW - NEXT_TIMEOUT_MS + 1), OLDER, NOW)
+    assert not any(leads for _, leads in looks_of(just_before, is_next=False))
+    at_last = QueueFront(FREE._replace(until=NOW - NEXT_TIMEOUT_MS), OLDER, NOW)
+    assert all(leads for _, leads in looks_of(at_last, is_next=False))
 
 
 def test_sender_is_no_waiter_after_an_error() -> None:

@@ -133,7 +133,7 @@ def test_waiter_whose_run_a_leader_commits_does_not_look_again(
         answers.append(bob.send(Principal("bob", "bob"), conversation_id, SendMessage(content="second")))
         assert until(0) is (not is_lost)
 
-    waiters = Forgetful(wait) if is_lost else Waiters(wait)
+    waiters = (Forgetful if is_lost else Waiters)(wait, after_job=lambda callback: callback())
     store = Looks(ConflictingStore(log, [HeadConflict(head)]))
     alice = sender(harness, observer, [], store=store, wait_strategy=WaitStrategy(waiters=waiters))
     answers.append(alice.send(Principal("alice", "alice"), conversation_id, SendMessage(content="first")))
