@@ -20,8 +20,8 @@ from local.waiters import Waiters
 PACE = Pace(lease_ms=15, message_ms=2.3, burst_ms=0, lease_messages=10)
 """The embedded engine has no limit for the writes of a partition. A leader follows the one before it when this
 machine has acknowledged and pushed the messages of that one: an earlier one finds few messages, and so makes small
-commits, each of which is pushed to all. Large commits are those of large conversations, where each message is pushed
-to more members, so the first ten messages take less time than the others."""
+commits, each of which is pushed to all. Large commits are those of large conversations, where each message is
+pushed to more members, so the first ten messages take less time than the others."""
 
 
 class FunctionClock(SystemClock):

@@ -39,8 +39,8 @@ class Waiters:
 
     A commit costs about as much for one message as for many, since it is pushed to every member. A leader that
     comes while the former one still pushes finds few messages, since most senders wait for those pushes: on a busy
-    machine, commits would become ever smaller and more frequent. So the next leader is notified when the former one
-    ends.
+    machine, commits would become ever smaller and more frequent. So the next leader is notified when the former
+    one ends.
     """
 
     def __init__(self, sleep: Sleep, after_job: AfterJob) -> None:
@@ -67,7 +67,7 @@ class Waiters:
             self._notify_next(conversation_id)
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
-        """Notify and remove the waiters of these runs; notify the one that leads next when the caller's job ends."""
+        """Notify and remove the waiters of these runs; notify the next leader when the caller's job ends."""
         with self._lock:
             for queue_id in queue_ids:
                 if (waiter := self._remove(conversation_id, queue_id)) is not None:

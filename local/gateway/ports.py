@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
-"""Connections that the kernel keeps until they are accepted. A client whose connection finds no place there is not
-refused: it waits a second for TCP's next attempt. Servers that are given a listening socket call `listen` again with
-a default of their own, about 100, so each of them needs this value.
+"""Connections that the kernel keeps until they are accepted. A client whose connection finds no place there is
+not refused: it waits a second for TCP's next attempt. Servers call `listen` again on the socket that they are
+given, with a default of about 100 if they do not know this value.
 """
 
 

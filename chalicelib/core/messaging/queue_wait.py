@@ -41,7 +41,7 @@ LEASE_SPREAD = 0.02
 ALL_TRY_AFTER_MS = 15
 """Without a leader, a growing share of the senders that look tries to take the lease, and after so long all."""
 NEXT_TIMEOUT_MS = 100
-"""Where senders share a process: the time without a leader after which every sender tries, not only the next one."""
+"""Where senders share a process: the time without a leader after which all try, not only the one that is next."""
 LEADER_DELAY = {"base": 0.012, "cap": 0.1}
 """Bounds in seconds of the delay after a failed attempt of a leader."""
 SHORTEST_LOOK = 0.002
