@@ -91,9 +91,7 @@ class HttpServer:
         await self._runner.setup()
         self._connections = ManagementConnections(self._management, self._runtime, server)
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(
-            self._connections.make_protocol, sock=listener, backlog=BACKLOG
-        )
+        self._listening = await loop.create_server(self._connections.make_protocol, sock=listener, backlog=BACKLOG)
 
     async def stop(self) -> None:
         """Stop listening, wait briefly for running requests, then abort them."""
