@@ -19,7 +19,10 @@ MEMORY = ":memory:"
 APPLICATION_ID = 0x43484444
 FORMAT_VERSION = 1
 _WRITER_CACHE_KIB = 16 * 1024
-_READER_CACHE_KIB = 4 * 1024
+_READER_CACHE_KIB = 1024
+"""For one read at a time: a commit of the writer empties the caches of all readers."""
+IDLE_READERS = 8
+"""Connections of readers that are kept for the next reads, as many as there are workers."""
 _SCHEMA = (
     "CREATE TABLE tables (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
     " definition TEXT NOT NULL)",
@@ -72,7 +75,10 @@ class SqliteDatabase:
         try:
             yield connection
         finally:
-            self._readers.append(connection)
+            if self._failures.is_closed or len(self._readers) >= IDLE_READERS:
+                connection.close()
+            else:
+                self._readers.append(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
