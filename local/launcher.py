@@ -22,10 +22,10 @@ from local.backend import Backend, open_backend
 from local.banner import Ready
 from local.errors import LocalError
 from local.functions import functions_of_app, functions_of_bundle
-from local.garbage import collect_rarely
 from local.gateway import AccessRecord, Gateway, GatewaySettings, PortInUse, Urls
 from local.health import check_health
 from local.hooks import HOOK, serving_hook
+from local.memory import collect_rarely, use_one_arena
 from local.one_core import OneCore, Scheduler
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
@@ -79,6 +79,7 @@ def serve(options: Options, announce: Announce) -> None:
 
     Raises LocalError if a part fails to start, or if the store's files are deleted.
     """
+    use_one_arena()
     with bound(options.ports.web) as listener, running(options) as instance, Schedule(instance.scheduled):
         ready, backend = instance.ready, instance.backend
         with serving(listener, ready.http_url, ready.ws_url, backend.settings, build=options.build_web) as page:
@@ -146,6 +147,7 @@ def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> N
 
 def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
     """Run only the store, with its tables, until an exception ends it."""
+    use_one_arena()
     with _open_backend(options) as backend:
         backend.configure_boto3(os.environ)
         backend.prepare(os.environ)
