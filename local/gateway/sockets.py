@@ -50,6 +50,7 @@ class GatewaySocket(ServerConnection):
         self.chosen_subprotocol: str | None = None
         self.handshake_task: asyncio.Task[Any] | None = None
         self._server_close: tuple[int, str] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         self._close_timer_started = False
         self._is_awaited = False
         """Whether `next_message` waits, so that no message before the next one is on its way."""
@@ -58,7 +59,8 @@ class GatewaySocket(ServerConnection):
         """Register the socket, and limit the time until its upgrade request."""
         super().connection_made(transport)
         self.hooks.on_made(self)
-        self.loop.call_later(self.hooks.settings().handshake_timeout, self._abort_without_request)
+        timeout = self.hooks.settings().handshake_timeout
+        self._timers.append(self.loop.call_later(timeout, self._abort_without_request))
 
     def data_received(self, data: bytes) -> None:
         """Hand whole messages on, and the rest to the library; start the close timer after a close frame."""
@@ -99,6 +101,10 @@ class GatewaySocket(ServerConnection):
         if self.handshake_task is not None:
             self.handshake_task.cancel()
         self.hooks.on_lost(self)
+        # Nothing may keep a socket that has ended: it has kilobytes, and full garbage collections are rare.
+        while self._timers:
+            self._timers.pop().cancel()
+        vars(self.protocol).pop("select_subprotocol", None)  # a closure of the library with this socket
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
         """Write one text message without waiting, in frames of at most ``max_frame_bytes``."""
@@ -174,7 +180,7 @@ class GatewaySocket(ServerConnection):
     def _start_close_timer(self) -> None:
         if self.protocol.close_expected() and not self._close_timer_started:
             self._close_timer_started = True
-            self.loop.call_later(self.close_timeout or 0.0, self.abort)
+            self._timers.append(self.loop.call_later(self.close_timeout or 0.0, self.abort))
 
     def _abort_without_request(self) -> None:
         if self.request is None and self.state is not State.CLOSED:
