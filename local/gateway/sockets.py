@@ -69,6 +69,14 @@ class GatewaySocket(ServerConnection):
         if data:
             super().data_received(data)
         self._start_close_timer()
+        if self._is_full() and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read again, unless the library does not want to."""
+        super().resume_writing()
+        if not self.recv_messages.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _hand_on(self, data: bytes) -> bytes:
         """Hand messages on that need no parser and no queue; return the bytes after them."""
@@ -176,6 +184,13 @@ class GatewaySocket(ServerConnection):
             return None
         finally:
             self._is_awaited = False
+
+    def _is_full(self) -> bool:
+        """Return whether so much waits for the client that it gets no answer to further messages and pings.
+
+        If it does, `resume_writing` is called when the client has read.
+        """
+        return self.paused and self.buffered_bytes() > self.hooks.settings().send_buffer_bytes
 
     def _start_close_timer(self) -> None:
         if self.protocol.close_expected() and not self._close_timer_started:
