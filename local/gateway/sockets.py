@@ -113,6 +113,9 @@ class GatewaySocket(ServerConnection):
         while self._timers:
             self._timers.pop().cancel()
         vars(self.protocol).pop("select_subprotocol", None)  # a closure of the library with this socket
+        self.protocol.parser.close()  # a generator with the protocol object
+        for error in (self.protocol.handshake_exc, self.protocol.parser_exc):
+            _forget_frames(error)
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
         """Write one text message without waiting, in frames of at most ``max_frame_bytes``."""
@@ -200,6 +203,13 @@ class GatewaySocket(ServerConnection):
     def _abort_without_request(self) -> None:
         if self.request is None and self.state is not State.CLOSED:
             self.transport.abort()
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the frames of an error and its causes: their variables refer to the object that keeps the error."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _frame_head(first_byte: int, length: int) -> bytes:

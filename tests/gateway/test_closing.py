@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.server import ServerProtocol
 
 from local.gateway import WebSocketApi
 from local.gateway.sockets import GatewaySocket
@@ -251,8 +252,9 @@ def test_gateway_error_frame_to_a_closed_connection_is_discarded(serve: Serve, c
     assert next_text(second) == "for the second"
 
 
-def sockets() -> list[GatewaySocket]:
-    return [found for found in gc.get_objects() if issubclass(type(found), GatewaySocket)]
+def sockets() -> list[object]:
+    """Return all sockets of gateways in this process, and the library's protocol objects of them."""
+    return [found for found in gc.get_objects() if issubclass(type(found), GatewaySocket | ServerProtocol)]
 
 
 @pytest.fixture
