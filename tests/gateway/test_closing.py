@@ -291,3 +291,15 @@ def test_socket_that_has_ended_is_freed_without_the_garbage_collector(serve: Ser
     refuses.set()
     assert rejection_status(connect, gateway.ws_url) == 401
     wait_until(lambda: not sockets(), "the end of all sockets")
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_socket_whose_handshake_timed_out_is_freed_without_the_garbage_collector(
+    serve: Serve, connect: Connect
+) -> None:
+    answers = threading.Event()
+    function = FakeFunction(lambda event: answers.wait(DEADLINE) and {"statusCode": 200})
+    gateway = serve(WebSocketApi(connect=function), integration_timeout=0.05)
+    assert rejection_status(connect, gateway.ws_url) == 504
+    answers.set()
+    wait_until(lambda: not sockets(), "the end of all sockets")
