@@ -225,7 +225,9 @@ def _history_id(data: Path | None, table: str) -> str:
         return str(memory_history_id(table))
     try:
         return str(directory_history_id(data, table))
-    except (OSError, ValueError, KeyError) as error:
+    except OSError as error:
+        raise LocalError(f"{data / HISTORY_FILE} cannot be read or written: {error.strerror}.") from None
+    except ValueError as error:
         raise LocalError(
             f"{data / HISTORY_FILE} cannot be used ({error}). Delete it to begin a new history."
         ) from None

@@ -61,7 +61,7 @@ def embedded_services(
         try:
             services = EmbeddedServices(Engine(storage), Queues(storage, url, region), url, directory)
         except DynamoError as error:  # the cause is in the log
-            raise LocalError(f"{data} cannot be written: {error.message}.") from None
+            raise LocalError(f"{data} cannot be used: {error.message}.") from None
         stack.enter_context(Sweeper(services.engine))
         stack.enter_context(_serving(services, listener))
         yield services

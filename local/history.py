@@ -15,6 +15,8 @@ from typing import Any
 from chalicelib.core.kernel.history_id import HistoryId
 
 FILE = "history.json"
+MARK = "history.mark"
+"""An empty file. The time of its last change is not copied with it, unlike all that a file contains."""
 
 
 def milliseconds() -> int:
@@ -31,15 +33,18 @@ def directory_history_id(directory: Path, table: str, now: int | None = None) ->
     """Return the history id of the data in an existing directory, which keeps its number.
 
     A directory without an id gets a new one, and so does one that was copied or moved. `now`, in milliseconds
-    since the epoch, is the new number, or one more than the old number if that is higher.
+    since the epoch, is the new number, or one more than the old number if that is higher. Raises OSError, and
+    ValueError if the file with the number is damaged.
     """
     number = milliseconds() if now is None else now
     kept, place = _read(directory / FILE), _place(directory)
     if kept is not None:
-        if kept["place"] == place:
+        if kept.get("place") == place:
             return HistoryId(kept["number"], table)
         number = max(number, kept["number"] + 1)
-    _write(directory / FILE, number, place)
+    (directory / MARK).unlink(missing_ok=True)
+    (directory / MARK).touch()
+    _write(directory / FILE, number, _place(directory))
     return HistoryId(number, table)
 
 
@@ -51,15 +56,23 @@ def copy_history_id(source: Path, target: Path) -> None:
 
 
 def _place(directory: Path) -> list[str | int]:
-    """Return path and inode: a copy may have taken the place of the original."""
-    return [str(directory.resolve()), directory.stat().st_ino]
+    """Return the identity of a directory: a copy in its place has the same path, and often the same inode."""
+    try:
+        marked_at = (directory / MARK).stat().st_ctime_ns
+    except FileNotFoundError:
+        marked_at = 0
+    return [str(directory.resolve()), directory.stat().st_ino, marked_at]
 
 
 def _read(file: Path) -> dict[str, Any] | None:
     try:
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        kept: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise ValueError(f"{file.name} is damaged: {error}") from None
+    if not isinstance(kept, dict) or type(kept.get("number")) is not int:
+        raise ValueError(f"{file.name} is damaged: it has no number")
     return kept
 
 

@@ -82,6 +82,7 @@ class _Invocation(BaseHTTPRequestHandler):
     """One connection of a caller."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body, a second write, would wait 40 ms for a delayed ACK
     server: _Server
 
     def do_POST(self) -> None:

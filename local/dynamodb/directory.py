@@ -2,7 +2,7 @@
 
     DIR/dynamodb.sqlite     the items (and `-wal`, `-shm` beside it while it is in use)
     DIR/owner               the id of the process that has the directory open, which holds a lock on this file
-    DIR/history.json        the number of its history id (`local.history`)
+    DIR/history.json        the number of its history id, and `history.mark` (`local.history`)
 
 One process owns the directory; any process may copy it. The lock ends with its process, however that ends.
 """
@@ -21,12 +21,13 @@ from typing import Self
 from local.dynamodb.sqlite_database import APPLICATION_ID, FORMAT_VERSION
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.errors import LocalError
+from local.history import FILE as HISTORY_FILE
 from local.history import copy_history_id
 
 FILE = "dynamodb.sqlite"
 OWNER = "owner"
 _MINISTACK_FILE = "dynamodb.json"
-"""The state of MiniStack, in which versions up to 0.2 kept conversations."""
+"""The state of MiniStack, in which version 0.1 kept conversations."""
 
 
 class Directory:
@@ -55,11 +56,17 @@ class Directory:
         self.close()
 
     def check(self) -> None:
-        """Raise LocalError if the file was deleted or replaced while it is open."""
+        """Raise LocalError if the file was deleted or replaced while it is open, or the lock was."""
         if _identity(self.path / FILE) != self._identity:
             raise LocalError(
                 f"{self.path / FILE} was deleted or replaced by another program while it was in use: what was"
                 " written to it is lost."
+            )
+        lock = os.fstat(self._lock)
+        if _identity(self.path / OWNER) != (lock.st_dev, lock.st_ino):
+            raise LocalError(
+                f"{self.path / OWNER} was deleted or replaced while {self.path} was in use, so another instance"
+                " could have opened it, too. Start again."
             )
 
     def close(self) -> None:
@@ -86,11 +93,10 @@ def backup(source: Path, target: Path) -> None:
     file, copy = source / FILE, target / FILE
     if not file.exists():
         raise LocalError(f"There is no database in {source} (no {FILE}).")
-    if copy.exists():
-        raise LocalError(f"{target} holds a database already; name an empty or a new directory.")
     _check_format(file)
     unfinished = target / f"{FILE}.unfinished"
     try:
+        _refuse_used(target)
         target.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         with (
@@ -103,9 +109,20 @@ def backup(source: Path, target: Path) -> None:
         copy_history_id(source, target)
         unfinished.rename(copy)
         _sync(target)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         unfinished.unlink(missing_ok=True)
         raise LocalError(f"{source} cannot be copied to {target}: {error}") from error
+
+
+def _refuse_used(target: Path) -> None:
+    """Raise LocalError if there is something else in a directory than what an interrupted backup has left.
+
+    The write-ahead log of another database would be applied to the copy.
+    """
+    left = (f"{FILE}.unfinished", HISTORY_FILE)
+    others = [path for path in target.iterdir() if not path.name.startswith(left)] if target.exists() else []
+    if others:
+        raise LocalError(f"{target} is not empty ({min(others).name}); name an empty or a new directory.")
 
 
 def _own(path: Path) -> int:

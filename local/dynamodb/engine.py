@@ -80,11 +80,14 @@ class Engine:
         except RecursionError:
             raise validation("The request is nested too deeply") from None
 
-    def sweep(self) -> int:
-        """Delete items whose time to live is over, and return how many there were. Raises DynamoError."""
-        return sum(self._sweep(name) for name in self._database.table_names())
+    def sweep(self, proceeds: Callable[[], bool] = lambda: True) -> int:
+        """Delete items whose time to live is over, and return how many there were. Raises DynamoError.
 
-    def _sweep(self, name: str) -> int:
+        `proceeds` is called after each hundred, and ends the sweep by False. It can wait: no lock is held.
+        """
+        return sum(self._sweep(name, proceeds) for name in self._database.table_names())
+
+    def _sweep(self, name: str, proceeds: Callable[[], bool]) -> int:
         deleted = 0
         while True:
             table = self._database.find_table(name)
@@ -96,7 +99,7 @@ class Engine:
                 if changes:
                     self._database.commit(changes, expired=True)
             deleted += len(items)
-            if len(items) < _SWEPT_AT_ONCE:
+            if len(items) < _SWEPT_AT_ONCE or not proceeds():
                 return deleted
 
     def items(self, table: str) -> list[Item]:

@@ -11,6 +11,8 @@ from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.storage import Token
 
 REMEMBERED_SECONDS = 600.0
+SWEEP_SECONDS = 60.0
+"""Between two deletions of tokens that are remembered no longer: each transaction of the chat has a token."""
 
 
 class IdempotencyTokens:
@@ -20,6 +22,10 @@ class IdempotencyTokens:
         self._storage = storage
         self._tokens = {token.token: token for token in storage.tokens(now)}
         self._swept_at = now
+
+    def __len__(self) -> int:
+        """Return the number of tokens in memory."""
+        return len(self._tokens)
 
     def is_repeat(self, token: Token, now: float) -> bool:
         """Return whether the transaction was carried out. Raises DynamoError if the token was another one's."""
@@ -43,7 +49,7 @@ class IdempotencyTokens:
         self._tokens[token.token] = token
 
     def _sweep(self, now: float) -> None:
-        if now - self._swept_at < REMEMBERED_SECONDS:
+        if now - self._swept_at < SWEEP_SECONDS:
             return
         self._swept_at = now
         self._tokens = {name: token for name, token in self._tokens.items() if token.expires_at > now}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from local.dynamodb.conditions import Check, Values, bounds_check
 from local.dynamodb.errors import DynamoError, invalid_parameter, validation
@@ -27,6 +28,13 @@ class KeyRange:
     high: StoredKey | None = None
     includes_low: bool = True
     includes_high: bool = True
+
+    def contains(self, key: Any) -> bool:
+        """Return whether a stored key of the same type is in the range."""
+        low, high = self.low, self.high
+        return (low is None or low < key or (self.includes_low and low == key)) and (
+            high is None or key < high or (self.includes_high and key == high)
+        )
 
 
 @dataclass(frozen=True, slots=True)

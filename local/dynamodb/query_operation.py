@@ -29,6 +29,8 @@ from local.dynamodb.values import Item
 MAX_PAGE = 1024 * 1024
 _FIRST_CHUNK = 64
 _MAX_CHUNK = 2048
+_GROWTH = 4
+"""A run is at most so many times as long as the one before: the items after it may be much larger."""
 _QUERY = ON_READ | {
     "KeyConditionExpression", "FilterExpression", "ExpressionAttributeValues", "Limit", "ScanIndexForward",
     "ExclusiveStartKey", "Select",
@@ -66,7 +68,7 @@ class QueryOperation:
         pk, keys = expressions.key_condition.range(table, values)
         _check_filter(table, expressions)
         forward = boolean(arguments, "ScanIndexForward", default=True)
-        after = _start(table, arguments, pk, keys, forward=forward)
+        after = _start(table, arguments, pk, keys)
         page = self._read(table, RangeRead(pk, keys, after, forward, limit or 0), limit)
         answer = _answer(page, expressions, values, counts_only=select == "COUNT")
         if page.last is not None:
@@ -106,7 +108,8 @@ class QueryOperation:
                 return
             left = None if left is None else left - len(chunk)
             after = table.key_of_item(chunk[-1])[1]
-            length = min(max(MAX_PAGE // max(most // len(chunk), 1), _FIRST_CHUNK), _MAX_CHUNK)
+            fitting = max(MAX_PAGE // max(most // len(chunk), 1), _FIRST_CHUNK)
+            length = min(fitting, _MAX_CHUNK, _GROWTH * len(chunk))
 
 
 def _fit_page(items: list[Item]) -> tuple[int, int]:
@@ -156,9 +159,7 @@ def _check_filter(table: Table, expressions: Expressions) -> None:
                 )
 
 
-def _start(
-    table: Table, arguments: Mapping[str, Any], pk: StoredKey, keys: KeyRange, *, forward: bool
-) -> StoredKey | None:
+def _start(table: Table, arguments: Mapping[str, Any], pk: StoredKey, keys: KeyRange) -> StoredKey | None:
     """Return the sort key after which to begin. Raises DynamoError if it belongs to another range."""
     start = arguments.get("ExclusiveStartKey")
     if start is None:
@@ -168,16 +169,6 @@ def _start(
     start_pk, start_sk = table.key(start)
     if start_pk != pk:
         raise validation("The provided starting key is outside query boundaries based on provided conditions")
-    bound, is_outside = (keys.low, _is_below) if forward else (keys.high, _is_above)
-    if bound is not None and is_outside(start_sk, bound):
-        # A start before the range is the start of the range.
-        return None
+    if not keys.contains(start_sk):
+        raise validation("The provided starting key does not match the range key predicate")
     return start_sk
-
-
-def _is_below(key: Any, bound: Any) -> bool:
-    return bool(key < bound)
-
-
-def _is_above(key: Any, bound: Any) -> bool:
-    return bool(key > bound)

@@ -68,6 +68,9 @@ class SqliteDatabase:
             with self.writing:
                 yield self._writer
             return
+        if self._failures.is_closed:
+            # Another process may have the file now.
+            raise sqlite3.ProgrammingError("the database was closed")
         try:
             connection = self._readers.pop()
         except IndexError:
@@ -75,10 +78,13 @@ class SqliteDatabase:
         try:
             yield connection
         finally:
-            if self._failures.is_closed or len(self._readers) >= IDLE_READERS:
-                connection.close()
-            else:
-                self._readers.append(connection)
+            self._take_back(connection)
+
+    def _take_back(self, connection: sqlite3.Connection) -> None:
+        if self._failures.is_closed or len(self._readers) >= IDLE_READERS:
+            connection.close()
+        else:
+            self._readers.append(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -111,8 +111,8 @@ class SqliteStorage(SqliteDatabase):
         return [decode(item) for (item,) in rows]
 
     def tokens(self, now: float) -> list[Token]:
-        """Return the tokens that are still remembered."""
-        with self._reader() as connection:
+        """Return the tokens that are still remembered. Raises DynamoError."""
+        with self._failures.reads, self._reader() as connection:
             rows = connection.execute("SELECT token, digest, expires_at FROM tokens WHERE expires_at > ?", (now,))
             return [Token(*row) for row in rows]
 
@@ -124,8 +124,8 @@ class SqliteStorage(SqliteDatabase):
     # ---- tables ----------------------------------------------------------------------------------------
 
     def tables(self) -> list[Table]:
-        """Return all tables."""
-        with self._reader() as connection:
+        """Return all tables. Raises DynamoError."""
+        with self._failures.reads, self._reader() as connection:
             rows = connection.execute("SELECT number, name, definition FROM tables ORDER BY name").fetchall()
         return [decode_table(*row) for row in rows]
 

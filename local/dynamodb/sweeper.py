@@ -10,6 +10,8 @@ from local.dynamodb.engine import Engine
 from local.dynamodb.errors import DynamoError
 
 SWEEP_SECONDS = 60.0
+PAUSE = 0.005
+"""Seconds after each hundred items, in which waiting writers get their turn."""
 log = logging.getLogger(__name__)
 
 
@@ -34,14 +36,14 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after a sweep that is under way."""
+        """End, in a sweep that is under way after at most a hundred items."""
         self._stopped.set()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._seconds):
             try:
-                deleted = self._engine.sweep()
+                deleted = self._engine.sweep(lambda: not self._stopped.wait(PAUSE))
             except DynamoError as error:
                 log.warning("expired items were not deleted: %s", error.message)
             else:

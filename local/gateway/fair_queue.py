@@ -104,9 +104,17 @@ class Usage:
     def __init__(self) -> None:
         self._uses: dict[str, _Use] = {}
         self._restrained: set[str] = set()
+        self._swept_at = 0.0
+
+    def __len__(self) -> int:
+        """Return the number of clients that are remembered."""
+        return len(self._uses)
 
     def add(self, client: str, seconds: float, now: float, *, is_alone: bool) -> None:
         """Count a job that took `seconds`; one that `is_alone` only shows that its client is active."""
+        if now - self._swept_at > _WINDOW:
+            self._swept_at = now
+            self._forget_inactive(now)
         if client:
             counted = _NEGLIGIBLE if is_alone else max(seconds, _NEGLIGIBLE)
             self._uses[client] = _Use(self._of(client, now) + counted, now)
@@ -117,15 +125,19 @@ class Usage:
         if seconds <= (_RELEASED if client in self._restrained else _TOLERATED):
             self._restrained.discard(client)
             return False
-        for other in [name for name in self._uses if self._of(name, now) < _NEGLIGIBLE / 10]:
-            del self._uses[other]
-            self._restrained.discard(other)
+        self._forget_inactive(now)
         others = [self._of(name, now) for name in self._uses if name != client]
         if others and seconds > _MULTIPLE * sum(others) / len(others):
             self._restrained.add(client)
         elif not others:
             self._restrained.discard(client)
         return client in self._restrained
+
+    def _forget_inactive(self, now: float) -> None:
+        """Forget clients whose use is over: each ticket and each renewed token is a new one."""
+        for name in [name for name in self._uses if self._of(name, now) < _NEGLIGIBLE / 10]:
+            del self._uses[name]
+            self._restrained.discard(name)
 
     def _of(self, client: str, now: float) -> float:
         use = self._uses.get(client, _Use(0.0, now))

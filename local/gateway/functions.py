@@ -115,7 +115,7 @@ class Functions:
             raise FunctionThrottled
         context = LambdaContext(name, self._ids.long(), settings)
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[list[Any]] = loop.create_future()
 
         def run() -> None:
             outcome = _call(handler, event, context, settings.max_payload_bytes)
@@ -128,15 +128,20 @@ class Functions:
         self._submit(loop, job, background)
         timer = _Timer(loop, self._pool, job, future, settings, background=background)
         try:
-            return await future
-        except IntegrationTimedOut:
-            log.warning("function %s did not return within %.1f s", name, timer.limit)
-            if settings.function_timeout < settings.integration_timeout:
-                raise FunctionFailed("Sandbox.Timedout", "Task timed out") from None
-            raise
+            outcome = (await future).pop()
         finally:
             timer.cancel()
             self._pool.withdraw(job)
+        if isinstance(outcome, IntegrationTimedOut):
+            log.warning("function %s did not return within %.1f s", name, timer.limit)
+            if settings.function_timeout < settings.integration_timeout:
+                outcome = FunctionFailed("Sandbox.Timedout", "Task timed out")
+        if not isinstance(outcome, InvocationError):
+            return outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # neither this frame nor the future refers to the error, whose frames refer to both
 
     def has_room(self, client: str) -> bool:
         """Return whether an invocation for a client would be queued: a cheap question before its event is made."""
@@ -184,7 +189,7 @@ class _Timer:
         loop: asyncio.AbstractEventLoop,
         pool: WorkerPool,
         job: Job,
-        future: "asyncio.Future[Any]",
+        future: "asyncio.Future[list[Any]]",
         settings: GatewaySettings,
         *,
         background: bool,
@@ -230,13 +235,9 @@ def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit
     return result
 
 
-def _complete(future: "asyncio.Future[Any]", outcome: Any) -> None:
-    if future.done():  # timed out, or the caller disconnected
-        return
-    if isinstance(outcome, InvocationError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+def _complete(future: "asyncio.Future[list[Any]]", outcome: Any) -> None:
+    if not future.done():  # it is if the invocation timed out, or the caller disconnected
+        future.set_result([outcome])
 
 
 def check_event_size(body_size: int, event: dict[str, Any], limit: int) -> None:

@@ -54,16 +54,20 @@ class Handshake:
         try:
             self._check_target(socket, request, path)
             await self._connect(socket, request, query if "?" in request.path else None, request_id)
-        except (HandshakeRejected, GatewayOverloaded) as exc:
-            refusal = exc if isinstance(exc, HandshakeRejected) else HandshakeRejected(429)
-            if socket.gateway_connection is not None:
-                self._registry.remove(socket.gateway_connection)
-            runtime.counters[f"websocket.refused.{refusal.status}"] += 1
-            response = _rejection_response(refusal, request_id, socket.gateway_connection)
+        except HandshakeRejected as exc:
+            response = self._refuse(socket, exc.status, exc.message, request_id)
+        except GatewayOverloaded:
+            response = self._refuse(socket, 429, _phrase(429), request_id)
         finally:
             socket.handshake_task = None
         runtime.record("websocket", "GET", path, response.status_code if response else 101, started)
         return response
+
+    def _refuse(self, socket: GatewaySocket, status: int, message: str, request_id: str) -> Response:
+        if socket.gateway_connection is not None:
+            self._registry.remove(socket.gateway_connection)
+        self._runtime.counters[f"websocket.refused.{status}"] += 1
+        return _rejection_response(status, message, request_id, socket.gateway_connection)
 
     def _check_target(self, socket: GatewaySocket, request: Request, path: str) -> None:
         settings = self._runtime.settings
@@ -176,9 +180,9 @@ def _phrase(status: int) -> str:
         return "Rejected"
 
 
-def _rejection_response(rejection: HandshakeRejected, request_id: str, connection: Connection | None) -> Response:
+def _rejection_response(status: int, message: str, request_id: str, connection: Connection | None) -> Response:
     connection_id = connection.connection_id if connection else request_id
-    body = gateway_error_frame(rejection.message, connection_id, request_id)
+    body = gateway_error_frame(message, connection_id, request_id)
     headers = Headers(
         [
             ("Date", formatdate(usegmt=True)),
@@ -188,9 +192,9 @@ def _rejection_response(rejection: HandshakeRejected, request_id: str, connectio
             ("x-amzn-RequestId", request_id),
         ]
     )
-    if rejection.status == HTTPStatus.UPGRADE_REQUIRED:
+    if status == HTTPStatus.UPGRADE_REQUIRED:
         headers["Upgrade"] = "websocket"
-    return Response(rejection.status, _phrase(rejection.status), headers, body)
+    return Response(status, _phrase(status), headers, body)
 
 
 def gateway_error_frame(message: str, connection_id: str, request_id: str) -> bytes:

@@ -40,6 +40,30 @@ class Channel(Protocol):
         """Abort the TCP connection without a close frame."""
 
 
+class ClosedChannel:
+    """The channel of a connection whose socket is gone. It keeps nothing of the socket in memory."""
+
+    def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
+        """Do nothing: the client has left."""
+
+    def is_open(self) -> bool:
+        """Return False."""
+        return False
+
+    def buffered_bytes(self) -> int:
+        """Return 0."""
+        return 0
+
+    def start_closing(self, code: int, reason: str) -> None:
+        """Do nothing."""
+
+    def abort(self) -> None:
+        """Do nothing."""
+
+
+CLOSED_CHANNEL = ClosedChannel()
+
+
 @dataclass
 class Connection:
     """One connection of the WebSocket API.

@@ -40,7 +40,7 @@ class GatewaySettings:
     ping_resets_idle: bool = False
     """Whether a protocol ping counts as activity. AWS does not document it; a JSON ping always counts."""
     send_buffer_bytes: int = 1_048_576
-    """Bytes that may be buffered for a slow client before posts to it get 429."""
+    """Bytes that may be buffered for a slow client before posts to it get 429, and it is not read any more."""
     handshake_timeout: float = 10.0
     """Seconds for a client to send its upgrade request before its TCP connection is aborted."""
     close_timeout: float = 1.0

@@ -15,7 +15,7 @@ from local.gateway.disconnect_notifier import DisconnectNotifier
 from local.gateway.handshake import Handshake
 from local.gateway.message_router import MessageRouter
 from local.gateway.ports import BACKLOG
-from local.gateway.registry import Connection, ConnectionRegistry, ConnectionState
+from local.gateway.registry import CLOSED_CHANNEL, Connection, ConnectionRegistry, ConnectionState
 from local.gateway.runtime import Runtime
 from local.gateway.sockets import GatewaySocket, SocketHooks, socket_class
 from local.gateway.websocket import WebSocketApi
@@ -143,6 +143,7 @@ class SocketServer:
         connection = socket.gateway_connection
         if connection is None:
             return
+        connection.channel = CLOSED_CHANNEL  # they would keep each other until the next full garbage collection
         if connection.state is ConnectionState.PENDING:  # the client disconnected before its 101
             self._runtime.counters["websocket.left_during_connect"] += 1
             self._registry.remove(connection)

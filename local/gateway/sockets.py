@@ -50,6 +50,7 @@ class GatewaySocket(ServerConnection):
         self.chosen_subprotocol: str | None = None
         self.handshake_task: asyncio.Task[Any] | None = None
         self._server_close: tuple[int, str] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         self._close_timer_started = False
         self._is_awaited = False
         """Whether `next_message` waits, so that no message before the next one is on its way."""
@@ -58,7 +59,8 @@ class GatewaySocket(ServerConnection):
         """Register the socket, and limit the time until its upgrade request."""
         super().connection_made(transport)
         self.hooks.on_made(self)
-        self.loop.call_later(self.hooks.settings().handshake_timeout, self._abort_without_request)
+        timeout = self.hooks.settings().handshake_timeout
+        self._timers.append(self.loop.call_later(timeout, self._abort_without_request))
 
     def data_received(self, data: bytes) -> None:
         """Hand whole messages on, and the rest to the library; start the close timer after a close frame."""
@@ -67,6 +69,14 @@ class GatewaySocket(ServerConnection):
         if data:
             super().data_received(data)
         self._start_close_timer()
+        if self._is_full() and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read again, unless the library does not want to."""
+        super().resume_writing()
+        if not self.recv_messages.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _hand_on(self, data: bytes) -> bytes:
         """Hand messages on that need no parser and no queue; return the bytes after them."""
@@ -99,6 +109,13 @@ class GatewaySocket(ServerConnection):
         if self.handshake_task is not None:
             self.handshake_task.cancel()
         self.hooks.on_lost(self)
+        # Nothing may keep a socket that has ended: it has kilobytes, and full garbage collections are rare.
+        while self._timers:
+            self._timers.pop().cancel()
+        vars(self.protocol).pop("select_subprotocol", None)  # a closure of the library with this socket
+        self.protocol.parser.close()  # a generator with the protocol object
+        for error in (self.protocol.handshake_exc, self.protocol.parser_exc):
+            _forget_frames(error)
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
         """Write one text message without waiting, in frames of at most ``max_frame_bytes``."""
@@ -171,14 +188,28 @@ class GatewaySocket(ServerConnection):
         finally:
             self._is_awaited = False
 
+    def _is_full(self) -> bool:
+        """Return whether so much waits for the client that it gets no answer to further messages and pings.
+
+        If it does, `resume_writing` is called when the client has read.
+        """
+        return self.paused and self.buffered_bytes() > self.hooks.settings().send_buffer_bytes
+
     def _start_close_timer(self) -> None:
         if self.protocol.close_expected() and not self._close_timer_started:
             self._close_timer_started = True
-            self.loop.call_later(self.close_timeout or 0.0, self.abort)
+            self._timers.append(self.loop.call_later(self.close_timeout or 0.0, self.abort))
 
     def _abort_without_request(self) -> None:
         if self.request is None and self.state is not State.CLOSED:
             self.transport.abort()
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the frames of an error and its causes: their variables refer to the object that keeps the error."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _frame_head(first_byte: int, length: int) -> bytes:

@@ -14,6 +14,7 @@ import pytest
 
 from local.dynamodb.directory import FILE, OWNER, Directory, backup
 from local.dynamodb.engine import Engine
+from local.embedded import embedded_services
 from local.errors import LocalError
 from tests.dynamodb.targets import OperationFailed, Target, in_process, item
 
@@ -122,7 +123,7 @@ def test_backup_into_a_used_directory_is_refused(tmp_path: Path) -> None:
         with Directory(tmp_path / name):
             """It exists now."""
 
-    with pytest.raises(LocalError, match="holds a database already"):
+    with pytest.raises(LocalError, match=f"target is not empty \\({FILE}\\)"):
         backup(tmp_path / "source", tmp_path / "target")
     with pytest.raises(LocalError, match="There is no database"):
         backup(tmp_path / "nowhere", tmp_path / "new")
@@ -157,3 +158,45 @@ def test_directory_with_the_state_of_ministack_is_refused_and_left_alone(tmp_pat
     with pytest.raises(LocalError, match=r"conversations of version 0\.1"):
         Directory(tmp_path)
     assert not (tmp_path / FILE).exists()
+
+
+def test_read_after_the_end_does_not_open_the_file_again(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    target = Target("file", in_process(Engine(directory.storage)))
+    target.put("p", "a")
+    directory.close()
+    with pytest.raises(OperationFailed, match="Internal server error"):
+        target.get("p", "a")
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, OWNER}
+
+
+@pytest.mark.parametrize("left", [f"{FILE}-wal", "notes.txt"])
+def test_backup_into_a_directory_with_anything_else_is_refused(tmp_path: Path, left: str) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    with Directory(source):
+        """It exists now."""
+    target.mkdir()
+    (target / left).write_bytes(b"of another database")
+    with pytest.raises(LocalError, match=f"target is not empty \\({left}\\)"):
+        backup(source, target)
+    (target / left).rename(target / f"{FILE}.unfinished")  # as an interrupted backup leaves it
+    backup(source, target)
+    assert {path.name for path in target.iterdir()} == {FILE}
+
+
+def test_deleted_lock_is_reported_as_another_instance_may_have_opened_the_directory(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="owner was deleted or replaced"), Directory(tmp_path) as directory:
+        (tmp_path / OWNER).unlink()
+        with Directory(tmp_path), pytest.raises(LocalError, match="owner was deleted or replaced"):
+            directory.check()
+
+
+def test_damaged_database_is_reported(tmp_path: Path) -> None:
+    with Directory(tmp_path) as directory:
+        (page_size,) = directory.storage.execute("PRAGMA page_size")
+        Engine(directory.storage)
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek(page_size)
+        file.write(b"\xff" * 10 * page_size)
+    with pytest.raises(LocalError, match="cannot be used"), embedded_services(0, tmp_path, "us-east-1"):
+        pass

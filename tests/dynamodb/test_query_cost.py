@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 
 from local.dynamodb.engine import Engine
+from local.dynamodb.schema import Table
 from local.dynamodb.sqlite_storage import SqliteStorage
+from local.dynamodb.storage import RangeRead
+from local.dynamodb.values import Item
 from tests.dynamodb.targets import Target, in_process
 
 
@@ -62,3 +65,26 @@ def fill(storage: SqliteStorage, table: str, numbers: range) -> None:
         for each in numbers
     )
     storage.execute_many(f"INSERT INTO items_{number} VALUES (?, ?, ?, ?)", rows)
+
+
+class MeasuredStorage(SqliteStorage):
+    """Counts the bytes that range reads return."""
+
+    read = 0
+
+    def range(self, table: Table, read: RangeRead) -> tuple[list[Item], int]:
+        found = super().range(table, read)
+        self.read += found[1]
+        return found
+
+
+def test_page_of_large_items_after_small_ones_reads_little_more_than_it_returns() -> None:
+    storage = MeasuredStorage()
+    target = Target("memory", in_process(Engine(storage)))
+    for number in range(64):
+        target.put("p", f"{number:06}")
+    for number in range(64, 1_064):
+        target.put("p", f"{number:06}", text="x" * 100_000)
+
+    assert len(target.query("p")) == 74
+    assert storage.read < 40_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,37 @@ def test_sweep_deletes_more_than_it_reads_at_once(engine: Engine, toys: Target, 
 
     assert engine.sweep() == 250
     assert toys.query("p") == []
+
+
+def test_sweep_holds_no_lock_between_two_hundred_items_and_can_be_ended_there(
+    engine: Engine, toys: Target, clock: Clock
+) -> None:
+    toys.call("UpdateTimeToLive", TimeToLiveSpecification=EXPIRES)
+    for number in range(250):
+        toys.put("p", f"{number}", expires_at=int(clock.now))
+    calls = 0
+
+    def proceeds() -> bool:
+        nonlocal calls
+        calls += 1
+        toys.put("q", "a")
+        return calls < 2
+
+    assert engine.sweep(proceeds) == 200
+    assert len(toys.query("p")) == 50
+
+
+def test_sweeper_that_is_stopped_does_not_finish_its_sweep(engine: Engine, toys: Target, clock: Clock) -> None:
+    toys.call("UpdateTimeToLive", TimeToLiveSpecification=EXPIRES)
+    for number in range(5_000):
+        toys.put("p", f"{number}", expires_at=int(clock.now))
+    swept = threading.Event()
+    engine.feed.subscribe(lambda commit: swept.set())
+
+    with Sweeper(engine, seconds=0.001):
+        swept.wait()
+
+    assert len(toys.query("p")) > 0
 
 
 def test_sweeper_sweeps_at_intervals_until_it_is_stopped(engine: Engine, toys: Target, clock: Clock) -> None:

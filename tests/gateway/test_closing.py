@@ -1,16 +1,21 @@
 """Points 32–36 of the checklist: the end of connections, and the ``$disconnect`` event."""
 
+import gc
 import json
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.server import ServerProtocol
 
 from local.gateway import WebSocketApi
+from local.gateway.sockets import GatewaySocket
 
 from .conftest import Connect, Serve
 from .support import DEADLINE, Event, FakeFunction, ManualClock, manage, raw_socket, wait_until
+from .test_handshake import rejection_status
 from .test_messages import closed, next_text
 
 
@@ -245,3 +250,56 @@ def test_gateway_error_frame_to_a_closed_connection_is_discarded(serve: Serve, c
     own = gateway.connections()[0]
     manage(gateway.management_url, "POST", own, body="for the second")
     assert next_text(second) == "for the second"
+
+
+def sockets() -> list[object]:
+    """Return all sockets of gateways in this process, and the library's protocol objects of them."""
+    return [found for found in gc.get_objects() if issubclass(type(found), GatewaySocket | ServerProtocol)]
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """No cycle of objects is freed meanwhile."""
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    yield
+    if was_enabled:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_socket_that_has_ended_is_freed_without_the_garbage_collector(serve: Serve, connect: Connect) -> None:
+    refuses = threading.Event()
+    disconnect = FakeFunction()
+    api = WebSocketApi(
+        connect=FakeFunction(lambda event: {"statusCode": 401 if refuses.is_set() else 200}),
+        default=FakeFunction(),
+        disconnect=disconnect,
+    )
+    gateway = serve(api)
+    closing, deleted = connect(gateway.ws_url, subprotocols=["chat"]), connect(gateway.ws_url)
+    closing.send("hello")
+    closing.close()
+    manage(gateway.management_url, "DELETE", gateway.connections()[-1])
+    assert closed(deleted) == (1000, "Connection Closed Normally")
+    with raw_socket(gateway.ws_url) as client:
+        client.open().send_text("hello")
+    with raw_socket(gateway.ws_url):
+        """It ends before its upgrade request."""
+    disconnect.wait_for(3)
+    refuses.set()
+    assert rejection_status(connect, gateway.ws_url) == 401
+    wait_until(lambda: not sockets(), "the end of all sockets")
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_socket_whose_handshake_timed_out_is_freed_without_the_garbage_collector(
+    serve: Serve, connect: Connect
+) -> None:
+    answers = threading.Event()
+    function = FakeFunction(lambda event: answers.wait(DEADLINE) and {"statusCode": 200})
+    gateway = serve(WebSocketApi(connect=function), integration_timeout=0.05)
+    assert rejection_status(connect, gateway.ws_url) == 504
+    answers.set()
+    wait_until(lambda: not sockets(), "the end of all sockets")

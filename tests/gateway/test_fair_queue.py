@@ -256,3 +256,10 @@ def test_requests_with_different_credentials_take_turns(serve: Serve) -> None:
     for thread in threads:
         thread.join(DEADLINE)
     assert order == ["first", "hostile", "honest", "hostile", "hostile"]
+
+
+def test_clients_that_were_active_once_are_forgotten() -> None:
+    usage = Usage()
+    for second in range(1_000):
+        usage.add(f"ticket {second}", 0.01, float(second), is_alone=False)
+    assert len(usage) < 50

@@ -5,11 +5,12 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from local.gateway import Apis, Gateway, RequestAuthorizer, RestApi, Route, WebSocketApi, load_gateway_responses
 from local.gateway.relief import INTERVAL
@@ -198,3 +199,23 @@ def test_threads_return_to_the_idle_level(serve: Serve) -> None:
     for caller in callers:
         caller.join()
     wait_until(lambda: gateway.function_threads() == 2, "the idle level")
+
+
+def test_client_that_does_not_read_is_not_read_either(serve: Serve, held: threading.Event) -> None:
+    gateway = busy_gateway(serve, held, WebSocketApi(), queue_length=0, send_buffer_bytes=65_536)
+    message = Frame(Opcode.TEXT, b"x").serialize(mask=True)
+    messages = message * 200_000
+    with raw_socket(gateway.ws_url, receive_buffer=4_096) as client:
+        client.open()
+        with closing(server_side(client.sock)) as accepted:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        client.sock.settimeout(0.5)
+        sent = 0
+        with suppress(TimeoutError):
+            while sent < len(messages):
+                sent += client.sock.send(messages[sent : sent + 65_536])
+        assert sent < len(messages) / 2, "the rest would have been answered into the gateway's memory"
+        client.sock.settimeout(DEADLINE)
+        for _ in range(sent // len(message)):
+            assert json.loads(bytes(client.read_frame().data))["message"] == "Too Many Requests"

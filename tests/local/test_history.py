@@ -73,10 +73,34 @@ def test_app_gets_the_history_id_of_the_directory(tmp_path: Path) -> None:
         assert environment["CHAT_HISTORY_ID"] == store.settings["CHAT_HISTORY_ID"] == str(kept)
 
 
-def test_unreadable_history_id_is_reported(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"number": "1"}'])
+def test_unreadable_history_id_is_reported(tmp_path: Path, content: str) -> None:
+    (tmp_path / FILE).write_text(content, encoding="utf-8")
     with (
         pytest.raises(LocalError, match=r"history\.json cannot be used .* Delete it to begin a new history\."),
         open_backend(FREE, None, tmp_path),
     ):
         pass
+
+
+def test_restored_copy_gets_a_newer_id_also_if_the_directory_has_the_inode_of_the_original(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    data.mkdir()
+    first = directory_history_id(data, "conversations", 100)
+    shutil.copytree(data, copy)
+    for file in data.iterdir():
+        file.unlink()
+    shutil.copytree(copy, data, dirs_exist_ok=True)
+    assert directory_history_id(data, "conversations", 100).is_newer_than(first)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"number": "1"}'])
+def test_damaged_history_id_is_reported_by_a_backup(tmp_path: Path, content: str) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    with Directory(data):
+        """It exists now."""
+    (data / FILE).write_text(content, encoding="utf-8")
+    with pytest.raises(LocalError, match=r"cannot be copied to .*history\.json is damaged"):
+        backup(data, copy)
+    (data / FILE).unlink()
+    backup(data, copy)

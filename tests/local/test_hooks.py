@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import pytest
@@ -60,3 +61,12 @@ def test_run_without_a_hook_serves_nothing() -> None:
 def test_name_that_is_not_a_callable_is_reported(name: str) -> None:
     with pytest.raises(LocalError, match="CHAT_HOOK"):
         hook_function(name)
+
+
+def test_calls_on_one_connection_do_not_wait_for_acknowledgements_of_tcp() -> None:
+    with serving_hook(f"{__name__}:echo", os.environ):
+        hook = clients.hook("hook", "eu-west-1", SystemClock(), 5.0)
+        started = time.monotonic()
+        for number in range(30):
+            assert hook.ask({"number": number}, 5.0) == {"number": number}
+    assert time.monotonic() - started < 0.6  # 30 delayed acknowledgements are 1.2 s

@@ -81,7 +81,7 @@ def test_data_directory_is_copied_while_it_is_in_use(instances: Instances, toy_a
     instances.start("--app-dir", str(toy_app), "--data", str(target))
 
     status, errors = instances.failure("backup", str(data), str(target))
-    assert (status, errors.startswith(f"{target} holds a database already")) == (1, True)
+    assert (status, errors.startswith(f"{target} is not empty")) == (1, True)
 
 
 def test_writes_are_synced_at_each_commit_with_that_option(

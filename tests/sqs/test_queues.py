@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.dynamodb.directory import Directory
+from local.dynamodb.sqlite_storage import SqliteStorage
 from local.sqs.errors import SqsError
 from local.sqs.queues import Queues
 from tests.sqs.conftest import URL, Clock
@@ -266,3 +267,33 @@ def test_full_disk_fails_with_a_server_error_and_nothing_is_stored(tmp_path: Pat
         assert queues.call("ReceiveMessage", {"QueueUrl": url}) == {}
         queues.call("SendMessage", {"QueueUrl": url, "MessageBody": "x"})
         assert bodies(queues.call("ReceiveMessage", {"QueueUrl": url})) == ["x"]
+
+
+@pytest.mark.parametrize("delay", [0, 600])
+def test_receive_costs_the_same_with_few_and_with_many_other_messages(clock: Clock, delay: int) -> None:
+    storage = SqliteStorage()
+    queues = Queues(storage, URL, "us-east-1", clock)
+    queues.ensure_queue("dead", {})
+    redrive = f'{{"deadLetterTargetArn":"{queues.arn("dead")}","maxReceiveCount":3}}'
+    url = queues.ensure_queue("jobs", {"RedrivePolicy": redrive})
+    queues.call("SendMessage", {"QueueUrl": url, "MessageBody": "first"})
+    clock.now += 1
+    costs = []
+    for total in (10, 5_000):
+        row = (2, "id", "body", clock.now, clock.now + delay)
+        storage.execute_many(
+            "INSERT INTO messages (queue, id, body, sent_at, visible_at) VALUES (?, ?, ?, ?, ?)", [row] * total
+        )
+        steps = 0
+
+        def tick() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        storage.progress(tick)
+        answer = queues.call("ReceiveMessage", {"QueueUrl": url, "VisibilityTimeout": 0})
+        storage.progress(None)
+        assert bodies(answer) == ["first"]
+        costs.append(steps)
+    assert costs[1] < 1.5 * costs[0]

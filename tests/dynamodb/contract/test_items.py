@@ -161,3 +161,15 @@ def test_keys_of_every_type_name_items(target: Target, pk: str, hash_type: str, 
     for value in values:
         found = target.call("GetItem", TableName=table, Key={"pk": {hash_type: value}})
         assert found == {"Item": {"pk": {hash_type: value}, "n": {"S": value}}}
+
+
+def test_binary_values_are_their_bytes_however_they_are_written(target: Target, pk: str) -> None:
+    target.put(pk, "a", b={"B": "QR=="})  # as QQ==, but for bits that mean nothing
+    target.call(
+        "PutItem",
+        Item=item(pk, "a", n=1),
+        ConditionExpression="b = :b",
+        ExpressionAttributeValues={":b": {"B": "QQ=="}},
+    )
+
+    assert target.get(pk, "a") == item(pk, "a", n=1)

@@ -204,6 +204,26 @@ def test_start_key_of_another_partition_is_refused(filled: Target, pk: str) -> N
     assert failure.value.code == "ValidationException"
 
 
+@pytest.mark.parametrize(
+    ("condition", "start"),
+    [("sk > :v", "a"), ("sk > :v", "b"), ("sk < :v", "b"), ("sk <= :v", "c"), ("begins_with(sk, :v)", "c")],
+)
+@pytest.mark.parametrize("forward", [True, False])
+def test_start_key_outside_the_range_is_refused(
+    filled: Target, pk: str, condition: str, start: str, forward: bool
+) -> None:
+    with pytest.raises(OperationFailed, match="does not match the range key predicate") as failure:
+        filled.query(
+            pk,
+            KeyConditionExpression=f"pk = :pk AND {condition}",
+            values={":v": {"S": "b"}},
+            ExclusiveStartKey=key(pk, start),
+            ScanIndexForward=forward,
+        )
+
+    assert failure.value.code == "ValidationException"
+
+
 def test_items_that_a_query_returned_are_whole(filled: Target, pk: str) -> None:
     page = filled.call(
         "Query",
