@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 
 from chalicelib.aws.dynamodb.append import append
@@ -93,9 +94,18 @@ class DynamoEventLog:
             yield event_from_item(item)
 
     def events_by_id(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[StoredEvent]:
-        """Return events by their sequence ids."""
+        """Return events by their sequence ids.
+
+        BatchGetItem is only read-committed with respect to transactions: an event that the head and its message
+        show already can be missing. GetItem, which is serializable, reads those.
+        """
         keys = [event_key(conversation_id, sequence_id) for sequence_id in sequence_ids]
-        return [event_from_item(item) for item in parallel_batch_get(self._table, self._gather, keys)]
+        items = parallel_batch_get(self._table, self._gather, keys)
+        if len(items) < len(keys):
+            found = {item["sk"] for item in items}
+            reads = [functools.partial(self._table.get, *key) for key in keys if key[1] not in found]
+            items += [item for item in self._gather(*reads) if item is not None]
+        return [event_from_item(item) for item in items]
 
     def commit(self, commit: Commit) -> None:
         """Append in one transaction."""
