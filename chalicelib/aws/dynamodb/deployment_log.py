@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -49,8 +50,8 @@ class DynamoDeploymentLog:
         self._table = Table(dynamo, table)
 
     def queued(self, limit: int) -> list[tuple[str, Event]]:
-        """Return the oldest queued entries."""
-        items = self._table.query(queued_pk(), prefix=EVENT_PREFIX, limit=limit)
+        """Return the oldest queued entries that have not expired, however many have."""
+        items = itertools.islice(self._table.query(queued_pk(), prefix=EVENT_PREFIX), limit)
         return [(item["sk"], json_codec.parse(item["event"])) for item in items]
 
     def append(self, entries: Sequence[tuple[str, Event]]) -> None:

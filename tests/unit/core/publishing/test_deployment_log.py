@@ -13,6 +13,7 @@ from chalicelib.core.kernel.ids import digest
 from chalicelib.core.model.publishing import DEPLOYMENT_LOG
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.protocol.requests import SetProfile
+from chalicelib.core.publishing.deployment_log import APPENDED_AT_ONCE
 from local.faults.client import DynamoClient
 from tests.support.app_harness import AppHarness, principal
 from tests.support.items import items_with
@@ -109,6 +110,16 @@ def test_entry_that_names_a_participant_expires_and_is_skipped(harness: Publishi
     harness.run(DEPLOYMENT_LOG, "end_2")
     events = received(harness, "end_2")
     assert [event["type"] for event in events] == ["conversation_deleted"]
+
+
+def test_entries_that_have_expired_in_the_queue_do_not_hide_later_ones(harness: PublishingHarness) -> None:
+    for number in range(APPENDED_AT_ONCE + 1):
+        harness.chat.conversations.profiles.set(principal("bob"), SetProfile(name=f"Bob {number}"))
+        harness.clock.advance(0.01)
+    harness.clock.advance(31 * DAY)
+    chat = harness.create_conversation("alice")
+    harness.chat.conversations.lifecycle.delete(principal("alice"), chat)
+    assert [event["type"] for event in published(harness)] == ["conversation_deleted"]
 
 
 def test_more_entries_than_fit_into_a_transaction_are_appended(harness: PublishingHarness) -> None:
