@@ -80,6 +80,11 @@ class DynamoDeploymentLog:
         item = self._table.get(*deployment_head_key())
         return 0 if item is None else int(item["sequence_id"])
 
+    def event(self, sequence_id: int) -> Event | None:
+        """Return an event that has not expired."""
+        item = self._table.get(*deployment_event_key(sequence_id))
+        return None if item is None else json_codec.parse(item["event"])
+
     def events(self, first: int, last: int) -> list[Event]:
         """Return the events from `first` to `last` that have not expired."""
         if first > last:
