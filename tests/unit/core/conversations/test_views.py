@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb.keys import membership_key
+from chalicelib.aws.dynamodb.keys import event_sk, membership_key
 from chalicelib.core.conversations.prices import stored_price
 from chalicelib.core.kernel.errors import RateLimited, ValidationFailed
 from chalicelib.core.model.actors import Principal
@@ -162,3 +162,31 @@ def test_expired_memberships_do_not_end_the_list_by_creation(limit: int) -> None
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
     assert walk(harness, limit) == [made[1], made[4], made[5]]
+
+
+class LateQueries(MemoryEngine):
+    """An engine whose queries do not show an event yet: its transaction is ending."""
+
+    hidden = ""
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        page: dict[str, Any] = super().query(**request)
+        page["Items"] = [item for item in page["Items"] if item["sk"]["S"] != self.hidden]
+        return page
+
+
+@pytest.mark.parametrize("hidden", [3, 4])
+@pytest.mark.parametrize("messages", [False, True])
+def test_head_of_a_conversation_is_not_beyond_its_messages(hidden: int, messages: bool) -> None:
+    """A client continues from there."""
+    harness = AppHarness(engine=LateQueries)
+    chat = harness.create_conversation("alice", "bob")
+    for _ in range(3):
+        harness.send_message("alice", chat)
+    assert isinstance(harness.store, LateQueries)
+    harness.store.hidden = event_sk(hidden)
+    view = harness.chat.conversations.views.view(chat, principal("bob"), messages=messages)
+    if messages or hidden == 4:
+        assert view["head"] == hidden - 1
+    if messages:
+        assert [message["sequence_id"] for message in view["messages"]] == list(range(2, hidden))
