@@ -71,7 +71,7 @@ class Table:
     ) -> Iterator[Item]:
         """Return items of one partition in the order of `sk`, reading page after page as the caller iterates.
 
-        At most `limit` items are returned. Those that have expired are skipped, and are not the end.
+        At most `limit` items are read; expired ones are among these even if they are not returned.
         """
         condition, values = "#pk = :pk", {":pk": {"S": pk}}
         if prefix is not None:
@@ -97,7 +97,8 @@ class Table:
                 item = unmarshal_item(typed_item)
                 if include_expired or not self._dynamo.is_expired(item):
                     yield item
-                    left = None if left is None else left - 1
+            if left is not None:
+                left -= len(page["Items"])
             if "LastEvaluatedKey" not in page or left == 0:
                 return
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]

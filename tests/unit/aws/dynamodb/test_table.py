@@ -57,14 +57,6 @@ def test_query_with_a_limit_requests_no_more_than_is_left() -> None:
     assert [call["Limit"] for call in client.calls] == [3, 1]
 
 
-def test_query_with_a_limit_reads_on_behind_expired_items() -> None:
-    client = ScriptedClient(
-        {"Items": [EXPIRED, typed_item(1)], "LastEvaluatedKey": typed_item(1)}, page(2, more=True)
-    )
-    assert [item["sk"] for item in table(client).query("p", limit=2)] == ["1", "2"]
-    assert [call["Limit"] for call in client.calls] == [2, 1]
-
-
 def test_query_reads_a_page_only_when_its_items_are_needed() -> None:
     client = ScriptedClient(page(1, more=True))
     assert next(table(client).query("p")) == {"pk": "p", "sk": "1"}
