@@ -74,9 +74,11 @@ class DynamoBlocks:
 
     def blocks(self, blocker_id: str, after: str | None, limit: int) -> tuple[list[Block], str | None]:
         """Return a page of the blocks of a participant, in no meaningful order."""
-        low = BLOCK_PREFIX if after is None else sk_after(f"{BLOCK_PREFIX}{after}")
-        between = (low, sk_up_to(BLOCK_PREFIX))
-        items = list(self._table.query(participant_pk(blocker_id), between=between, limit=limit + 1))
+        first = BLOCK_PREFIX if after is None else sk_after(f"{BLOCK_PREFIX}{after}")
+        last = sk_up_to(BLOCK_PREFIX)
+        if first > last:
+            return [], None
+        items = list(self._table.query(participant_pk(blocker_id), between=(first, last), limit=limit + 1))
         page = items[:limit]
         next_after = page[-1]["sk"].removeprefix(BLOCK_PREFIX) if len(items) > limit else None
         return [_block_from_item(blocker_id, item) for item in page], next_after

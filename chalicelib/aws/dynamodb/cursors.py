@@ -83,16 +83,29 @@ class DynamoCursors:
         return self._update(cursor, "SET #in_flight = :in_flight", in_flight=_in_flight_to_item(in_flight))
 
     def advance(self, cursor: Cursor, position: int, sent: int) -> bool:
-        """Move on from the position that was read."""
-        return self._update(
-            cursor,
-            f"SET #position = :position, #sent = :sent, #history_id = :history_id REMOVE #in_flight, {_FAILURE}",
-            "#position = :was" if cursor.position else "(attribute_not_exists(#position) OR #position = :was)",
-            position=position,
-            sent=sent,
-            history_id=cursor.history_id,
-            was=cursor.position,
+        """Move on from the position that was read.
+
+        A client that gets no response repeats the write, which then finds the cursor moved.
+        """
+        change = "SET #position = :position, #sent = :sent, #history_id = :history_id"
+        is_there = (
+            "#position = :was" if cursor.position else "(attribute_not_exists(#position) OR #position = :was)"
         )
+        try:
+            self._table.update(
+                *cursor_key(cursor.conversation_id, cursor.endpoint_id),
+                f"{change} REMOVE #in_flight, {_FAILURE}",
+                f"#lease = :lease AND {is_there}",
+                position=position,
+                sent=sent,
+                history_id=cursor.history_id,
+                was=cursor.position,
+                lease=cursor.lease,
+            )
+        except ConditionFailed as failed:
+            present = failed.item or {}
+            return (present.get("lease"), present.get("position")) == (cursor.lease, position)
+        return True
 
     def note_failure(self, cursor: Cursor, *, failures: int, retry_at: int, parked_at: int) -> bool:
         """Store the outcome of a failed attempt, and release the lease."""

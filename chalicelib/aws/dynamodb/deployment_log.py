@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -49,8 +50,8 @@ class DynamoDeploymentLog:
         self._table = Table(dynamo, table)
 
     def queued(self, limit: int) -> list[tuple[str, Event]]:
-        """Return the oldest queued entries."""
-        items = self._table.query(queued_pk(), prefix=EVENT_PREFIX, limit=limit)
+        """Return the oldest queued entries that have not expired, however many have."""
+        items = itertools.islice(self._table.query(queued_pk(), prefix=EVENT_PREFIX), limit)
         return [(item["sk"], json_codec.parse(item["event"])) for item in items]
 
     def append(self, entries: Sequence[tuple[str, Event]]) -> None:
@@ -78,6 +79,11 @@ class DynamoDeploymentLog:
         """Return the newest sequence id."""
         item = self._table.get(*deployment_head_key())
         return 0 if item is None else int(item["sequence_id"])
+
+    def event(self, sequence_id: int) -> Event | None:
+        """Return an event that has not expired."""
+        item = self._table.get(*deployment_event_key(sequence_id))
+        return None if item is None else json_codec.parse(item["event"])
 
     def events(self, first: int, last: int) -> list[Event]:
         """Return the events from `first` to `last` that have not expired."""

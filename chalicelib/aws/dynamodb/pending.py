@@ -35,6 +35,7 @@ from chalicelib.aws.dynamodb.pending_items import (
 )
 from chalicelib.aws.dynamodb.standings import change_standing_op
 from chalicelib.aws.dynamodb.table import Table, chunks, parallel_batch_get
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.consent import PendingMembership, Standing
 from chalicelib.core.model.conversations import Membership
@@ -43,6 +44,8 @@ from chalicelib.core.ports.revocations import RevocationStore
 
 _ERASE_BATCH = 25
 """Items that are erased in one batch; each has one more in its conversation."""
+_BLOCKS_AT_ONCE = 16
+"""Reads in parallel."""
 
 
 class DynamoPending:
@@ -58,20 +61,25 @@ class DynamoPending:
     # ---- standings -------------------------------------------------------------------------------------
 
     def consents(self, adder_id: str, participant_ids: Sequence[str]) -> dict[str, Consent]:
-        """Return the consent of each of these participants: three items each."""
-        keys = [key for person in participant_ids for key in (standing_key(person), block_key(person, adder_id))]
+        """Return the consent of each of these participants: three items each.
+
+        A block changes the standing, too, on which the addition is conditional. BatchGetItem is only
+        read-committed: it may show that standing, and the block not yet. So GetItem reads the blocks, afterwards.
+        """
         found, rules = self._gather(
-            lambda: parallel_batch_get(self._table, self._gather, keys),
+            lambda: parallel_batch_get(self._table, self._gather, list(map(standing_key, participant_ids))),
             lambda: self._revocations.rules_of(participant_ids),
         )
         items = {(item["pk"], item["sk"]): item for item in found}
+        blocks: list[Item | None] = []
+        for batch in chunks(participant_ids, _BLOCKS_AT_ONCE):
+            keys = [block_key(person, adder_id) for person in batch]
+            blocks += self._gather(*(functools.partial(self._table.get, *key) for key in keys))
         return {
             person: Consent(
-                standing_from_item(person, items.get(standing_key(person))),
-                block_key(person, adder_id) in items,
-                rules[person],
+                standing_from_item(person, items.get(standing_key(person))), block is not None, rules[person]
             )
-            for person in participant_ids
+            for person, block in zip(participant_ids, blocks, strict=True)
         }
 
     def standing(self, participant_id: str) -> Standing:

@@ -145,7 +145,7 @@ class Additions:
     ) -> Commit:
         """Return the append of an addition. Raises _Deferred."""
         conversation_id, participant_id = head.conversation_id, request.participant_id
-        # One round trip, and the same requests for every participant: see `consent.py`.
+        # Two round trips, and the same requests for every participant: see `consent.py`.
         actor, member, ban, past, consents, known, details = self._gather(
             lambda: self._access.require_member(conversation_id, caller),
             lambda: self._memberships.membership(conversation_id, participant_id),

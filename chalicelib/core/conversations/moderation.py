@@ -97,7 +97,7 @@ class Moderation:
             if changed == target:
                 unchanged.append(changed)
                 raise NoChange(head)
-            if target.role == "owner" and self._roster.is_last_owner(target):
+            if target.role == "owner" and self._roster.is_last_owner(head, target):
                 raise LastOwner
             by, sequence_id = caller.as_actor(actor), head.sequence_id + 1
             if by.participant_id == changed.participant_id:

@@ -21,7 +21,7 @@ from chalicelib.core.model.actors import Actor, Role
 from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.events import Event, new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
-from chalicelib.core.ports.commits import Commit
+from chalicelib.core.ports.commits import Commit, WriteConflict
 from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
@@ -91,11 +91,11 @@ class Roster:
         return Commit(head, new, [event], joining=[member])
 
     def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:
-        """Return the append by which a member leaves, with the ban if that is the reason. Raises Forbidden."""
+        """Return the append by which a member leaves or is banned. Raises Forbidden, WriteConflict."""
         if reason != "left":
             permissions.require_group(head)
         now, first = milliseconds(self._clock), head.sequence_id + 1
-        remaining = self._members_without_owner(member)
+        remaining = self._members_without_owner(head, member)
         ranked = permissions.successors(remaining or [], now)
         successor = next(self._possible_successors(ranked), None)
         new_owners = [] if successor is None else [replace(successor, role="owner", muted_until=0)]
@@ -139,21 +139,25 @@ class Roster:
             purge_at=now // 1000 + self._timing.closed_retention if is_closed else None,
         )
 
-    def is_last_owner(self, member: Membership) -> bool:
-        """Return whether a member is the only owner."""
-        return self._members_without_owner(member) is not None
+    def is_last_owner(self, head: Head, member: Membership) -> bool:
+        """Return whether a member is the only owner. Raises WriteConflict as a departure."""
+        return self._members_without_owner(head, member) is not None
 
-    def _members_without_owner(self, leaving: Membership) -> list[Membership] | None:
+    def _members_without_owner(self, head: Head, leaving: Membership) -> list[Membership] | None:
         """Return the members who remain when the last owner leaves, by seniority; None if an owner remains.
 
         The roster is read after the head of the append and changes only by appends, so it still holds when the
-        commit succeeds.
+        commit succeeds. Raises WriteConflict if it does not show the append before that yet, a member or a role.
         """
         if leaving.role != "owner":
             return None
         roster = self._memberships.roster(leaving.conversation_id)
         others = [member for member in roster if member.participant_id != leaving.participant_id]
-        return None if any(member.role == "owner" for member in others) else others
+        owner = next((member.participant_id for member in others if member.role == "owner"), None)
+        found = owner and self._memberships.membership(head.conversation_id, owner)
+        if len(roster) < head.participant_count or (owner and (not found or found.role != "owner")):
+            raise WriteConflict
+        return None if owner else others
 
     def _possible_successors(self, ranked: Sequence[Membership]) -> Iterator[Membership]:
         """Yield the members who may become owner, with name and type of the membership, which the member changes.

@@ -104,6 +104,7 @@ class Views:
         if details is None:
             raise NotFound
         view = view_for_member(head, details, member)
+        view["head"] = newest.head  # a client continues from there, with the events after a gap
         view["participants"] = participants
         if shown:
             view["last_message"] = shown[-1]

@@ -14,6 +14,8 @@ from typing import Any
 from chalicelib.core.kernel.errors import InvalidJson
 
 MAX_DEPTH = 64
+_SAFE_DIGITS = 300
+"""A whole number of so many characters is within the range of a double."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -36,7 +38,9 @@ def parse(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+        )
     except RecursionError:
         raise InvalidJson("The JSON is nested too deeply.") from None
     except _Rejected as rejected:
@@ -67,6 +71,16 @@ def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise _Rejected("A number is too large.")
+    return number
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if len(digits) > _SAFE_DIGITS:
+        try:
+            float(number)
+        except OverflowError:
+            raise _Rejected("A number is too large.") from None
     return number
 
 

@@ -70,7 +70,8 @@ class Log:
         """Commit what `plan` makes of the head; after a conflict, plan again on the new head.
 
         `plan` must read its preconditions each time it is called. Its errors end the append, except HeadConflict,
-        which it raises if it read something that is newer than the head. `head` saves the first read.
+        which it raises if it read something that is newer than the head, and WriteConflict, if something that is
+        older. `head` saves the first read.
 
         Raises:
             NotFound: the conversation is not live.

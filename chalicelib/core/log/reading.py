@@ -14,6 +14,8 @@ from dataclasses import asdict
 from typing import NamedTuple, TypeVar
 
 from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.backoff import retry_after
+from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.event_sizes import ITEM_OVERHEAD, EventSizes
@@ -127,8 +129,12 @@ class LogReader:
         return Page([stored.event for stored in events], has_more=first > 1, head=last, position=first)
 
     def messages_before(self, head: Head, before: int | None, limit: int) -> Page:
-        """Return up to `limit` messages before `before`, or the newest ones."""
-        last = head.sequence_id if before is None else min(before - 1, head.sequence_id)
+        """Return up to `limit` messages before `before`, or the newest ones, contiguous up to `Page.head`.
+
+        Raises Unavailable: there is a gap below `before` that stays.
+        """
+        newest = head.sequence_id
+        last = newest if before is None else min(before - 1, newest)
         messages: list[StoredEvent] = []
         budget = ReadBudget(head, is_filtered=True)
         span = limit
@@ -137,7 +143,11 @@ class LogReader:
             if not count:
                 break
             first = last - count + 1
-            events, _ = self._contiguous(head, first, last)
+            events, whole = self._contiguous(head, first, last)
+            if whole < last:
+                if before is not None:
+                    raise Unavailable(retry_after=retry_after())
+                messages, newest = [], whole
             found = [stored for stored in events if stored.event["type"] == "message"]
             taken = found[-(limit - len(messages)) :]
             budget.add(events, [stored.current for stored in taken])
@@ -146,7 +156,7 @@ class LogReader:
         is_at_limit = len(messages) == limit
         position = messages[0].event["sequence_id"] if is_at_limit and messages else last + 1
         has_older = messages[0].message_count > 1 if messages else last >= 1 and head.message_count > 0
-        return Page([stored.current for stored in messages], has_older, head.sequence_id, position)
+        return Page([stored.current for stored in messages], has_older, newest, position)
 
     def messages_after(self, head: Head, after: int, limit: int) -> Page:
         """Return up to `limit` messages after `after`; a gap ends the page early, with `has_more`."""

@@ -208,7 +208,7 @@ class GroupCommit:
             member = queued.member
             membership = member.epoch, member.muted_until
             run_keys = {message.key for message in queued.messages}
-            if queued.queued_at < oldest_allowed:
+            if queued.queued_at < oldest_allowed and queued is not own:
                 self._event_log.dequeue(member.conversation_id, queued.queue_id)
             elif run_keys & keys or memberships.get(member.participant_id, membership) != membership:
                 continue

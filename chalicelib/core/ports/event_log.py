@@ -48,7 +48,7 @@ class EventLogStore(Protocol):
         ...
 
     def events_by_id(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[StoredEvent]:
-        """Return up to 100 events, in no particular order."""
+        """Return up to 100 events, in no particular order: all that the head or a message has shown."""
         ...
 
     def commit(self, commit: Commit) -> None:

@@ -220,8 +220,12 @@ class DeploymentLogStore(Protocol):
         """Return the newest sequence id."""
         ...
 
+    def event(self, sequence_id: int) -> Event | None:
+        """Return an event; None: it has expired, as those do that name a participant."""
+        ...
+
     def events(self, first: int, last: int) -> list[Event]:
-        """Return the events from `first` to `last` that have not expired: those that name a participant do."""
+        """Return those from `first` to `last` that have not expired; of the newest append, some can be missing."""
         ...
 
 

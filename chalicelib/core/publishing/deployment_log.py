@@ -1,6 +1,8 @@
 """The deployment log as the publisher reads it: queued entries are appended first.
 
-Entries that name a participant expire. Below the head, a missing event is an expired one, and is skipped.
+Entries that name a participant expire: below the head, an event that is not there any more is skipped. A query is
+only read-committed with respect to transactions, so it may also miss events that another process is appending at
+this moment. Those are among the newest, as each append moves the head, and are read one by one (L4).
 """
 
 from __future__ import annotations
@@ -26,11 +28,16 @@ class OpenDeploymentLog:
     def after(self, position: int, limit: int) -> Chunk:
         """Return the events after `position` that have not expired."""
         last = min(position + limit, self.head)
-        return Chunk(self._store.events(position + 1, last), last)
+        found = {event["sequence_id"]: event for event in self._store.events(position + 1, last)}
+        for sequence_id in range(max(position, self.head - APPENDED_AT_ONCE) + 1, last + 1):
+            event = None if sequence_id in found else self._store.event(sequence_id)
+            if event is not None:
+                found[sequence_id] = event
+        return Chunk([found[sequence_id] for sequence_id in sorted(found)], last)
 
     def event(self, sequence_id: int) -> Event | None:
         """Return an event."""
-        return next(iter(self._store.events(sequence_id, sequence_id)), None)
+        return self._store.event(sequence_id)
 
 
 def open_deployment_log(store: DeploymentLogStore, runtime: Runtime) -> OpenDeploymentLog:

@@ -86,25 +86,32 @@ class Connections:
             last_seen=now,
             type=identity.type,
         )
-        self._connections.open(connection)
+        try:
+            self._connections.open(connection)
+            return self._admit(connection, identity)
+        except ChatError:
+            # The handshake fails, so `$disconnect` does not come.
+            self._connections.discard(connection)
+            raise
+
+    def _admit(self, connection: Connection, identity: Identity) -> list[str]:
+        """Let a new connection stay; return those to be closed for it. Raises as `open` does."""
         rules, (opened, refused_until) = self._runtime.gather(
             lambda: self._revocations.rules(identity.participant_id),
             lambda: self._connections.opened(identity.participant_id),
         )
-        try:
-            accepted = identity.under(rules)
-            if refused_until > now:
-                raise RateLimited("Too many frames: connect later.", retry_after=(refused_until - now) / 1000)
-        except ChatError:
-            self._connections.discard(connection)
-            raise
+        accepted = identity.under(rules)
+        if refused_until > connection.connected_at:
+            wait = (refused_until - connection.connected_at) / 1000
+            raise RateLimited("Too many frames: connect later.", retry_after=wait)
         if accepted.type != identity.type:
             self._connections.refresh_token(connection, identity.expires_at, None, accepted.type)
         surplus = opened[: max(len(opened) - self._runtime.limits.connections, 0)]
         return [
             other
             for other in surplus[:MAX_CLOSED_AT_ONCE]
-            if other != connection_id and self._connections.begin_closing(identity.participant_id, other)
+            if other != connection.connection_id
+            and self._connections.begin_closing(identity.participant_id, other)
         ]
 
     def refuse(self, participant_id: str) -> float:

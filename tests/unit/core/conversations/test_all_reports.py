@@ -97,3 +97,22 @@ def test_erasure_of_the_reporter_removes_the_report_and_of_the_author_the_id(har
     erase(harness, "alice")
     (found,) = page(harness)["reports"]
     assert found["author_id"].startswith("erased_")
+
+
+@pytest.mark.parametrize("limit", ["1", "3", "50"])
+def test_expired_reports_hide_none_of_those_after_them(harness: AppHarness, limit: str) -> None:
+    chat = harness.create_conversation("alice", "bob")
+    for number in range(30):
+        report(harness, chat, f"old {number}")
+    harness.clock.advance(31 * 24 * 3600)
+    for number in range(3):
+        report(harness, chat, f"new {number}")
+    found: list[str] = []
+    query: dict[str, Any] = {"limit": limit}
+    while True:
+        answer = page(harness, **query)
+        found += [entry["reason"] for entry in answer["reports"]]
+        if "next_cursor" not in answer:
+            break
+        query["cursor"] = answer["next_cursor"]
+    assert found == ["new 0", "new 1", "new 2"]

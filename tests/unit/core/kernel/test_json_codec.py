@@ -44,6 +44,8 @@ def test_encoded_value_is_decoded(value: object) -> None:
         '{"b":{"a":1,"a":1}}',
         "1e999",
         "[1e400]",
+        "1" + "0" * 309,
+        '{"a":-2' + "0" * 308 + "}",
         "1" * 5000,
         "[" * 100_000,
         '{"a":' * 5000,
@@ -56,6 +58,11 @@ def test_encoded_value_is_decoded(value: object) -> None:
 def test_lenient_json_is_rejected(text: str | bytes) -> None:
     with pytest.raises(InvalidJson):
         json_codec.parse(text)
+
+
+def test_largest_numbers_are_accepted() -> None:
+    assert json_codec.parse("1" + "0" * 308) == 10**308
+    assert json_codec.parse("-1.7e308") == -1.7e308
 
 
 def test_nesting_is_limited_to_64_levels() -> None:

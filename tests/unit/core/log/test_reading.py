@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.log.reading import LogReader, Page, take_within_budget
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Event, StoredEvent
@@ -136,6 +137,24 @@ def test_latest_events_end_below_a_gap_that_stays() -> None:
     shelf = FakeEventStore("m" * 10, {8: 1_000})
     page = reader_of(shelf).latest_events(shelf.head, 6)
     assert (ids(page.events), page.head) == ([5, 6, 7], 7)
+
+
+@pytest.mark.parametrize("hole", [2, 6, 9, 10])
+@pytest.mark.parametrize("limit", [1, 3, 10])
+def test_newest_messages_end_below_a_gap_that_stays(hole: int, limit: int) -> None:
+    """Their head does, too: a reader who continues from there misses nothing."""
+    shelf = FakeEventStore("m" * 10, {hole: 1_000})
+    page = reader_of(shelf).messages_before(shelf.head, None, limit)
+    assert page.head in (10, hole - 1)
+    assert ids(page.events) == list(range(page.head - len(page.events) + 1, page.head + 1))
+    assert len(page.events) == min(limit, page.head)
+
+
+@pytest.mark.parametrize("hole", [5, 8])
+def test_older_messages_with_a_gap_that_stays_are_unavailable(hole: int) -> None:
+    shelf = FakeEventStore("m" * 10, {hole: 1_000})
+    with pytest.raises(Unavailable):
+        reader_of(shelf).messages_before(shelf.head, 9, 4)
 
 
 @pytest.mark.parametrize("hole", [1, 5, 9, 10])

@@ -9,11 +9,15 @@ import pytest
 
 from chalicelib.aws.dynamodb.deployment_log import DynamoDeploymentLog
 from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.keys import event_sk
+from chalicelib.aws.dynamodb.publishing_keys import DEPLOYMENT_EVENTS
 from chalicelib.core.kernel.ids import digest
-from chalicelib.core.model.publishing import DEPLOYMENT_LOG
+from chalicelib.core.model.publishing import DEPLOYMENT_LOG, EndpointStart
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.protocol.requests import SetProfile
+from chalicelib.core.publishing.deployment_log import APPENDED_AT_ONCE
 from local.faults.client import DynamoClient
+from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
 from tests.support.items import items_with
 from tests.support.publishing import FAILED, START, PublishingHarness
@@ -109,6 +113,49 @@ def test_entry_that_names_a_participant_expires_and_is_skipped(harness: Publishi
     harness.run(DEPLOYMENT_LOG, "end_2")
     events = received(harness, "end_2")
     assert [event["type"] for event in events] == ["conversation_deleted"]
+
+
+def test_entries_that_have_expired_in_the_queue_do_not_hide_later_ones(harness: PublishingHarness) -> None:
+    for number in range(APPENDED_AT_ONCE + 1):
+        harness.chat.conversations.profiles.set(principal("bob"), SetProfile(name=f"Bob {number}"))
+        harness.clock.advance(0.01)
+    harness.clock.advance(31 * DAY)
+    chat = harness.create_conversation("alice")
+    harness.chat.conversations.lifecycle.delete(principal("alice"), chat)
+    assert [event["type"] for event in published(harness)] == ["conversation_deleted"]
+
+
+class LateQueries(MemoryEngine):
+    """An engine whose next query of the deployment log finds none of these events: their transaction is ending."""
+
+    def __init__(self, *tables: str) -> None:
+        super().__init__(*tables)
+        self.hidden: set[str] = set()
+
+    def query(self, **request: Any) -> Any:
+        page = super().query(**request)
+        if request["ExpressionAttributeValues"][":pk"] == {"S": DEPLOYMENT_EVENTS}:
+            page["Items"] = [item for item in page["Items"] if item["sk"]["S"] not in self.hidden]
+            self.hidden = set()
+        return page
+
+
+@pytest.mark.parametrize("hidden", [{1}, {2}, {3}, {2, 3}, {1, 2, 3}])
+@pytest.mark.parametrize("start", ["now", "beginning"])
+def test_event_that_a_query_does_not_show_yet_is_not_taken_for_an_expired_one(
+    hidden: set[int], start: EndpointStart
+) -> None:
+    """Another process, which publishes to another endpoint, has just appended these entries."""
+    harness = PublishingHarness(engine=LateQueries)
+    harness.add_endpoint(start=start)
+    for name in ("bob", "carol", "dave"):
+        harness.chat.backend.suspensions.suspend(name)
+        harness.clock.advance(0.01)
+    log = log_of(harness)
+    log.append(log.queued(10))
+    assert isinstance(harness.store, LateQueries)
+    harness.store.hidden = {event_sk(number) for number in hidden}
+    assert [event["participant_id"] for event in published(harness)] == ["bob", "carol", "dave"]
 
 
 def test_more_entries_than_fit_into_a_transaction_are_appended(harness: PublishingHarness) -> None:

@@ -203,3 +203,36 @@ def test_attempt_is_not_made_without_the_lease(harness: PublishingHarness) -> No
     assert overtaken
     assert harness.sink.attempts == []
     assert harness.cursor(chat).lease == "another"
+
+
+class LostResponses(MemoryEngine):
+    """An engine of which the client gets no response to a write of a position, and repeats it."""
+
+    def update_item(self, **request: Any) -> Any:
+        if "#position = :position" in request["UpdateExpression"]:
+            super().update_item(**request)
+        return super().update_item(**request)
+
+
+def test_position_whose_first_response_was_lost_is_moved() -> None:
+    harness = PublishingHarness(engine=LostResponses)
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    for _ in range(60):
+        harness.send_message("alice", chat, "x" * 1000)
+    harness.publish(chat)
+    assert harness.sink.received("end_1", chat) == list(range(1, 62))
+    assert harness.cursor(chat).lease is None
+
+
+def test_position_is_not_moved_without_the_lease() -> None:
+    harness = PublishingHarness()
+    harness.add_endpoint()
+    chat = harness.create_conversation("alice", "bob")
+    harness.publish(chat)
+    cursors, now = harness.publishing.cursors, int(harness.clock.now() * 1000)
+    cursor = cursors.acquire(chat, "end_1", "holder", now, now + 1000)
+    assert cursor is not None
+    assert cursors.acquire(chat, "end_1", "another", now + 1000, now + 2000)
+    assert not cursors.advance(cursor, 1, 1)
+    assert not cursors.advance(cursor, 2, 2)
