@@ -118,6 +118,16 @@ def test_send_is_resolved_when_the_message_has_left_the_storage() -> None:
     asyncio.run(asyncio.wait_for(run(), 20))
 
 
+def test_change_of_a_file_is_durable_when_the_power_fails(tmp_path: Path) -> None:
+    """With FULL, the deletion of the journal is not durable: the next start would roll the change back."""
+    storage = SqliteStorage(tmp_path / "client.db", "https://a.example", "alice")
+    journal, synchronous = (
+        storage._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    )
+    storage.close()
+    assert (journal, synchronous) == ("delete", 3)
+
+
 def test_file_that_cannot_be_used_is_not_locked_and_a_second_close_closes_nothing_else(
     tmp_path: Path,
 ) -> None:
