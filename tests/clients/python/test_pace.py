@@ -9,7 +9,7 @@ from serverless_chat.core.subscriptions import SUBSCRIBES, SUBSCRIBES_PER_SECOND
 
 from tests.clients.python.drive import NOW, SOCKET, WELCOME, connected, event, frames
 
-MANY = 1_000
+MANY = SUBSCRIBES + 100
 
 
 def page(subscribe: JsonObject) -> JsonObject:

@@ -14,9 +14,9 @@ from .retries import ANSWER_TIMEOUT, Random
 from .subscription import Subscription
 
 SUBSCRIBES = 400
-"""How many conversations are subscribed one by one at once. Each costs 40 of a budget of 20,000."""
-SUBSCRIBES_PER_SECOND = 5.0
-"""At which rate further ones are: the budget grows by 200 a second, and too many frames end the connection."""
+"""How many conversations are subscribed one by one at once: more than 500 frames in a row end the connection."""
+SUBSCRIBES_PER_SECOND = 10.0
+"""At which rate further ones are: 25 frames a second are permitted, of which others and repeats are some."""
 
 
 class Subscriptions:
