@@ -44,12 +44,29 @@ def _class(name: str, kind: type) -> Iterator[str]:
 
 def _signature(value: Callable[..., object]) -> str:
     try:
-        text = str(inspect.signature(value))
+        signature = inspect.signature(value)
     except ValueError:
         return ""
-    text = re.sub(r"\(self(?:, )?", "(", text)
-    text = re.sub(r"ForwardRef\((['\"])(.*?)\1\)", r"\2", text)  # of a named tuple
-    return re.sub(r"<[^>]*>", "…", text).replace("'", "")
+    parameters = [
+        found.replace(annotation=_as_written(found.annotation)) for found in signature.parameters.values()
+    ]
+    shown = signature.replace(parameters=parameters, return_annotation=_as_written(signature.return_annotation))
+    text = re.sub(r"\(self(?:, )?", "(", str(shown))
+    return re.sub(r"<[^>]*>", "…", text)
+
+
+class _Written(str):
+    """An annotation as the source has it, without the quotes of a string."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _as_written(annotation: object) -> object:
+    annotation = getattr(annotation, "__forward_arg__", annotation)  # of a named tuple
+    return _Written(annotation) if isinstance(annotation, str) else annotation
 
 
 def _doc(value: object) -> str:

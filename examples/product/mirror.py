@@ -12,11 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+from serverless_chat import RefusedError
+
 DEPLOYMENT_LOG = "deployment"
 """The `conversation_id` of events that belong to no conversation."""
 Event = dict[str, Any]
 ReadLog = Callable[[str, int], Iterable[Event]]
-"""Returns the events of a conversation after a position, as the chat has them now."""
+"""Returns the events of a conversation after a position, as the chat has them now. Raises RefusedError."""
 
 
 class Message(NamedTuple):
@@ -72,7 +74,7 @@ class Mirror:
             is_of_chat = conversation_id != DEPLOYMENT_LOG and events[0]["type"] != "log_reset"
             if is_of_chat and delivery["previous_sequence_id"] > position:
                 # This database has missed events. Those that the chat has now include the delivery.
-                events = [*self._read_log(conversation_id, position)]
+                events = self._read(conversation_id, position, events)
             new: list[Event] = []
             for event in events:
                 if event["type"] == "log_reset":
@@ -82,6 +84,15 @@ class Mirror:
                     self._move(conversation_id, delivery["history_id"], event["sequence_id"])
                     new.append(event)
             return new
+
+    def _read(self, conversation_id: str, after: int, otherwise: Iterable[Event] = ()) -> list[Event]:
+        """Return the events of a conversation after a position; others if it was deleted meanwhile."""
+        try:
+            return [*self._read_log(conversation_id, after)]
+        except RefusedError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            return [*otherwise]
 
     # ---- positions -------------------------------------------------------------------------------------
 
@@ -99,7 +110,7 @@ class Mirror:
         position = min(self._position(conversation_id), head)
         self._forget(conversation_id)
         if position and conversation_id != DEPLOYMENT_LOG:
-            for event in self._read_log(conversation_id, 0):
+            for event in self._read(conversation_id, 0):
                 if event["sequence_id"] <= position:
                     self._apply(conversation_id, event)
         if position:
@@ -161,7 +172,7 @@ class Mirror:
             return
         # The event arrived after the chat had rewritten it, so the former id is unknown: read everything again.
         self._database.execute("DELETE FROM messages WHERE conversation_id = ?", (conversation_id,))
-        for earlier in self._read_log(conversation_id, 0):
+        for earlier in self._read(conversation_id, 0):
             if earlier["sequence_id"] < event["sequence_id"] and earlier["type"] != "participant_erased":
                 self._apply(conversation_id, earlier)
 

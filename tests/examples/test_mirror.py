@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from serverless_chat import RefusedError
 
 from chalicelib.core.model.published import thin
 from examples.product.mirror import Event, Message, Mirror
@@ -20,9 +21,12 @@ class Log:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.reads = 0
+        self.error: RefusedError | None = None
 
     def read(self, conversation_id: str, after: int) -> list[Event]:
         self.reads += 1
+        if self.error is not None:
+            raise self.error
         return [event for event in self.events if event["sequence_id"] > after]
 
     def append(self, event_type: str, sender: str = "alice", **fields: Any) -> Event:
@@ -187,6 +191,35 @@ def test_rest_of_a_deleted_conversation_has_no_contents(mirror: Mirror, log: Log
     rest = [thin(event) for event in log.events]
     assert deliver(mirror, rest) == rest
     assert contents(mirror) == [None]
+
+
+def test_conversation_that_was_deleted_meanwhile_cannot_be_read_and_refuses_no_delivery(
+    mirror: Mirror, log: Log
+) -> None:
+    """The rest of its events follows without contents, also if this database has missed some before them."""
+    log.append("message", content="hers")
+    log.append("message", "bob", content="his")
+    deliver(mirror, log.events)
+    log.append("message", content="missed")
+    log.append("message", content="rest")
+    log.append("participant_erased", "erased_x", participant_id="erased_x")
+    log.error = RefusedError("NOT_FOUND", "deleted", 404)
+    rest = [thin(event) for event in log.events[3:]]
+    assert deliver(mirror, rest, 3) == rest
+    assert contents(mirror) == []
+    deliver(mirror, [{"type": "log_reset", "conversation_id": CHAT, "history_id": "1.t", "head": 2}], 5, "1.t")
+    assert contents(mirror) == []
+
+
+def test_log_that_cannot_be_read_refuses_the_delivery(mirror: Mirror, log: Log) -> None:
+    log.append("message", content="missed")
+    log.append("message", content="rest")
+    log.error = RefusedError("FORBIDDEN", "not allowed", 403)
+    with pytest.raises(RefusedError):
+        deliver(mirror, log.events[1:], 1)
+    log.error = None
+    deliver(mirror, log.events[1:], 1)
+    assert contents(mirror) == ["missed", "rest"]
 
 
 @pytest.mark.parametrize("seed", range(5))

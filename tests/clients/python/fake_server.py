@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 import httpx
@@ -58,6 +58,8 @@ class Server:
         self.socket = Socket(self.answers, self.greeting)
         self.answering = asyncio.Event()
         self.answering.set()
+        self.answer: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]] = self._answer
+        """Answers requests by HTTP."""
 
     def _subscribed(self, sent: JsonObject) -> Iterable[JsonObject]:
         if sent["type"] == "subscribe":
@@ -66,18 +68,21 @@ class Server:
             page = {"head": 2, "has_more": False, "events": events, "participants": []}
             yield {**about, **page, "history_id": self.history_id, "read_up_to": 2, "unread_count": 0}
 
-    async def answer(self, _request: httpx.Request) -> httpx.Response:
+    async def _answer(self, _request: httpx.Request) -> httpx.Response:
         self.requests += 1
         status, page, headers = self.status, self.page, {"chat-history-id": self.history_id}
         await self.answering.wait()
         return httpx.Response(status, json=page, headers=headers)
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        return await self.answer(request)
 
     async def connect(self, *_arguments: object, **_options: object) -> Socket:
         self.socket = Socket(self.answers, self.greeting)
         return self.socket
 
     def chat(self, storage: Storage | None = None) -> Chat:
-        options: Any = {"transport": httpx.MockTransport(self.answer), "open_socket": self.connect}
+        options: Any = {"transport": httpx.MockTransport(self._handle), "open_socket": self.connect}
         return Chat("http://server", "ws://server", lambda: "t", storage=storage, clock=lambda: NOW, **options)
 
 

@@ -176,6 +176,18 @@ def test_no_handler_is_called_once_the_chat_is_closed(caplog: pytest.LogCaptureF
     assert caplog.records == []
 
 
+def test_token_callback_that_waits_for_its_own_chat_fails() -> None:
+    """It runs in the thread that would answer: both would wait for ever."""
+
+    def token() -> str:
+        return str(waiting.api.get("/me"))
+
+    waiting = Chat("http://127.0.0.1:9", "ws://127.0.0.1:9", token)
+    with waiting:
+        waiting.changes.until(lambda status: status == "waiting", timeout=LIMIT)
+        assert waiting.error == "the token callback failed: RuntimeError"
+
+
 def test_handler_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     called = threading.Event()
 

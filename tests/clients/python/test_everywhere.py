@@ -6,10 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
-from serverless_chat import Chat
+from serverless_chat import Chat, UnavailableError
 from serverless_chat.everywhere import Everywhere
 
 
@@ -76,3 +76,60 @@ def test_work_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = caplog.records
     assert "not followed until the next reconnect" in record.message
     assert "broken" in str(record.exc_info)
+
+
+def test_list_that_cannot_be_loaded_is_requested_again(caplog: pytest.LogCaptureFixture) -> None:
+    began: list[str] = []
+
+    async def serve(conversation_id: str) -> None:
+        began.append(conversation_id)
+        await asyncio.Event().wait()
+
+    class Failing(FakeChat):
+        errors: ClassVar[list[Exception]] = [UnavailableError("no answer"), ValueError("no token")]
+
+        async def get(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
+            if self.errors:
+                raise self.errors.pop()
+            return await super().get(path, query)
+
+    async def run() -> None:
+        running = asyncio.ensure_future(Everywhere(cast(Chat, chat := Failing(1)), serve, retry_delay=0).run())
+        idle = asyncio.ensure_future(chat.is_idle.wait())
+        await asyncio.wait({running, idle}, return_when=asyncio.FIRST_COMPLETED)
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    with caplog.at_level(logging.WARNING, "serverless_chat"):
+        asyncio.run(run())
+    assert began == ["a", "b"]
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "ValueError",
+        "UnavailableError",
+    ]
+
+
+def test_conversation_that_the_user_is_added_to_again_is_served_again_after_its_former_work() -> None:
+    async def run() -> None:
+        began: list[str] = []
+        ending = asyncio.Event()
+
+        async def serve(conversation_id: str) -> None:
+            began.append(conversation_id)
+            await ending.wait()
+
+        chat = FakeChat(1)
+        running = asyncio.ensure_future(Everywhere(cast(Chat, chat), serve).run())
+        await chat.is_idle.wait()
+        chat.conversations.added[0]("a")  # its work has not ended yet
+        await asyncio.sleep(0)
+        assert began == ["a", "b"]
+        ending.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert began == ["a", "b", "a"]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())

@@ -68,7 +68,7 @@ def after_refusal(server: Server, token: Callable[[], Credential] | None = None)
             assert delay is not None
             return str(chat.error), delay
 
-    return asyncio.run(connect())
+    return asyncio.run(asyncio.wait_for(connect(), 20))
 
 
 async def waiting(chat: Chat) -> None:
@@ -162,6 +162,12 @@ def test_handshake_without_a_response_is_not_probed() -> None:
     error, delay = after_refusal(server)
     assert error == "no connection: OSError"
     assert server.probes == []
+    assert delay <= LONGEST_FIRST_DELAY
+
+
+def test_error_of_a_proxy_or_of_the_own_socket_is_shown_and_followed_by_the_backoff() -> None:
+    error, delay = after_refusal(Server(ImportError("python-socks is required"), 200))
+    assert error == "no connection: ImportError"
     assert delay <= LONGEST_FIRST_DELAY
 
 

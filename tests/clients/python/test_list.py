@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from serverless_chat import ConversationList
+import httpx
+import pytest
+from serverless_chat import ConversationList, RefusedError
 from serverless_chat.core.outputs import JsonObject
 from serverless_chat.core.rows import UNKNOWN_DELAY
 
@@ -13,6 +15,31 @@ from tests.clients.python.fake_server import Server, until
 from tests.clients.python.listed import activity, entry, loaded, read, state, talk
 
 NEWER = "2.conversations"
+
+
+class Pages:
+    """Answers requests for the list by one page after the other; the test says when."""
+
+    def __init__(self, server: Server) -> None:
+        self.waiting: list[tuple[str | None, asyncio.Future[JsonObject]]] = []
+        server.answer = self._answer
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        future: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
+        self.waiting.append((request.url.params.get("cursor"), future))
+        return httpx.Response(200, json=await future, headers={"chat-history-id": HISTORY})
+
+    async def next(self, cursor: str | None, page: JsonObject, index: int = 0) -> None:
+        """Answer a request that waits."""
+        await until(lambda: len(self.waiting) > index)
+        asked, future = self.waiting.pop(index)
+        assert asked == cursor
+        future.set_result(page)
+
+
+def numbered(number: int) -> JsonObject:
+    """Return one of many pages, with one conversation."""
+    return {"conversations": [entry(9 - number, f"conv_{number}")], "next_cursor": f"after {number}"}
 
 
 def test_feed_moves_conversations_and_counts_without_a_request() -> None:
@@ -135,5 +162,77 @@ def test_invitations_are_reported() -> None:
         conversations.on_invited(invited.set_result)
         server.socket.push({"type": "invited", "conversation_id": "conv_z", "title": "Secret", "role": "member"})
         assert (await invited)["title"] == "Secret"
+
+    talk(steps)
+
+
+def test_page_that_is_answered_late_replaces_no_later_one() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        pages = Pages(server)
+        loading = asyncio.ensure_future(conversations.load())
+        await until(lambda: len(pages.waiting) == 1)
+        conversations.refresh_soon()  # as after `conversation_added`
+        for _ in range(20):
+            await asyncio.sleep(0)
+        later = {"conversations": [entry(2), entry(1, "conv_new")]}
+        if len(pages.waiting) > 1:  # the answers overtake each other
+            await pages.next(None, later, 1)
+            await conversations.changes.until(lambda rows: len(rows) == 2)
+        await pages.next(None, {"conversations": [entry(2)]})
+        if not conversations.is_fresh:
+            await pages.next(None, later)
+        await loading
+        assert [row.conversation_id for row in conversations.rows] == ["conv_a", "conv_new"]
+
+    talk(steps)
+
+
+def test_pages_that_are_loaded_during_a_refresh_stay() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        pages = Pages(server)
+        conversations.refresh_soon()
+        await pages.next(None, numbered(1))
+        await until(lambda: conversations.is_fresh)
+        conversations.refresh_soon()  # as after `welcome`
+        await until(lambda: len(pages.waiting) == 1)
+        for number in (2, 3):
+            more = asyncio.ensure_future(conversations.load_more())
+            await pages.next(f"after {number - 1}", numbered(number), 1)
+            assert await more
+        await pages.next(None, numbered(1))
+        for number in (2, 3):
+            await pages.next(f"after {number - 1}", numbered(number))
+        await until(lambda: conversations.is_fresh)
+        assert [row.conversation_id for row in conversations.rows] == ["conv_1", "conv_2", "conv_3"]
+        assert conversations.has_more
+
+    talk(steps)
+
+
+def test_load_that_fails_raises_and_is_repeated_without_a_call() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.status = 400
+        server.page = {"error": {"code": "VALIDATION_FAILED", "message": "no"}}
+        with pytest.raises(RefusedError):
+            await conversations.load()
+        server.status, server.page = 200, {"conversations": [entry(3)]}
+        conversations.online()
+        await conversations.changes.until(lambda rows: rows[0].head == 3)
+
+    talk(steps)
+
+
+def test_load_that_waits_for_another_attempt_ends_when_the_device_is_online() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        count = server.requests
+        server.status = 503
+        server.page = {"error": {"code": "UNAVAILABLE", "message": "later", "retry_after": 60}}
+        loading = asyncio.ensure_future(conversations.load())
+        await until(lambda: server.requests == count + 1)
+        for _ in range(50):
+            await asyncio.sleep(0)  # the answer comes, and the backoff begins
+        server.status, server.page = 200, {"conversations": [entry(3)]}
+        conversations.online()
+        assert [row.head for row in await loading] == [3]
 
     talk(steps)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
+import pytest
 from serverless_chat.core.outputs import Forget, JsonObject, Save
 from serverless_chat.durable import DurableStorage
+from serverless_chat.errors import StorageInUseError
 from serverless_chat.storage import MemoryStorage, SqliteStorage
 
 from tests.clients.python.drive import HISTORY
@@ -111,5 +114,82 @@ def test_send_is_resolved_when_the_message_has_left_the_storage() -> None:
             chat.online()
             assert (await sending).sequence_id == 2
             assert not any(key.startswith("outbox/") for key in storage.load())
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_change_of_a_file_is_durable_when_the_power_fails(tmp_path: Path) -> None:
+    """With FULL, the deletion of the journal is not durable: the next start would roll the change back."""
+    storage = SqliteStorage(tmp_path / "client.db", "https://a.example", "alice")
+    journal, synchronous = (
+        storage._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    )
+    storage.close()
+    assert (journal, synchronous) == ("delete", 3)
+
+
+def test_file_that_cannot_be_used_is_not_locked_and_a_second_close_closes_nothing_else(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "client.db"
+    path.write_text("no database" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        SqliteStorage(path, "https://a.example", "alice")
+    path.unlink()
+    storage = SqliteStorage(path, "https://a.example", "alice")
+    with pytest.raises(StorageInUseError):
+        SqliteStorage(path, "https://a.example", "alice")
+    storage.close()
+    with path.open("rb") as other:  # it can get the number of the lock's descriptor
+        storage.close()
+        other.read()
+
+
+class PickyStorage(MemoryStorage):
+    """Has room for short values only, and for none of one key."""
+
+    longest = 20
+
+    def save(self, key: str, value: JsonObject) -> None:
+        if len(str(value)) > self.longest:
+            raise OSError("no space left")
+        super().save(key, value)
+
+
+def test_message_is_not_stored_before_an_earlier_one() -> None:
+    storage = PickyStorage()
+    durable = DurableStorage(storage)
+    durable.carry_out(Save("outbox/1", {"content": "long" * 10}))
+    durable.carry_out(Save("outbox/2", {"a": 2}))
+    durable.carry_out(Save("position/conv_a", {"a": 3}))
+    assert set(storage.load()) == {"position/conv_a"}
+    durable.carry_out(Save("outbox/1", {"content": "longer" * 10}))  # its attempt
+    assert set(storage.load()) == {"position/conv_a"}
+    storage.longest = 1_000
+    durable.repeat()
+    assert list(storage.load()) == ["position/conv_a", "outbox/1", "outbox/2"]
+    assert durable.error is None
+
+
+def test_message_that_a_handler_sends_when_a_send_is_resolved_late_is_sent_at_once() -> None:
+    storage, server = LockedStorage(), Server()
+
+    def acknowledge(frame: JsonObject) -> list[JsonObject]:
+        about = {"type": "message_ack", "id": frame["id"], "sequence_id": 2, "history_id": HISTORY}
+        return [{**about, "duplicate": False}] if frame["type"] == "message" else []
+
+    async def run() -> None:
+        server.answers = acknowledge
+        async with server.chat(storage) as chat:
+            await chat.connected()
+            storage.is_locked = True
+            room = chat.room("conv_a")
+            room.queue("first")
+            await until(lambda: chat.error is not None)
+            off = room.changes.on(lambda _: (off(), room.queue("second")))
+            storage.is_locked = False
+            chat.online()
+            items = [value for key, value in storage.load().items() if key.startswith("outbox/")]
+            assert [(item["fields"]["content"], item["is_attempted"]) for item in items] == [("second", True)]
 
     asyncio.run(asyncio.wait_for(run(), 20))

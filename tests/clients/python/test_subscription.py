@@ -273,3 +273,53 @@ def test_all_missed_events_are_fetched_if_no_limit_is_set() -> None:
     client.receive(SOCKET, page(subscribe, 1, 3, 3), NOW)
     client.receive(SOCKET, {"type": "pong", "history_id": HISTORY, "heads": {"conv_a": 100_000}}, NOW)
     assert [frame["after"] for frame in frames(client, "sync")] == [3]
+
+
+def test_conversation_that_is_closed_and_opened_again_resumes_after_its_last_event() -> None:
+    client = connected()
+    client.open("conv_a", NOW, resume=True)
+    client.receive(SOCKET, page(frames(client, "subscribe")[0], 1, 3, 3), NOW)
+    client.receive(SOCKET, push(4), NOW)
+    list(client.outputs())
+    client.close("conv_a")
+    client.open("conv_a", NOW, resume=True)
+    assert frames(client, "subscribe")[0]["after"] == 4
+
+
+def test_position_that_a_caller_has_saved_is_resumed_by_the_same_process() -> None:
+    client = connected()
+    client.open("conv_a", NOW, resume=True, saves_position=False)
+    client.receive(SOCKET, page(frames(client, "subscribe")[0], 1, 3, 3), NOW)
+    client.save_position("conv_a", 2)
+    client.receive(SOCKET, {"type": "conversation_removed", "conversation_id": "conv_a", "reason": "removed"}, NOW)
+    list(client.outputs())
+    client.open("conv_a", NOW, resume=True, saves_position=False)
+    assert frames(client, "subscribe")[0]["after"] == 2
+
+
+def test_position_that_is_not_stored_yet_is_not_resumed() -> None:
+    client = connected()
+    client.open("conv_a", NOW, resume=True)
+    client.receive(SOCKET, page(frames(client, "subscribe")[0], 1, 3, 3), NOW)
+    list(client.outputs())
+    client.receive(SOCKET, push(4), NOW)
+    subscribed = []
+    for output in client.outputs():
+        if isinstance(output, Appended):  # a handler opens the conversation again before the position is stored
+            client.close("conv_a")
+            client.open("conv_a", NOW, resume=True)
+        if isinstance(output, SendFrame) and output.frame["type"] == "subscribe":
+            subscribed.append(output.frame["after"])
+    assert subscribed == [3]
+
+
+def test_conversation_that_is_opened_again_to_resume_saves_its_position_from_then_on() -> None:
+    client = followed()
+    client.open("conv_a", NOW, resume=True, max_catch_up=None)
+    assert [save.value["sequence_id"] for save in take(client, Save)] == [3]
+    client.receive(SOCKET, push(4), NOW)
+    assert [save.value["sequence_id"] for save in take(client, Save)] == [4]
+    client.open("conv_a", NOW)
+    client.receive(SOCKET, push(1_000), NOW)
+    client.advance(NOW + 1)
+    assert frames(client, "sync")[0]["after"] == 4  # also more than 500 missed events, as one caller wants

@@ -16,7 +16,7 @@ import httpx
 
 from .core.outputs import Credential, JsonObject, Ticket
 from .core.retries import Backoff
-from .errors import RefusedError, UnavailableError
+from .errors import ChatError, RefusedError, UnavailableError
 
 ATTEMPTS = 6
 TIMEOUT = 15.0
@@ -43,6 +43,13 @@ def handshake(ws_url: str, credential: Credential) -> tuple[str, dict[str, str]]
     if isinstance(credential, Ticket):
         return f"{ws_url}?ticket={quote(credential.value, safe='')}", {}
     return ws_url, _bearer(credential)
+
+
+def path(conversation_id: str, part: str = "") -> str:
+    """Return the path of a conversation, or of a part of it. Raises ChatError for an empty id."""
+    if not conversation_id:
+        raise ChatError("the id of a conversation is empty")
+    return f"/conversations/{quote(conversation_id, safe='')}" + (f"/{part}" if part else "")
 
 
 class Api:

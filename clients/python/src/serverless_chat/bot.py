@@ -63,11 +63,10 @@ class Bot:
     async def _reply(self, event: JsonObject, room: Room) -> None:
         try:
             text = await self._answer(event, room)
-        except Exception:  # noqa: BLE001 -- the function may raise whatever it likes
+            if text is not None:
+                room.queue(text, reply_to=event["sequence_id"], client_message_id=answer_id(event))
+        except Exception:  # noqa: BLE001 -- the function may raise whatever it likes, or return what no frame can carry
             log.exception("the bot has no answer")
-            return
-        if text is not None:
-            room.queue(text, reply_to=event["sequence_id"], client_message_id=answer_id(event))
 
     def _refused(self, error: RefusedError) -> None:
         log.warning("the server refused an answer of the bot: %s", error.code)

@@ -7,6 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
+from .errors import ChatClosedError
+
 T = TypeVar("T")
 log = logging.getLogger("serverless_chat")
 
@@ -43,13 +45,14 @@ class Changes(Generic[T]):
     """The current value of a state, and its changes.
 
     `async for value in changes` yields the current value first, then the newest one after each change; values in
-    between are skipped if the loop is slow.
+    between are skipped if the loop is slow. It ends when the chat, or the room, is closed.
     """
 
     def __init__(self, current: Callable[[], T]) -> None:
         self._current = current
         self._handlers: Handlers[T] = Handlers()
         self._waiting: set[asyncio.Event] = set()
+        self._is_closed = False
 
     def on(self, handler: Callable[[T], object]) -> Callable[[], None]:
         """Call a function after each change; return a function that ends this. Handlers may call the client."""
@@ -58,15 +61,23 @@ class Changes(Generic[T]):
     def emit(self) -> None:
         """Notify of a change."""
         self._handlers.call(self._current)
+        self._wake()
+
+    def close(self) -> None:
+        """End all iterations: nothing changes any more."""
+        self._is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
         for event in self._waiting:
             event.set()
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        """Yield the current value, and the newest one after each change."""
+        """Yield the current value, and the newest one after each change, until the chat or the room is closed."""
         event = asyncio.Event()
         self._waiting.add(event)
         try:
-            while True:
+            while not self._is_closed:
                 event.clear()
                 yield self._current()
                 await event.wait()
@@ -74,8 +85,8 @@ class Changes(Generic[T]):
             self._waiting.discard(event)
 
     async def until(self, condition: Callable[[T], bool]) -> T:
-        """Return the first value that fulfils a condition."""
+        """Return the first value that fulfils a condition. Raises ChatClosedError if the chat is closed before."""
         async for value in self:
             if condition(value):
                 return value
-        raise AssertionError("the iteration has no end")
+        raise ChatClosedError("The chat was closed before.")

@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 from websockets.asyncio.client import connect
 
-from .api import Api, Token
+from .api import Api, Token, path
 from .changes import Changes, Handlers, log
 from .conversations import ConversationList
 from .core.options import MAX_CATCH_UP
 from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, Refused, StatusChanged
-from .errors import ChatError, RefusedError
+from .errors import RefusedError
 from .history import HistoryPage
 from .link import Clock, Connect, Link
 from .room import Room
@@ -61,7 +60,7 @@ class Chat:
         self.conversations = ConversationList(self)
         self._errors: Handlers[RefusedError] = Handlers()
         self._status = "stopped"
-        self._window = window
+        self._window, self._is_closed = window, False
         self._rooms: dict[str, Room] = {}
 
     async def __aenter__(self) -> Chat:
@@ -76,12 +75,16 @@ class Chat:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection. Sends that wait raise ChatClosedError."""
-        await self.conversations.close()
-        await self.link.stop()
-        for room in self._rooms.values():
-            room.waiting.end()
-        await self.api.close()
+        """Close the connection. Calls that wait raise ChatClosedError, and iterations end."""
+        try:
+            await self.conversations.close()
+            await self.link.stop()
+        finally:  # also if the caller gives up
+            self._is_closed = True
+            for room in self._rooms.values():
+                room.end()
+            self.changes.close()
+            await self.api.close()
 
     @property
     def status(self) -> str:
@@ -124,12 +127,10 @@ class Chat:
             RefusedError: It does not exist, or the user is not a participant (code `NOT_FOUND`).
         """
         room = self.room(conversation_id)
-        async for _ in room.changes:
-            if room.ended is not None:
-                self.close_room(conversation_id)
-                raise RefusedError(room.ended, "The conversation cannot be opened.")
-            if room.is_loaded:
-                break
+        await room.changes.until(lambda _: room.is_loaded or room.ended is not None)
+        if room.ended is not None:
+            self.close_room(conversation_id)
+            raise RefusedError(room.ended, "The conversation cannot be opened.")
         return room
 
     def room(
@@ -148,19 +149,22 @@ class Chat:
             saves_position: Whether the position is stored when its events were notified; by default if `resume`.
             max_catch_up: After more missed events the view begins anew at the newest ones; None fetches all.
         """
-        room = self._rooms.get(conversation_id)
-        if room is None or room.ended is not None:
-            room = self._rooms[conversation_id] = Room(self, conversation_id)
-            self.link.core.open(
-                conversation_id,
-                self.link.now,
-                resume=resume,
-                saves_position=saves_position,
-                max_catch_up=max_catch_up,
-                window=self._window,
-            )
-            self.link.pump()
-        return room
+        known = self._rooms.get(conversation_id)
+        self.link.core.open(
+            conversation_id,
+            self.link.now,
+            resume=resume,
+            saves_position=saves_position,
+            max_catch_up=max_catch_up,
+            window=self._window,
+        )
+        if known is None or known.ended is not None:
+            waiting = None if known is None else known.waiting
+            self._rooms[conversation_id] = Room(self, conversation_id, waiting)
+            if self._is_closed:
+                self._rooms[conversation_id].end()
+        self.link.pump()
+        return self._rooms[conversation_id]
 
     def opened(self, conversation_id: str) -> Room | None:
         """Return a conversation if it is open."""
@@ -169,7 +173,7 @@ class Chat:
     def close_room(self, conversation_id: str) -> None:
         """Stop following a conversation."""
         if (room := self._rooms.pop(conversation_id, None)) is not None:
-            room.waiting.end()
+            room.end()
             self.link.core.close(conversation_id)
             self.link.pump()
 
@@ -239,10 +243,3 @@ class Chat:
         error = refusal(refused)
         if not self._errors.call(lambda: error):
             log.warning("the server refused a command (%s): %s", refused.kind, error.code)
-
-
-def path(conversation_id: str, part: str = "") -> str:
-    """Return the path of a conversation, or of a part of it. Raises ChatError for an empty id."""
-    if not conversation_id:
-        raise ChatError("the id of a conversation is empty")
-    return f"/conversations/{quote(conversation_id, safe='')}" + (f"/{part}" if part else "")

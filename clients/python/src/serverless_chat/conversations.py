@@ -10,6 +10,7 @@ from .changes import Changes, Handlers, log
 from .core.outputs import JsonObject
 from .core.row import Row
 from .core.rows import UNKNOWN_DELAY, Rows
+from .errors import ChatClosedError
 
 if TYPE_CHECKING:
     from .chat import Chat
@@ -37,7 +38,9 @@ class ConversationList:
         self._cursor: str | None = None
         self._pages = 1
         """How many pages are loaded, and loaded again by a refresh."""
-        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[Exception | None] | None = None
+        self._loading = 0
+        """How many calls of `load` wait, which raise the error of a refresh."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_wanted = False
         self._is_stale = False
@@ -83,26 +86,33 @@ class ConversationList:
             UnavailableError: The server does not answer.
         """
         self._want()
-        await self._refresh()
-        return self.rows
+        self._loading += 1
+        try:
+            while self._is_wanted:
+                refreshing = self._begin_refresh()
+                await asyncio.wait({refreshing})  # not two at once: the later one can be answered first
+                if refreshing.cancelled():  # by `online`
+                    continue
+                if (error := refreshing.result()) is not None:
+                    raise error
+                return self.rows
+        finally:
+            self._loading -= 1
+        raise ChatClosedError("The chat was closed before.")
 
     async def load_more(self) -> bool:
         """Load the next page; return whether there was one."""
         if not self.has_more:
             return False
         page = await self._load_page(self._cursor)
-        self._cursor, self._pages = page.get("next_cursor"), self._pages + 1
+        self._cursor, self._pages = page.get("next_cursor"), self._pages + 1  # a running refresh loads it, too
         self._changed()
         return True
 
     def refresh_soon(self) -> None:
         """Load the list again; call it when it comes into focus. Calls in a row are one request."""
-        if not self._is_wanted:
-            return
-        if self._refreshing is not None and not self._refreshing.done():
-            self._is_stale = True
-            return
-        self._refreshing = asyncio.get_running_loop().create_task(self._refresh_until_fresh())
+        if self._is_wanted:
+            self._begin_refresh()
 
     def online(self) -> None:
         """Load the list now: a request that waits for another attempt begins anew."""
@@ -112,8 +122,9 @@ class ConversationList:
         self.refresh_soon()
 
     async def close(self) -> None:
-        """End the requests."""
+        """End the requests and the iterations."""
         self._is_wanted = False
+        self.changes.close()
         if self._timer is not None:
             self._timer.cancel()
         if self._refreshing is not None:
@@ -174,13 +185,20 @@ class ConversationList:
             self._chat.link.core.want_feed(self._chat.link.now)
             self._chat.link.pump()
 
+    def _begin_refresh(self) -> asyncio.Task[Exception | None]:
+        """Return the task that loads the list from here on."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh_until_fresh())
+        else:
+            self._is_stale = True
+        return self._refreshing
+
     async def _refresh(self) -> None:
-        cursor, listed = None, set[str]()
-        for _ in range(self._pages):
+        cursor, listed, count = None, set[str](), 0
+        while count < self._pages and (count == 0 or cursor is not None):
             page = await self._load_page(cursor)
             listed |= {conversation["conversation_id"] for conversation in page["conversations"]}
-            if (cursor := page.get("next_cursor")) is None:
-                break
+            cursor, count = page.get("next_cursor"), count + 1
         self._rows.keep(listed)
         self._cursor, self.is_loaded = cursor, True
         for row in self._rows.sorted():
@@ -188,17 +206,19 @@ class ConversationList:
                 self.room_changed(room)
         self._changed()
 
-    async def _refresh_until_fresh(self) -> None:
+    async def _refresh_until_fresh(self) -> Exception | None:
+        """Load the list; return why it could not be loaded."""
         while True:
             self._is_stale = False
             try:
                 await self._refresh()
             except Exception as error:  # noqa: BLE001 -- the token callback may raise whatever it likes
-                log.warning("the list of conversations is not refreshed: %s", type(error).__name__)
+                if not self._loading:
+                    log.warning("the list of conversations is not refreshed: %s", type(error).__name__)
                 self._refresh_later(FAILURE_DELAY)
-                return
+                return error
             if not self._is_stale:
-                return
+                return None
 
     def _refresh_later(self, delay: float) -> None:
         if self._timer is None and self._is_wanted:

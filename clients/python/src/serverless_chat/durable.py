@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .core.items import ITEM_KEY
 from .core.outputs import Forget, JsonObject, Save
 from .storage import Storage
 
@@ -20,21 +21,26 @@ class DurableStorage:
 
     def carry_out(self, order: Save | Forget) -> None:
         """Store or delete a value; remember the order if the storage fails."""
-        self._waiting.pop(order.key, None)
         self._waiting[order.key] = order
         self.repeat()
 
     def repeat(self) -> None:
-        """Carry out the remembered orders; one that fails does not stop the others."""
-        self.error = None
+        """Carry out the remembered orders. One that fails stops no others but the items after an item.
+
+        An item that is stored without an earlier one would be sent by the next start, and the earlier one never.
+        """
+        self.error, is_held = None, False
         for key, order in list(self._waiting.items()):
+            is_item = isinstance(order, Save) and key.startswith(ITEM_KEY)
+            if is_item and is_held:
+                continue
             try:
                 if isinstance(order, Save):
                     self._storage.save(order.key, order.value)
                 else:
                     self._storage.forget(order.key)
             except Exception as error:  # noqa: BLE001 -- a storage may raise whatever it likes
-                self.error = error
+                self.error, is_held = error, is_held or is_item
             else:
                 del self._waiting[key]
 

@@ -86,8 +86,7 @@ class Link:
         """Return the time at which this was called first with this storage."""
         stored = self._storage.load().get(FIRST_START)
         if stored is None:
-            stored = {"at": now}
-            self._storage.save(FIRST_START, stored)
+            self._storage.save(FIRST_START, stored := {"at": now})
         return str(stored["at"])
 
     def start(self) -> None:
@@ -119,9 +118,11 @@ class Link:
             return
         self._is_pumping = True
         try:
-            for output in self.core.outputs():
-                self._carry_out(output)
-            while self._held and not self._durable.is_forgetting:
+            while True:
+                for output in self.core.outputs():
+                    self._carry_out(output)
+                if not self._held or self._durable.is_forgetting:
+                    break
                 self._notify(self._held.pop(0))
         finally:
             self._is_pumping = False
@@ -206,7 +207,7 @@ class Link:
             code, retry_after = await self._api.probe(token)
             if code is not None:
                 self._fail(f"{REFUSED}: {code}")
-        except (OSError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 -- there are proxies, resolvers and sockets of the caller
             self._fail(f"no connection: {type(error).__name__}")
         else:
             self.error = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,14 +25,15 @@ class Room:
     function, which may call any method of the client.
     """
 
-    def __init__(self, chat: Chat, conversation_id: str) -> None:
+    def __init__(self, chat: Chat, conversation_id: str, waiting: Waiting | None = None) -> None:
+        """`waiting` is that of the room in whose place this one is: its sends still wait."""
         self.id = conversation_id
         self.changes: Changes[list[Message]] = Changes(lambda: self.messages)
         self.ended: str | None = None
         """Why it ended: `conversation_removed`, `conversation_deleted`, or an error code such as `NOT_FOUND`."""
         self.is_loaded = False
         self._chat = chat
-        self.waiting = Waiting()
+        self.waiting = waiting or Waiting()
 
     @property
     def messages(self) -> list[Message]:
@@ -73,15 +73,15 @@ class Room:
                 conversation until `retry` or `discard`.
             DiscardedError: It was deleted before it was in the log.
             ChatClosedError: The chat was closed before; a stored outbox sends it at the next start.
+            ValueError: No frame can carry it, because of lone surrogates, NaN, or too many levels in `metadata`.
         """
         client_message_id = options.pop("client_message_id", None) or uuid.uuid4().hex
         future = self.waiting.send(client_message_id)
         try:
             self.queue(content, client_message_id=client_message_id, **options)
-        except Exception:
-            self.waiting.forget_send(client_message_id)
-            raise
-        return await asyncio.shield(future)
+            return await future
+        finally:
+            self.waiting.forget_send(client_message_id, future)
 
     def queue(
         self,
@@ -168,11 +168,16 @@ class Room:
         If the view begins anew (after a restore of the server's data, or more than 500 missed events), its events
         follow from its new start; their `sequence_id` shows it.
         """
-        return self.waiting.events([] if self.ended else self._chat.link.core.events(self.id))
+        return self.waiting.events(self._events)
 
     def close(self) -> None:
         """Stop following the conversation. Its outbox is still sent."""
         self._chat.close_room(self.id)
+
+    def end(self) -> None:
+        """End what waits for it: it is closed."""
+        self.waiting.end()
+        self.changes.close()
 
     def notify(self, output: object) -> None:
         """Apply a notification of the core."""
@@ -182,6 +187,10 @@ class Room:
             self.is_loaded = True
         self.waiting.notify(output)
         self.changes.emit()
+
+    def _events(self) -> list[JsonObject] | None:
+        is_open = self._chat.opened(self.id) is self and self.ended is None
+        return self._chat.link.core.events(self.id) if is_open else None
 
     def _update(self, kind: str, target: Target, fields: JsonObject) -> None:
         if isinstance(target, Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -60,13 +61,17 @@ class SqliteStorage:
 
     def __init__(self, path: Path, server: str, participant_id: str) -> None:
         self._scope = json.dumps([server, participant_id])
-        self._lock = self._locked(path)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # texts of messages are in it
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS client (scope TEXT, key TEXT, value TEXT, PRIMARY KEY (scope, key))"
-        )
+        self._lock: int | None = self._locked(path)
+        with contextlib.ExitStack() as undo:  # a failure leaves nothing locked
+            undo.callback(self._unlock)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # texts of messages are in it
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            undo.callback(self._database.close)
+            self._database.execute("PRAGMA synchronous = EXTRA")  # FULL can lose the last change with the power
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS client (scope TEXT, key TEXT, value TEXT, PRIMARY KEY (scope, key))"
+            )
+            undo.pop_all()
 
     def load(self) -> dict[str, JsonObject]:
         """Return all values."""
@@ -85,7 +90,12 @@ class SqliteStorage:
     def close(self) -> None:
         """Close the file, for other processes to use."""
         self._database.close()
-        os.close(self._lock)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        lock, self._lock = self._lock, None  # the number can be that of another file later
+        if lock is not None:
+            os.close(lock)
 
     def _locked(self, path: Path) -> int:
         """Return a descriptor that holds a lock until it is closed: two processes would send the same items."""

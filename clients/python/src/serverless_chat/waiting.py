@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from .core.outputs import (
@@ -18,6 +18,8 @@ from .core.outputs import (
     Withdrawn,
 )
 from .errors import ChatClosedError, ChatError, DiscardedError, RefusedError
+
+NOT_SENT = "The chat was closed before the message was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +45,48 @@ class Waiting:
     """Ends each waiting once."""
 
     def __init__(self) -> None:
-        self._sends: dict[str, asyncio.Future[Sent]] = {}
+        self._sends: dict[str, list[asyncio.Future[Sent]]] = {}
         self._older: list[asyncio.Future[bool]] = []
         self._listeners: set[asyncio.Queue[JsonObject | None]] = set()
+        self._is_ended = False
 
     def send(self, client_message_id: str) -> asyncio.Future[Sent]:
-        """Return the future of a send; two sends with one id share it."""
-        if client_message_id not in self._sends:
-            self._sends[client_message_id] = asyncio.get_running_loop().create_future()
-        return self._sends[client_message_id]
+        """Return a future that ends with the message. Two sends can wait for one message."""
+        future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        self._sends.setdefault(client_message_id, []).append(future)
+        if self._is_ended:
+            self._settle(client_message_id, ChatClosedError(NOT_SENT))
+        return future
 
     def is_sending(self, client_message_id: str | None) -> bool:
         """Return whether a send waits for this message."""
-        return client_message_id in self._sends
+        return not all(future.done() for future in self._sends.get(client_message_id or "", ()))
 
-    def forget_send(self, client_message_id: str) -> None:
-        """Forget a send that was never queued."""
-        self._sends.pop(client_message_id, None)
+    def forget_send(self, client_message_id: str, future: asyncio.Future[Sent]) -> None:
+        """Forget a send that was never queued, or whose caller does not wait any more."""
+        waiting = [other for other in self._sends.pop(client_message_id, ()) if other is not future]
+        if waiting:
+            self._sends[client_message_id] = waiting
 
     def older(self) -> asyncio.Future[bool]:
         """Return a future that ends with the next older page."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._older.append(future)
+        if self._is_ended:
+            self._end_older(False)
         return future
 
-    async def events(self, known: Sequence[JsonObject]) -> AsyncIterator[JsonObject]:
-        """Yield known events, then further ones until the subscription ends."""
+    async def events(self, known: Callable[[], Sequence[JsonObject] | None]) -> AsyncIterator[JsonObject]:
+        """Yield the events that are known when the iteration begins, then others until the subscription ends.
+
+        `known` returns None if it has ended before.
+        """
         queue: asyncio.Queue[JsonObject | None] = asyncio.Queue()
-        for event in known:
+        events = known()
+        for event in events or ():
             queue.put_nowait(event)
+        if events is None or self._is_ended:
+            queue.put_nowait(None)
         self._listeners.add(queue)
         try:
             while (event_or_end := await queue.get()) is not None:
@@ -103,9 +118,10 @@ class Waiting:
                 pass
 
     def end(self) -> None:
-        """End all: the chat closes."""
+        """End all, and what waits later: the chat or the room closes."""
+        self._is_ended = True
         for client_message_id in list(self._sends):
-            self._settle(client_message_id, ChatClosedError("The chat was closed before the message was sent."))
+            self._settle(client_message_id, ChatClosedError(NOT_SENT))
         self.end_events()
 
     def end_events(self) -> None:
@@ -126,11 +142,11 @@ class Waiting:
                 future.set_result(is_fetched)
 
     def _settle(self, client_message_id: str | None, result: Sent | ChatError) -> None:
-        future = self._sends.pop(client_message_id or "", None)
-        if future is None or future.done():
-            return
-        if isinstance(result, Sent):
-            future.set_result(result)
-        else:
-            future.set_exception(result)
-            future.exception()  # retrieved: a caller that does not wait any more is no error
+        for future in self._sends.pop(client_message_id or "", ()):
+            if future.done():
+                continue
+            if isinstance(result, Sent):
+                future.set_result(result)
+            else:
+                future.set_exception(result)
+                future.exception()  # retrieved: a caller that does not wait any more is no error

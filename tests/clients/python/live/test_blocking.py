@@ -6,7 +6,8 @@ import queue
 
 import pytest
 from serverless_chat import ChatClosedError, RefusedError
-from serverless_chat.blocking import Chat
+from serverless_chat import changes as asynchronous
+from serverless_chat.blocking import Changes, Chat
 
 from tests.clients.python.live.server import LiveServer, token
 
@@ -147,7 +148,15 @@ def test_closed_chat_ends_iterations_and_refuses_calls(server: LiveServer) -> No
 
 def test_error_of_an_iteration_is_raised(server: LiveServer) -> None:
     with chat(server, "alice") as alice:
+        values: dict[str, int] = {}
+        changes = Changes(alice.changes._loop, asynchronous.Changes(lambda: values["missing"]))
+        with pytest.raises(KeyError):
+            list(changes)
+
+
+def test_closed_room_ends_iterations(server: LiveServer) -> None:
+    with chat(server, "alice") as alice:
         room = alice.open(server.create(), timeout=30)
         room.close()
-        with pytest.raises(KeyError):
-            list(room.events(timeout=30))
+        assert list(room.events(timeout=30)) == []
+        assert list(room.changes) == []

@@ -19,6 +19,8 @@ async def echo(message: JsonObject, room: Room) -> str | None:
         raise ValueError("no answer")
     if message["content"] == "refuse":
         return " "
+    if message["content"] == "cut":
+        return "\ud83d"  # half of an emoji
     return f"re: {message['content']}"
 
 
@@ -57,6 +59,7 @@ def test_bot_answers_mentions_in_old_and_new_conversations(server: LiveServer) -
             async with running(server):
                 await ask(room, "fail")
                 await ask(room, "refuse")
+                await ask(room, "cut")
                 await room.send("no mention")
                 await ask(room, "one")
                 assert await answered(room, 1) == ["re: one"]

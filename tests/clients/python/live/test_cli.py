@@ -264,6 +264,11 @@ def test_bytes_that_are_no_text_are_sent_as_replacement_characters(cli: Cli) -> 
         stream.close()
 
 
+def test_address_that_is_none_is_an_error_for_people(cli: Cli) -> None:
+    urls = ("--http-url", "http://127.0.0.1:port", "--ws-url", cli.server.ws_url)
+    assert cli.run("login", *urls, text=token("alice"), status=2).startswith("chat: Invalid port")
+
+
 def test_login_tries_both_addresses(cli: Cli) -> None:
     urls = ("--http-url", cli.server.http_url, "--ws-url", "ws://127.0.0.1:9/none")
     assert "ws://127.0.0.1:9" in cli.run("login", *urls, "--timeout", "2", text=token("alice"), status=5)

@@ -224,6 +224,15 @@ def test_refused_message_is_shown_as_failed_and_discarded_by_a_key(server: LiveS
             await seen.until(lambda: "not sent: MUTED" in seen.text)
             await seen.press("shift+tab", "d")
             await seen.until(lambda: seen.contents == [])
+            room = bob.opened(conversation_id)
+            assert room is not None
+            room.queue("again", client_message_id="key")
+            await seen.until(lambda: "not sent: MUTED" in seen.text)
+            await seen.press("end")
+            room.discard("key")
+            assert seen.messages.selected is not None  # the screen follows later
+            seen.app.action_delete()
+            await seen.until(lambda: seen.contents == [])
 
     asyncio.run(asyncio.wait_for(talk(), LONGEST))
 
@@ -258,6 +267,14 @@ def test_text_neither_acts_on_the_terminal_nor_hides() -> None:
         "conv_a", HOSTILE, 3, 0, 3, "", {"created_at": "", "content": HOSTILE, "sender": sender}, pinned=True
     )
     assert "\x1b]" not in shown(row_text(row))
+
+
+@pytest.mark.parametrize("content", ["&#8238;gnp.exe", "# &#x202e;gnp.exe", "| &#x2066;a |\n|---|", "*&rlm;a*"])
+def test_entities_of_markdown_are_no_way_around_the_escapes(content: str) -> None:
+    message = Message("sent", 2, None, None, "2026-11-29T12:00:00.000Z", {"name": "Bob"}, content)
+    text = shown(message_view(message, None))
+    assert not set(text) & set("\u202e\u2066\u200f")
+    assert "\\u20" in text
 
 
 @pytest.mark.parametrize(

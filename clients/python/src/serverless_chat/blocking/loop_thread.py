@@ -47,6 +47,9 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine and return its result. Raises TimeoutError, and cancels it, if it takes too long."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("the token callback runs in the thread of the chat, so it cannot wait for the chat")
         with self._lock:
             if self._stopped.is_set():
                 work.close()

@@ -11,7 +11,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from ..chat import Chat, path
+from ..api import path
+from ..chat import Chat
 from ..core.outputs import JsonObject
 from ..room import Room
 from . import profiles

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import httpx
+
 from ..errors import ChatError, RefusedError, UnavailableError
 
 FAILED = 1
@@ -27,6 +29,8 @@ def exit_status(error: Exception) -> int:
             return error.status
         case RefusedError(code="UNAUTHORIZED" | "TOKEN_EXPIRED") | RefusedError(status=401):
             return UNAUTHORIZED
+        case httpx.InvalidURL():
+            return USAGE
         case RefusedError(code="NOT_FOUND"):
             return NOT_FOUND
         case UnavailableError() | TimeoutError():

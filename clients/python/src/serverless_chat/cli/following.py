@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from ..chat import Chat
@@ -49,10 +50,21 @@ def print_messages(room: Room, printer: Printer, count: int | None) -> int:
 
 async def print_until_the_end(room: Room, printer: Printer, after: int) -> None:
     """Print each event of a conversation after one. Raises CommandError when it ends."""
-    async for event in room.events():
-        if event["sequence_id"] > after:
-            printer.event(event)
+    async for event in _events(room, after):
+        printer.event(event)
     raise CommandError(f"The conversation has ended for you ({room.ended}).", NOT_FOUND)
+
+
+async def _events(room: Room, after: int) -> AsyncIterator[JsonObject]:
+    """Yield the events after one; if the view begins anew with earlier ones, all of it: the data were restored."""
+    last = 0
+    async for event in room.events():
+        number = event["sequence_id"]
+        if number <= last:
+            after = 0
+        last = number
+        if number > after:
+            yield event
 
 
 async def _load(room: Room, options: argparse.Namespace) -> None:
@@ -81,9 +93,8 @@ async def _follow_all(chat: Chat, options: argparse.Namespace, printer: Printer)
             after = room.position
             for message in newest(room, options.count if conversation_id in known else None):
                 entries.put_nowait((conversation_id, message))
-            async for event in room.events():
-                if event["sequence_id"] > after:
-                    entries.put_nowait((conversation_id, event))
+            async for event in _events(room, after):
+                entries.put_nowait((conversation_id, event))
 
     known = {row.conversation_id for row in await load_all(chat, options)}
     following = asyncio.ensure_future(Everywhere(chat, serve).run())

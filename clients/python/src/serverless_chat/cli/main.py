@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import httpx
+
 from ..errors import ChatError
 from . import commands, completion, profiles
 from .errors import INTERRUPTED, UNAVAILABLE, USAGE, exit_status
@@ -110,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error_text("an argument is not valid text in the encoding of the terminal", sys.stderr) + "\n"
         )
         return USAGE
-    except (ChatError, OSError, asyncio.TimeoutError, TimeoutError) as error:
+    except (ChatError, OSError, asyncio.TimeoutError, TimeoutError, httpx.InvalidURL) as error:
         is_timeout = isinstance(error, (asyncio.TimeoutError, TimeoutError))
         text = "the server did not answer in time" if is_timeout else str(error)
         sys.stderr.write(error_text(text, sys.stderr) + "\n")

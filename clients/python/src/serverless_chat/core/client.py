@@ -6,17 +6,25 @@ and calls `advance` after `next_timer` seconds at the latest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from . import frames
 from .inputs import Inputs
 from .message import Message
 from .options import MAX_CATCH_UP, Options, position_save
-from .outputs import JsonObject
+from .outputs import JsonObject, Output, Save
 
 
 class Client(Inputs):
     """The commands of the user, and what the user sees."""
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the outputs until there are none; inputs in between may add some."""
+        while self._outputs:
+            output = self._outputs.popleft()
+            if isinstance(output, Save):
+                self._subscriptions.note_saved(output)
+            yield output
 
     def open(
         self,
@@ -31,18 +39,22 @@ class Client(Inputs):
         """Follow a conversation.
 
         Args:
-            conversation_id: Its id. If it is open, nothing changes.
+            conversation_id: Its id. One that is open keeps its place, and its window.
             now: The wall-clock time in seconds.
             resume: Whether to begin after the stored position, if there is one, instead of at the newest page.
             saves_position: Whether the position is stored when its events were notified; by default if `resume`.
             max_catch_up: After more missed events the view begins anew at the newest page; None fetches all.
             window: How many events the view keeps; None keeps all.
+
+        Raises:
+            UnicodeEncodeError: The id has lone surrogates, which no frame can carry.
         """
+        frames.require_text(conversation_id)
         time = self._clock.at(now)
         options = Options(resume if saves_position is None else saves_position, max_catch_up, window)
         subscription = self._subscriptions.open(conversation_id, options, resume)
         if subscription is not None and self._is_open:
-            subscription.start(time)
+            self._subscriptions.start(subscription, time)
 
     def close(self, conversation_id: str) -> None:
         """Stop following a conversation."""
@@ -58,10 +70,11 @@ class Client(Inputs):
         return self._subscriptions[conversation_id].request_older(self._clock.at(now))
 
     def send(self, conversation_id: str, client_message_id: str, fields: JsonObject, now: float) -> None:
-        """Queue a message. Raises UnicodeEncodeError for lone surrogates, which no frame can carry."""
-        frames.size(fields)
+        """Queue a message. Raises ValueError for what no frame can carry, such as lone surrogates and NaN."""
+        frames.require_text(conversation_id, client_message_id)
+        copied = frames.copied(fields)
         self._keystrokes.sent(conversation_id)
-        self._outbox.add_message(conversation_id, client_message_id, fields)
+        self._outbox.add_message(conversation_id, client_message_id, copied)
         self._finish(self._clock.at(now))
 
     def update(self, conversation_id: str, kind: str, target: int | str, fields: JsonObject, now: float) -> None:
@@ -70,17 +83,30 @@ class Client(Inputs):
         Args:
             conversation_id: The conversation of the message.
             kind: The type of the command.
-            target: Its sequence id, or its client_message_id while it is pending or failed.
+            target: Its sequence id, or its client_message_id if it is pending, failed, or an own one in the view.
             fields: Further fields of the command.
             now: The wall-clock time in seconds.
 
         Raises:
-            KeyError: There is no pending or failed message with this client_message_id.
-            UnicodeEncodeError: A text has lone surrogates.
+            KeyError: There is no such message.
+            ValueError: No frame can carry it: a text has lone surrogates, or a number is NaN.
         """
-        frames.size(fields)
-        self._outbox.add_update(conversation_id, kind, target, fields)
+        frames.require_text(conversation_id)
+        copied = frames.copied(fields)
+        self._outbox.add_update(conversation_id, kind, self._place(conversation_id, target), copied)
         self._finish(self._clock.at(now))
+
+    def _place(self, conversation_id: str, target: int | str) -> int | str:
+        """Return the sequence id of a message that has left the outbox for the view, else what names it."""
+        subscription = self._subscriptions.get(conversation_id)
+        if isinstance(target, int) or subscription is None or self._outbox.has(conversation_id, target):
+            return target
+        me = (self._participant or {}).get("participant_id")
+        for message in reversed(subscription.view.messages()):
+            is_own = message.sender is not None and message.sender["participant_id"] == me
+            if is_own and message.client_message_id == target and message.sequence_id is not None:
+                return message.sequence_id
+        return target
 
     def retry(self, conversation_id: str, client_message_id: str, now: float) -> None:
         """Send a failed message again, and the later ones that it holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from .outputs import JsonObject, Outputs, SendFrame
@@ -11,6 +12,8 @@ PROTOCOL = 1
 """The version of the protocol: docs/versioning.md."""
 FRAME_BYTES = 32_768
 """The limit of a frame until `welcome` names the deployment's own."""
+MAX_DEPTH = 60
+"""How many levels of objects and lists a field may have: the server reads 64, and a batch has four of them."""
 ABOUT_POSITIONS = {"hello", "subscribe", "sync", "ping", "read"}
 """The commands that name the history of their positions."""
 ABOUT_STATE = {"hello", "subscribe", "unsubscribe", "typing"}
@@ -59,6 +62,34 @@ def encode(frame: JsonObject) -> str:
 def size(frame: JsonObject) -> int:
     """Return the number of bytes of a frame."""
     return len(encode(frame).encode("utf-8"))
+
+
+def require_text(*texts: str) -> None:
+    """Raise UnicodeEncodeError for lone surrogates, which no frame can carry."""
+    for text in texts:
+        text.encode("utf-8")
+
+
+def copied(fields: JsonObject) -> JsonObject:
+    """Return the fields of a command as JSON has them; later changes of the caller's objects have no effect.
+
+    Raises ValueError for what the server cannot read: its answer would name no command, which is repeated then.
+    """
+    text = json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    require_text(text)
+    copy: JsonObject = json.loads(text)
+    level: list[Any] = list(copy.values())
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+    if level:
+        raise ValueError(f"the fields of a command have more than {MAX_DEPTH} levels")
+    return copy
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def is_refusal(error: JsonObject) -> bool:

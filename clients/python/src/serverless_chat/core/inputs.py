@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from .clock import Clock
 from .connection import Connection, State
@@ -11,7 +11,7 @@ from .feed import Feed
 from .frames import ABOUT_LIST, FrameSender, is_newer
 from .keystrokes import Keystrokes
 from .outbox import Outbox
-from .outputs import Credential, HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
+from .outputs import Credential, HeadsReceived, JsonObject, Outputs, Pushed, Save
 from .queue import item_values
 from .reads import ReadMarks
 from .retries import Random
@@ -41,11 +41,6 @@ class Inputs:
         self._subscriptions = Subscriptions(values, self._sender, self._outputs, random)
         self._subscriptions.participant_id = (self._participant or {}).get("participant_id")
         self._rows: dict[str, int] = {}
-
-    def outputs(self) -> Iterator[Output]:
-        """Yield the outputs until there are none; inputs in between may add some."""
-        while self._outputs:
-            yield self._outputs.popleft()
 
     def next_timer(self, now: float) -> float | None:
         """Return in how many seconds to call `advance`, or None if there is nothing to wait for."""

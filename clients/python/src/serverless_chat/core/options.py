@@ -9,6 +9,8 @@ from .outputs import Save
 MAX_CATCH_UP = 500
 """How many missed events are fetched. After more of them, the view begins anew at the newest page."""
 POSITION_KEY = "position/"
+GAP_PATIENCE = 0.25
+"""How many seconds a gap may stay open before `sync`: pushes overtake each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,12 @@ class Options:
     """How many missed events are fetched; None fetches all."""
     window: int | None = None
     """How many events the view keeps, besides those that `older` fetched; None keeps all."""
+
+    def widened(self, other: Options) -> Options:
+        """Return options that are enough for another caller of an open conversation, which keeps its window."""
+        limits = (self.max_catch_up, other.max_catch_up)
+        catch_up = None if None in limits else max(limit or 0 for limit in limits)
+        return Options(self.saves_position or other.saves_position, catch_up, self.window)
 
 
 def position_save(conversation_id: str, sequence_id: int, history_id: str) -> Save:

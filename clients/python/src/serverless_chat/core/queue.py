@@ -38,6 +38,10 @@ class Queue:
         lane = self._lanes.get(conversation_id)
         return [] if lane is None else [*lane.acknowledged, *(item for item in lane.items if item.is_message)]
 
+    def has(self, conversation_id: str, client_message_id: str) -> bool:
+        """Return whether a message is here: it is not in the view yet."""
+        return any(item.client_message_id == client_message_id for item in self.pending(conversation_id))
+
     def add_message(self, conversation_id: str, client_message_id: str, fields: JsonObject) -> None:
         """Queue a message, unless the outbox has it already.
 

@@ -7,14 +7,11 @@ from collections.abc import Iterable
 from .frames import FrameSender, is_refusal
 from .members import Members
 from .older import OlderPages
-from .options import Options, position_save
+from .options import GAP_PATIENCE, Options, position_save
 from .outputs import Appended, Discarded, JsonObject, Outputs, Prepended, Replaced, SubscriptionEnded, Trimmed
 from .retries import Random, RepeatedRequest
 from .timeline import Timeline
 from .view import View
-
-GAP_PATIENCE = 0.25
-"""How many seconds a gap may stay open before `sync`: pushes overtake each other."""
 
 
 class Subscription:
@@ -51,6 +48,12 @@ class Subscription:
         """Begin after a stored position instead of at the newest page."""
         self.timeline.resume(position)
         self._outputs.append(Replaced(self.conversation_id, self._sender.history_id or "", position + 1, ()))
+
+    def widen(self, options: Options) -> None:
+        """Do from now on what another caller wants, too."""
+        former, self._options = self._options, self._options.widened(options)
+        if self._options != former and self.timeline.is_loaded:
+            self._save_position()
 
     def subscription_entry(self, frame_id: str, now: float) -> JsonObject:
         """Return the entry for the list of `hello`, whose answer has this id."""
@@ -212,14 +215,17 @@ class Subscription:
         """Notify first, and save the position after that: a restart repeats events rather than skip them."""
         self.view.add(events)
         self._taken += events
-        history_id = self._sender.history_id or ""
         if kind is Replaced:
-            start = self.timeline.start or 0
-            self._outputs.append(Replaced(self.conversation_id, history_id, start, tuple(events)))
+            place = (self._sender.history_id or "", self.timeline.start or 0)
+            self._outputs.append(Replaced(self.conversation_id, *place, tuple(events)))
         else:
             self._outputs.append(Appended(self.conversation_id, tuple(events)))
+        self._save_position()
+
+    def _save_position(self) -> None:
         if self._options.saves_position:
-            self._outputs.append(position_save(self.conversation_id, self.timeline.position, history_id))
+            position, history_id = self.timeline.position, self._sender.history_id or ""
+            self._outputs.append(position_save(self.conversation_id, position, history_id))
 
     def _trim(self) -> None:
         """Keep the window; by a quarter at a time, so that not every event moves the start."""

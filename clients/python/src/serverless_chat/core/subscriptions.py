@@ -8,9 +8,15 @@ from .connection import MAX_LISTED
 from .frames import FrameSender
 from .members import unread_after
 from .options import POSITION_KEY, Options
-from .outputs import Forget, JsonObject, Outputs
+from .outputs import Forget, JsonObject, Outputs, Save
+from .pace import Pace
 from .retries import ANSWER_TIMEOUT, Random
 from .subscription import Subscription
+
+SUBSCRIBES = 400
+"""How many conversations are subscribed one by one at once: more than 500 frames in a row end the connection."""
+SUBSCRIBES_PER_SECOND = 10.0
+"""At which rate further ones are: 25 frames a second are permitted, of which others and repeats are some."""
 
 
 class Subscriptions:
@@ -25,6 +31,9 @@ class Subscriptions:
         self._sender, self._outputs, self._random = sender, outputs, random
         self._subscriptions: dict[str, Subscription] = {}
         self._unsubscribe_due = 0.0
+        self._pace = Pace(SUBSCRIBES, SUBSCRIBES_PER_SECOND)
+        self._later: dict[str, Subscription] = {}
+        """Those that are subscribed when their turn comes."""
 
     def __iter__(self) -> Iterator[Subscription]:
         """Iterate over a copy: handlers may open and close conversations."""
@@ -43,9 +52,10 @@ class Subscriptions:
         return [subscription for subscription in self if not subscription.is_ended]
 
     def open(self, conversation_id: str, options: Options, resume: bool) -> Subscription | None:
-        """Return a new subscription, or None if there is one."""
+        """Return a new subscription, or None if there is one, which then does what either caller wants."""
         former = self.get(conversation_id)
         if former is not None and not former.is_ended:
+            former.widen(options)
             return None
         subscription = Subscription(conversation_id, self._sender, self._outputs, self._random, options)
         self._subscriptions[conversation_id] = subscription
@@ -58,6 +68,7 @@ class Subscriptions:
     def close(self, conversation_id: str) -> bool:
         """Forget a subscription; return whether the server knows it."""
         subscription = self._subscriptions.pop(conversation_id, None)
+        self._later.pop(conversation_id, None)
         return subscription is not None and not subscription.is_ended
 
     def hello_entries(self, frame_id: str, now: float) -> list[JsonObject]:
@@ -72,7 +83,14 @@ class Subscriptions:
             self._introduce(subscription)
         for subscription in self.followed():
             if not subscription.is_requesting:
-                subscription.start(now)
+                self.start(subscription, now)
+
+    def start(self, subscription: Subscription, now: float) -> None:
+        """Subscribe on an open connection, now or at its turn."""
+        if self._pace.permits(now):
+            subscription.start(now)
+        else:
+            self._later[subscription.conversation_id] = subscription
 
     def _introduce(self, subscription: Subscription) -> None:
         subscription.members.participant_id = self.participant_id
@@ -85,6 +103,7 @@ class Subscriptions:
 
     def disconnected(self) -> None:
         """Await no answers any more."""
+        self._later.clear()
         for subscription in self:
             subscription.disconnected()
 
@@ -99,7 +118,12 @@ class Subscriptions:
         for subscription in self.followed():
             subscription.history_changed()
             if is_connected:
-                subscription.start(now)
+                self.start(subscription, now)
+
+    def note_saved(self, order: Save) -> None:
+        """Remember a stored position, for a conversation that is closed and opened again."""
+        if order.key.startswith(POSITION_KEY):
+            self._positions[order.key] = order.value
 
     def forget_positions(self) -> None:
         """Delete all stored positions: they are of another history or participant."""
@@ -110,10 +134,16 @@ class Subscriptions:
     def next_timer(self) -> float | None:
         """Return when `advance` has something to do."""
         timers = [subscription.next_timer() for subscription in self]
+        if self._later:
+            timers.append(self._pace.due)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def advance(self, now: float) -> None:
         """Let timers end."""
+        while self._later and self._pace.permits(now):
+            first = self._later.pop(next(iter(self._later)))
+            if not first.is_ended and not first.is_requesting:
+                first.start(now)
         for subscription in self:
             subscription.advance(now)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
-from textual.widgets import Footer, Label, ListItem, ListView, TextArea
+from textual.widgets import Footer, Label, ListView, TextArea
 
 from ...chat import Chat
 from ...core.message import Message
@@ -19,16 +19,9 @@ from ...room import Room
 from ..pieces import pieces
 from .composer import Composer
 from .messages import MessageList
+from .rows import RowItem
 from .style import EMOJI, STYLE
-from .text import line, quote, row_text, title_of, typing_text
-
-
-class RowItem(ListItem):
-    """One conversation."""
-
-    def __init__(self, row: Row) -> None:
-        self.row = row
-        super().__init__(Label(row_text(row)))
+from .text import line, quote, title_of, typing_text
 
 
 class ChatApp(App[None]):
@@ -180,7 +173,7 @@ class ChatApp(App[None]):
             return
         texts = list(pieces(event.text))
         if self._is_editing and target is not None:
-            room.edit(target, "\n".join(texts))
+            self._change(lambda: room.edit(target, "\n".join(texts)))
         else:
             for number, text in enumerate(texts):
                 room.queue(text, reply_to=target.sequence_id if target is not None and number == 0 else None)
@@ -228,8 +221,8 @@ class ChatApp(App[None]):
     def action_delete(self) -> None:
         """Delete the selected message."""
         message = self.query_one(MessageList).selected
-        if self._room is not None and message is not None:
-            self._room.delete(message)
+        if (room := self._room) is not None and message is not None:
+            self._change(lambda: room.delete(message))
 
     def action_retry(self) -> None:
         """Send a failed message again."""
@@ -245,7 +238,14 @@ class ChatApp(App[None]):
         me = (self._chat.participant or {}).get("participant_id")
         chosen = {reaction.emoji: reaction.participants for reaction in message.reactions}
         change = self._room.unreact if me in chosen.get(emoji, ()) else self._room.react
-        change(message, emoji)
+        self._change(lambda: change(message, emoji))
+
+    def _change(self, change: Callable[[], object]) -> None:
+        """Change a message, unless it is gone: another screen or the end of the conversation can be first."""
+        try:
+            change()
+        except KeyError:
+            self._warn("The message is not there any more.")
 
     def _warn(self, text: str) -> None:
         self.notify(line(text), severity="warning", markup=False)

@@ -90,6 +90,7 @@ def markdown(content: str) -> Markdown:
     rendered.parsed = _PARSER.parse(text)
     for token in rendered.parsed:
         for child in token.children or ():
+            child.content = neutral(child.content)  # `&#8238;` is a character only now
             if child.type == "softbreak":
                 child.type = "hardbreak"
     return rendered
