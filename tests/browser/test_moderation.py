@@ -200,3 +200,26 @@ def test_revoked_invite_link_is_not_offered_any_more_and_lets_no_one_in(
         page = open_page(person, link.split("#")[1])
         page.get_by_role("button", name="Join").click()
         expect(page.get_by_role("alert")).to_contain_text("This invite is not valid")
+
+
+def test_member_who_was_removed_and_returns_opens_the_conversation_again(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
+    owner, bob_client = people("alice-o7"), people("bob-o7")
+    crew = owner.create_conversation("Crew", [bob_client])
+    watch.expect("Failed to load")
+    bob = open_page("bob-o7", f"/c/{crew}")
+    expect(field(bob)).to_be_editable()
+    owner.remove_participant(crew, bob_client)
+    expect(bob.get_by_text(ENDED)).to_be_visible()
+    bob_client.join(crew, owner.create_invite(crew)["invite"])  # on another device
+    owner.post_message(crew, "welcome back")
+    bob.get_by_role("button", name=re.compile("^Crew")).click()
+    expect(message(bob, "welcome back")).to_be_visible()
+    expect(bob.get_by_text(ENDED)).to_have_count(0)
+
+    owner.remove_participant(crew, bob_client)
+    expect(bob.get_by_text(ENDED)).to_be_visible()
+    owner.add_participant(crew, bob_client)
+    bob.get_by_role("region", name="Invitations").get_by_role("button", name="Accept").click()
+    expect(field(bob)).to_be_editable()

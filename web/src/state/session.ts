@@ -101,9 +101,14 @@ export class Session {
     return title || other?.name || other?.participantId || this.titles.value[id] || "";
   }
 
+  /** Return whether a conversation is shown. One that has ended is not: the participant may have come back to it. */
+  isShown(id: string | null): boolean {
+    return this.openId.peek() === id && !(this.openError.peek() ?? this.open.peek()?.error.peek());
+  }
+
   /** Show a conversation, and close the one that was shown. */
   async show(id: string | null): Promise<void> {
-    if (this.openId.peek() === id) return;
+    if (this.isShown(id)) return;
     this.open.peek()?.close();
     batch(() => {
       this.open.value = null;

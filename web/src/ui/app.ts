@@ -88,7 +88,7 @@ export class App {
 
   /** Show a conversation, or the list alone where there is no room for both. */
   select(id: string | null): void {
-    if (this.session.openId.peek() === id) return;
+    if (this.session.isShown(id)) return;
     void this.session.show(id);
     this.sendEvent("chat-select", { conversationId: id });
   }
