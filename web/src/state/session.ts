@@ -163,6 +163,7 @@ export class Session {
   /** End everything; a sign-out deletes the outbox and the drafts, and ends the sessions in other tabs. */
   async end(ending: Ending): Promise<void> {
     this.open.peek()?.close();
+    this.blocks.end();
     if (ending === "closed") this.drafts.close();
     else this.drafts.clear();
     if (ending === "signed-out") this.signOuts.announce();
