@@ -104,7 +104,8 @@ export class ServerlessChat extends HTMLElement {
   }
 
   private show(stage: Stage, participantId: string): void {
-    const session = new Session(stage, participantId, errorText, () => this.signedOut());
+    const token = () => this.tokenOf(participantId, stage.token);
+    const session = new Session({ ...stage, token }, participantId, errorText, () => this.signedOut());
     const app = new App(session, {
       root: this.shadow,
       sendEvent: (name, detail) => this.sendEvent(name, detail),
@@ -130,6 +131,14 @@ export class ServerlessChat extends HTMLElement {
       this.shadow,
     );
     this.sendEvent("chat-ready", { participantId });
+  }
+
+  /** Return a token of the participant. With one of another, another session begins: this one has their messages and drafts. */
+  private async tokenOf(participantId: string, token: Stage["token"]): Promise<string> {
+    const value = await token();
+    if (participantOf(value) === participantId) return value;
+    if (this.app?.session.participantId === participantId) void this.start();
+    return new Promise(() => {});
   }
 
   /** End the session, as in another tab; the page shows its own sign-in. */
