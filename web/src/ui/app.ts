@@ -71,8 +71,8 @@ export class App {
     });
     this.notifier = new Notifier({
       session,
-      describe: ({ title, lastMessage }) => ({
-        title: title || texts.peek().untitled,
+      describe: ({ conversationId, lastMessage }) => ({
+        title: session.title(conversationId) || texts.peek().untitled,
         body: `${lastMessage?.sender?.name ?? ""}: ${plain(lastMessage?.content ?? "")}`,
       }),
       open: (id) => this.select(id),
