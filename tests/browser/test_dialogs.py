@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.selection import whole_only
 from tests.browser.states import SCENES
 from tests.browser.states.model import Stages
@@ -71,3 +72,20 @@ def test_keys_stay_in_a_dialog_and_the_focus_returns(stages: Stages, scene_name:
             page.locator("dialog").wait_for(state="detached")
             assert page.evaluate(_IS_BACK), f"{state}: {page.evaluate('opener?.outerHTML')}"
     assert visited
+
+
+@whole_only
+def test_selection_that_ends_beside_a_dialog_does_not_close_it(open_page: OpenPage) -> None:
+    page = open_page("alice-q1")
+    page.get_by_role("button", name="New conversation").click()
+    title = page.get_by_role("textbox", name="Title", exact=True)
+    title.fill("A long title")
+    box = title.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 60, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(5, 300)
+    page.mouse.up()
+    expect(title).to_have_value("A long title")
+    page.mouse.click(5, 300)
+    expect(title).to_have_count(0)
