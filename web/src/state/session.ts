@@ -1,6 +1,6 @@
 /** The chat of one participant, as signals for the interface. */
 
-import { batch, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { Chat, type ChatError, type Sender, type Status } from "serverless-chat";
 import { type Conversation, ConversationList } from "serverless-chat/conversations";
 import { IndexedDbStorage } from "serverless-chat/indexed-db";
@@ -41,7 +41,9 @@ export class Session {
   readonly me = signal<Sender | null>(null);
   readonly conversations = signal<readonly Conversation[] | null>(null);
   readonly hasMore = signal(false);
-  readonly invitations = signal<readonly Pending[]>([]);
+  private readonly pending = signal<readonly Pending[]>([]);
+  /** The memberships that the participant can accept. An invitation that was accepted, here or elsewhere, has a row. */
+  readonly invitations = computed(() => this.pending.value.filter(({ conversation_id: id }) => !this.row(id)));
   readonly blocks: Blocks;
   readonly mentions: Mentions;
   /** Why the last call of the token callback failed, until one succeeds. */
@@ -54,6 +56,7 @@ export class Session {
   private readonly titles = signal<Record<string, string>>({});
   private readonly requestedTitles = new Set<string>();
   private toastCount = 0;
+  private invitationLoads = 0;
   private readonly signOuts: SignOuts;
 
   /** The unread messages of all conversations that are not archived. */
@@ -148,8 +151,10 @@ export class Session {
   }
 
   async loadInvitations(): Promise<void> {
+    const load = ++this.invitationLoads;
     try {
-      this.invitations.value = await this.server.invitations();
+      const pending = await this.server.invitations();
+      if (load === this.invitationLoads) this.pending.value = pending; // else there is a later answer
     } catch {
       // They are loaded again with the next connection.
     }
