@@ -2,6 +2,7 @@ import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
 import { allTexts } from "../text/texts.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useAction } from "./useAction.ts";
@@ -11,6 +12,7 @@ import { useLoaded } from "./useLoaded.ts";
 export function BansDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
   const act = useAction();
+  const list = useKeptFocus();
   const server = useRequests();
   const t = allTexts.value;
   const { items, load } = useLoaded(() => server.bans(conversation.id));
@@ -20,7 +22,7 @@ export function BansDialog({ conversation }: { conversation: OpenConversation })
   };
   return (
     <Dialog title={t.bans}>
-      <ul class="rows">
+      <ul ref={list} class="rows">
         {items?.map(({ participant_id: id, name, banned_at }) => (
           <li key={id} class="row">
             <span>

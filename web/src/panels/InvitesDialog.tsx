@@ -6,6 +6,7 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { copyText } from "../ui/message_actions.ts";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useAction } from "./useAction.ts";
@@ -26,6 +27,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const [created, setCreated] = useState<Created | null>(null);
   const listedId = useRef<string | null>(null);
+  const list = useKeptFocus();
   useEffect(() => {
     const isListed = items?.some((invite) => invite.invite_id === created?.inviteId);
     if (isListed) listedId.current = created!.inviteId;
@@ -43,7 +45,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
     <Dialog title={t.invites}>
       <InviteForm conversation={conversation} onCreated={show} />
       {created && <CreatedLink link={created.link} />}
-      <ul class="rows">
+      <ul ref={list} class="rows">
         {items?.map((invite) => (
           <li key={invite.invite_id} class="row">
             <span>

@@ -1,6 +1,7 @@
 import type { OpenConversation } from "../state/conversation.ts";
 import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { useRequests } from "./requests.ts";
 import { useAction } from "./useAction.ts";
 import { useLoaded } from "./useLoaded.ts";
@@ -9,6 +10,7 @@ import { useLoaded } from "./useLoaded.ts";
 export function PendingMembers({ conversation }: { conversation: OpenConversation }) {
   const { dialog } = useApp();
   const act = useAction();
+  const list = useKeptFocus();
   const t = allTexts.value;
   const server = useRequests();
   const changes = [conversation.participants.value.length, dialog.value];
@@ -23,7 +25,7 @@ export function PendingMembers({ conversation }: { conversation: OpenConversatio
       <div class="section-header">
         <h3>{t.pendingMembers}</h3>
       </div>
-      <ul class="members">
+      <ul ref={list} class="members">
         {items.map(({ participant_id: id, name }) => (
           <li key={id} class="member">
             <span class="member-name" dir="auto">

@@ -3,6 +3,7 @@ import { momentText } from "../text/dates.ts";
 import { allTexts, isolated } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { type Report, useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
 import { useAction } from "./useAction.ts";
@@ -16,6 +17,7 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
   const { session } = app;
   const server = useRequests();
   const act = useAction();
+  const list = useKeptFocus();
   const { items, load } = useLoaded(() => server.reports(conversation.id));
   const nameOf = (id: string) => conversation.member(id)?.name || id;
   const close = async ({ report_id }: Report, status: "resolved" | "dismissed") => {
@@ -28,7 +30,7 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
   };
   return (
     <Dialog title={t.reports} wide>
-      <ul class="rows">
+      <ul ref={list} class="rows">
         {items?.map((report) => (
           <li key={report.report_id} class="row">
             <span>

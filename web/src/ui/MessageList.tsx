@@ -42,6 +42,18 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
     return made;
   }, [conversation]);
 
+  const focusAt = (index: number) => {
+    const entry = entries[index];
+    if (!entry) return;
+    wanted.current = entry.key;
+    setActive(entry.key);
+    render(0);
+  };
+  const jump = () => {
+    viewport.current!.focus(); // the button disappears
+    scroller.toEnd();
+  };
+
   const keys = useMemo(() => entries.map(({ key }) => key), [entries]);
   useMemo(() => followOwn(scroller, entries), [entries]);
   scroller.update(keys);
@@ -59,7 +71,12 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   useEffect(() => scroller.settle(), [conversation.isLoaded.value]);
   useEffect(() => {
     const target = conversation.target.value;
-    if (target) scroller.reveal(indexAfter(entries, target.sequenceId) - 1);
+    if (!target) return;
+    const index = indexAfter(entries, target.sequenceId) - 1;
+    const { activeElement } = app.root;
+    // The quote that leads there may leave the document; from the field for a message, the focus is not taken.
+    if (!activeElement || viewport.current!.contains(activeElement)) focusAt(index);
+    scroller.reveal(index);
   }, [conversation.target.value]);
   useEffect(() => announceNew(app, conversation), [conversation]);
   useEffect(() => {
@@ -83,12 +100,8 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
     const index = entries.findIndex(({ key }) => key === activeKey);
     const moveTo = (next: number) => {
       const place = Math.max(0, Math.min(next, entries.length - 1));
-      const entry = entries[place];
-      if (!entry) return;
-      wanted.current = entry.key;
-      setActive(entry.key);
+      focusAt(place);
       scroller.nudge(place);
-      render(0);
     };
     messageKeyDown(event, { app, conversation, entries, index, moveTo });
   };
@@ -127,7 +140,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
           })}
         </div>
       </div>
-      {isAway && <JumpButton conversation={conversation} onJump={() => scroller.toEnd()} />}
+      {isAway && <JumpButton conversation={conversation} onJump={jump} />}
     </div>
   );
 }
