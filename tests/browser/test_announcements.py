@@ -225,3 +225,31 @@ def test_lost_connection_is_spoken_once_also_in_a_dialog(
     page.get_by_role("button", name="Members", exact=True).click()
     expect(page.get_by_role("heading", name="Details")).to_be_visible()
     assert spoken(page) == ["Reconnecting…"]
+
+
+@whole_only
+def test_action_without_an_answer_is_shown_and_spoken(people: People, open_page: OpenPage, watch: Watch) -> None:
+    people("alice-h8").create_conversation("Log")
+    page = open_page("alice-h8", script=HEAR)
+    expect(page.get_by_role("button", name=re.compile("^Log"))).to_be_visible()
+    watch.expect("Failed to load")
+    page.route("**/conversations", lambda route: route.abort())
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("textbox", name="Title", exact=True).fill("Lost")
+    page.get_by_role("button", name="Create").press("Enter")
+    answer = "The server does not answer. Try again."
+    expect(page.get_by_role("dialog").locator(".toast")).to_contain_text(answer)
+    wait_for_spoken(page, answer)
+    expect(page.get_by_role("button", name="Create")).to_be_focused()
+    page.unroute("**/conversations")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Lost", level=1)).to_be_visible()
+
+
+@whole_only
+def test_text_that_is_too_long_to_send_is_spoken(people: People, open_page: OpenPage) -> None:
+    log = people("alice-h9").create_conversation("Log")
+    page = open_page("alice-h9", f"/c/{log}", script=HEAR)
+    page.get_by_role("textbox", name="Message Log").fill("x" * 10_002)
+    page.keyboard.press("Enter")
+    wait_for_spoken(page, "2 characters too long")

@@ -135,7 +135,7 @@ export class Session {
       await request();
       return true;
     } catch (error) {
-      this.failed(error);
+      this.failed(error, true);
       return false;
     }
   }
@@ -221,10 +221,11 @@ export class Session {
     }
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown, isAction = false): void {
     if (error && error === this.signInError.peek()) return; // the banner shows it
     const { status, code } = error as Partial<ChatError>;
-    if (status === 0 && code === "UNAVAILABLE") return; // the banner shows that there is no connection
+    // The chat repeats its own requests with the next connection; an action of the user has failed.
+    if (!isAction && status === 0 && code === "UNAVAILABLE") return;
     this.toast(this.errorText(error));
   }
 }

@@ -94,7 +94,8 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
   };
   const send = () => {
     const content = text.trim();
-    if (!content || over > 0) return;
+    if (over > 0) return app.announce(t.tooLong(over));
+    if (!content) return;
     const mentions = mentionedIn(content, conversation.participants.value);
     if (editing) room.edit(conversation.idOf(editing), content, { mentions });
     else {
