@@ -134,10 +134,11 @@ function SendState({ message, conversation }: { message: Message; conversation: 
     </div>
   );
 
-  /** Delete the message; its text becomes the draft again if there is none. */
+  /** Delete the message; its text becomes the draft again if there is none, also below an edit. */
   function discard(): void {
     const { drafts } = app.session;
-    if (!drafts.get(conversation.id)) app.restoreDraft.value = { id: conversation.id, text: message.content ?? "" };
+    if (!drafts.get(conversation.id)) drafts.restore(conversation.id, message.content ?? "");
+    conversation.isFieldWanted.value = true;
     room.discard(id);
   }
 }

@@ -46,8 +46,6 @@ export class App {
   readonly imageOrigins = signal<readonly string[]>([]);
   /** Whether the page offers to sign out. */
   canSignOut = false;
-  /** The text of a discarded message, which becomes the draft again. */
-  readonly restoreDraft = signal<{ id: string; text: string } | null>(null);
   /** The latest text for screen readers, with a number that makes repetitions distinct. */
   readonly announcement = signal({ number: 0, text: "" });
   /** The number of the latest announcement that a region has shown. */
