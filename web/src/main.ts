@@ -72,7 +72,7 @@ function showUnread(count: number): void {
 /** Appearance and language are those of the system until the user chooses others. */
 function applyPreferences(chat: ServerlessChat): void {
   chat.lang = LANGUAGE;
-  document.documentElement.lang = LANGUAGE.split("-")[0]!;
+  document.documentElement.lang = texts.value.language; // English for a language without a dictionary
   const showTheme = (theme: string) => {
     chat.setAttribute("theme", theme);
     document.documentElement.dataset.theme = theme;

@@ -70,7 +70,7 @@ export class ServerlessChat extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, value: string | null): void {
     if (before === value) return;
-    if (name === "lang") void loadLanguage(value ?? "en");
+    if (name === "lang") loadLanguage(value ?? "en").catch((error) => this.app?.session.toast(errorText(error)));
     else if (name === "http-url" || name === "ws-url") void this.start();
     else if (this.app) this.apply(this.app);
   }
