@@ -228,6 +228,32 @@ def test_lost_connection_is_spoken_once_also_in_a_dialog(
 
 
 @whole_only
+def test_token_that_fails_without_a_network_is_no_sign_out(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
+    log = people("alice-h10").create_conversation("Log")
+    relay = Relay()
+    page = open_page("alice-h10", f"/c/{log}", prepare=relay.attach)
+    expect(page.get_by_text("1 online")).to_be_visible()
+    page.evaluate(
+        """() => {
+          const chat = document.querySelector("serverless-chat");
+          const working = chat.token;
+          chat.token = async () => (globalThis.isFailing ? Promise.reject(new Error("no answer")) : working());
+        }"""
+    )
+    expect(page.get_by_text("1 online")).to_be_visible()
+    watch.expect("WebSocket|Failed to load|no answer")
+    page.evaluate("globalThis.isFailing = true")
+    page.context.set_offline(True)
+    relay.end()
+    banner = page.locator(".banner")
+    expect(banner).to_contain_text("You are offline.")
+    page.context.set_offline(False)
+    expect(banner).to_contain_text("You are not signed in any more.")
+
+
+@whole_only
 def test_action_without_an_answer_is_shown_and_spoken(people: People, open_page: OpenPage, watch: Watch) -> None:
     people("alice-h8").create_conversation("Log")
     page = open_page("alice-h8", script=HEAR)

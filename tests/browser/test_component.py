@@ -110,3 +110,29 @@ def test_failed_token_callback_is_shown_and_can_be_repeated(
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("button", name="Later")).to_be_visible()
     page.close()
+
+
+def test_hidden_component_marks_nothing_as_read_and_counts_nothing_after_the_sign_out(
+    browser: Browser, web_chat: WebChat, people: People
+) -> None:
+    alice, bob = people("alice-c4"), people("bob-c4")
+    shop = alice.create_conversation("Shop", [bob])
+    alice.post_message(shop, "welcome")
+    page = open_product(
+        browser,
+        web_chat,
+        bob,
+        f'<serverless-chat conversation-id="{shop}" {addresses(web_chat)}></serverless-chat>',
+    )
+    expect(page.get_by_role("article").last).to_contain_text("welcome")
+    unread = "events.filter(([name]) => name === 'chat-unread').at(-1)[1].count"
+    page.wait_for_function(f"() => {unread} === 0")
+    page.evaluate("() => { document.querySelector('serverless-chat').hidden = true }")  # a drawer that is closed
+    alice.post_message(shop, "not seen")
+    page.wait_for_function(f"() => {unread} === 1")
+    page.evaluate("() => { dispatchEvent(new Event('focus')) }")
+    alice.post_message(shop, "not seen either")
+    page.wait_for_function(f"() => {unread} === 2")
+    page.evaluate("() => document.querySelector('serverless-chat').signOut()")
+    assert page.evaluate(unread) == 0
+    page.close()

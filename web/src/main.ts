@@ -38,7 +38,8 @@ async function signIn(chat: ServerlessChat, config: Config, route: Route, place:
     const { signedIn } = await import("./page/oidc.ts");
     const session = await signedIn(identity);
     chat.setAttribute("sign-out", "");
-    chat.addEventListener("chat-sign-out", () => void chat.signOut().then(() => session.signOut()));
+    // A device whose storage cannot be cleared must not keep the user signed in.
+    chat.addEventListener("chat-sign-out", () => void chat.signOut().catch(console.error).then(() => session.signOut()));
     chat.token = session.token;
     follow(chat, parseRoute(session.fragment));
   } else {

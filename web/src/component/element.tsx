@@ -155,6 +155,7 @@ export class ServerlessChat extends HTMLElement {
     for (const end of this.ends.splice(0)) end();
     app.notifier.close();
     render(null, this.shadow);
+    if (ending !== "closed") this.sendEvent("chat-unread", { count: 0 });
     const ended = app.session.end(ending);
     if (ending === "signed-out" || attempt !== this.attempt) await ended;
   }
