@@ -26,6 +26,7 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
   };
   const show = async ({ sequence_id }: Report) => {
     app.dialog.value = null;
+    app.uncover();
     if (!(await conversation.show(sequence_id))) session.toast(t.originalUnavailable);
   };
   return (

@@ -34,6 +34,9 @@ export interface AppHost {
   restart: () => void;
 }
 
+/** The least width at which the panel is beside the messages, as in `panels.css`. */
+const PANEL_BESIDE = 960;
+
 export class App {
   readonly view = signal<View>("both");
   readonly isPanelOpen = signal(false);
@@ -59,6 +62,10 @@ export class App {
     effect(() => {
       session.blocks.ids.value;
       this.announce(""); // the last one may be of a participant who is blocked now
+    });
+    effect(() => {
+      session.openId.value;
+      this.uncover();
     });
     let newest = 0;
     effect(() => {
@@ -93,6 +100,11 @@ export class App {
 
   sendEvent(name: string, detail: unknown): boolean {
     return this.host.sendEvent(name, detail);
+  }
+
+  /** Close the panel where it covers the messages. */
+  uncover(): void {
+    if (this.isPanelOpen.peek() && this.root.host.clientWidth < PANEL_BESIDE) this.isPanelOpen.value = false;
   }
 
   setTheme(theme: Theme): void {
