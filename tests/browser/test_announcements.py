@@ -279,3 +279,24 @@ def test_text_that_is_too_long_to_send_is_spoken(people: People, open_page: Open
     page.get_by_role("textbox", name="Message Log").fill("x" * 10_002)
     page.keyboard.press("Enter")
     wait_for_spoken(page, "2 characters too long")
+
+
+@whole_only
+def test_failure_that_repeats_itself_is_spoken_once(people: People, open_page: OpenPage) -> None:
+    log = people("alice-h11").create_conversation("Log")
+    page = open_page("alice-h11", f"/c/{log}", script=HEAR)
+    expect(page.get_by_text("1 online")).to_be_visible()
+    page.evaluate(
+        """() => {
+          globalThis.attempts = 0;
+          IDBObjectStore.prototype.put = () => {
+            attempts++;
+            throw new DOMException("full", "QuotaExceededError");
+          };
+        }"""
+    )
+    page.get_by_role("textbox", name="Message Log").fill("no room for this")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => attempts >= 4")
+    expect(page.locator(".toast")).to_contain_text("The storage of this browser is full.")
+    assert len([text for text in spoken(page) if "is full" in text]) == 1

@@ -226,6 +226,8 @@ export class Session {
     const { status, code } = error as Partial<ChatError>;
     // The chat repeats its own requests with the next connection; an action of the user has failed.
     if (!isAction && status === 0 && code === "UNAVAILABLE") return;
-    this.toast(this.errorText(error));
+    const text = this.errorText(error);
+    // A full storage, for one, fails again every second, which is shown and spoken once.
+    if (isAction || !this.toasts.peek().some((toast) => toast.text === text)) this.toast(text);
   }
 }
