@@ -91,6 +91,12 @@ def test_list_and_conversation_are_separate_components_that_the_page_joins(
     page.locator("#list").get_by_role("button", name="One").first.click()
     expect(page.locator("#room").get_by_role("article").last).to_contain_text("the only message")
     expect(page.locator("#room").get_by_role("navigation")).to_have_count(0)
+    page.evaluate("() => document.activeElement.shadowRoot.activeElement.blur()")
+    page.keyboard.press("i")
+    expect(page.locator("#room").get_by_role("textbox", name="Message One")).to_be_focused()
+    page.locator("#room").get_by_role("button", name="Emoji").focus()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#list").get_by_role("searchbox")).to_be_focused()
     page.close()
 
 
