@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.acting import field, message, open_menu
 from tests.browser.conftest import OpenPage
 from tests.browser.selection import whole_only
+from tests.browser.sockets import Relay
 from tests.browser.states.variants import PHONE
+from tests.browser.watching import Watch
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
@@ -96,6 +98,27 @@ def test_panel_does_not_cover_the_conversation_that_is_opened(people: People, op
     page.get_by_role("button", name="Show", exact=True).tap()
     expect(panel).to_have_count(0)
     expect(message(page, "an insult")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_banner_covers_neither_the_way_back_nor_the_title(
+    people: People, open_page: OpenPage, watch: Watch, width: int
+) -> None:
+    tag = f"alice-y7{width}"
+    created = people(tag).create_conversation("Offline")
+    watch.expect("WebSocket|Failed to load")
+    relay = Relay()
+    size = {"width": width, "height": 740}
+    page = open_page(tag, f"/c/{created}", prepare=relay.attach, **{**TOUCH, "viewport": size}, locale="de-DE")
+    expect(page.get_by_text("1 online")).to_be_visible()
+    page.context.set_offline(True)
+    relay.cut()
+    banner, header = page.locator(".banner"), page.locator(".conversation-header")
+    expect(banner).to_contain_text("Du bist offline.")
+    above, below = banner.bounding_box(), header.bounding_box()
+    assert above and below
+    assert above["y"] + above["height"] <= below["y"]
+    expect(page.get_by_role("textbox", name="Nachricht an Offline")).to_be_in_viewport(ratio=1)
 
 
 def in_window(page: Page, selector: str) -> bool:
