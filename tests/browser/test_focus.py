@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.acting import message
+from tests.browser.acting import message, send
 from tests.browser.conftest import OpenPage
 from tests.browser.filling import fill
+from tests.browser.hook import REFUSED
 from tests.browser.selection import whole_only
 from tests.support.client import TestClient
 
@@ -96,3 +97,35 @@ def test_jumps_to_the_newest_message_and_to_an_original_take_the_focus_along(
     expect(page.locator(".message-viewport")).to_be_focused()
     page.keyboard.press("End")
     expect(message(page, "an answer")).to_be_focused()
+
+
+def test_member_keeps_the_focus_when_the_order_changes(people: People, open_page: OpenPage) -> None:
+    alice, bob, zoe = people("alice-f5"), people("bob-f5"), people("zoe-f5")
+    crew = alice.create_conversation("Crew", [bob, zoe])
+    page = open_page("alice-f5", f"/c/{crew}")
+    page.get_by_role("button", name="Members", exact=True).click()
+    names = page.locator(".member-name")
+    expect(names).to_have_text(["Alice Online", "Bob", "Zoe"])
+    opener = page.get_by_role("button", name="Actions for Zoe")
+    opener.focus()
+    alice.set_role(crew, zoe, "moderator")
+    expect(names).to_have_text(["Alice Online", "Zoe", "Bob"])
+    expect(opener).to_be_focused()
+    alice.remove_participant(crew, zoe)
+    expect(names).to_have_text(["Alice Online", "Bob"])
+    expect(page.get_by_role("button", name="Actions for Alice")).to_be_focused()
+
+
+def test_message_has_the_focus_when_its_button_leaves(people: People, open_page: OpenPage) -> None:
+    alice = people("alice-f6")
+    log = alice.create_conversation("Log")
+    alice.add_reaction(log, alice.post_message(log, "mine")["sequence_id"], "👍")
+    page = open_page("alice-f6", f"/c/{log}")
+    page.get_by_role("button", name="👍 1: You").press("Enter")
+    expect(page.get_by_role("button", name="👍 1: You")).to_have_count(0)
+    expect(message(page, "mine")).to_be_focused()
+    send(page, f"a {REFUSED} word")
+    failed = message(page, REFUSED)
+    again = failed.get_by_role("button", name="Try again")
+    again.press("Enter")
+    expect(failed.or_(again).and_(page.locator(":focus"))).to_have_count(1)
