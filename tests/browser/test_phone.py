@@ -100,6 +100,19 @@ def test_panel_does_not_cover_the_conversation_that_is_opened(people: People, op
     expect(message(page, "an insult")).to_be_in_viewport()
 
 
+def test_message_behind_the_panel_is_not_read(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-y8"), people("bob-y8")
+    log = alice.create_conversation("Log", [bob])
+    page = open_page("alice-y8", f"/c/{log}", **TOUCH)
+    page.get_by_role("button", name="Members", exact=True).tap()
+    expect(page.get_by_role("heading", name="Details")).to_be_visible()
+    for number in (1, 2):
+        bob.post_message(log, f"behind the panel {number}")
+        expect(page).to_have_title(f"({number}) Chat")
+    page.get_by_role("complementary").get_by_role("button", name="Close").tap()
+    expect(page).to_have_title("Chat")
+
+
 @pytest.mark.parametrize("width", [360, 768])
 def test_banner_covers_neither_the_way_back_nor_the_title(
     people: People, open_page: OpenPage, watch: Watch, width: int

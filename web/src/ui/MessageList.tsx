@@ -3,7 +3,7 @@ import type { OpenConversation } from "../state/conversation.ts";
 import type { Entry } from "../state/entries.ts";
 import { texts } from "../text/texts.ts";
 import { announceNew } from "./announcements.ts";
-import { useApp } from "./app.ts";
+import { type App, useApp } from "./app.ts";
 import { ListEntry } from "./ListEntry.tsx";
 import { Icon } from "./Icon.tsx";
 import { messageKeyDown } from "./message_keys.ts";
@@ -35,7 +35,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
     const scrolled = () => {
       setAway(!made.isAtEnd);
       if (viewport.current && viewport.current.scrollTop < LOAD_DISTANCE) void conversation.loadOlder();
-      markRead(conversation, made);
+      markRead(app, conversation, made);
     };
     const estimate = (index: number, width: number) => estimatedHeight(conversation.entries.peek()[index]!, width);
     const made: VirtualScroller = new VirtualScroller({ rangeChanged: () => render(0), scrolled }, estimate);
@@ -80,7 +80,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   }, [conversation.target.value]);
   useEffect(() => announceNew(app, conversation), [conversation]);
   useEffect(() => {
-    const seen = () => markRead(conversation, scroller);
+    const seen = () => markRead(app, conversation, scroller);
     addEventListener("focus", seen);
     document.addEventListener("visibilitychange", seen);
     return () => {
@@ -88,6 +88,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
       document.removeEventListener("visibilitychange", seen);
     };
   }, [conversation]);
+  useEffect(() => markRead(app, conversation, scroller), [app.isPanelOpen.value]);
 
   const newIndex = firstNewIndex(entries, conversation.newAfter.value, me);
   const readers = useMemo(() => readersByKey(entries, conversation.participants.value, me), [
@@ -181,8 +182,8 @@ function useHighlight(conversation: OpenConversation): number | null {
 }
 
 /** Mark the visible messages as read, if the user can see them. */
-function markRead(conversation: OpenConversation, scroller: VirtualScroller): void {
-  if (document.visibilityState !== "visible" || !document.hasFocus() || !conversation.isLoaded.peek()) return;
+function markRead(app: App, conversation: OpenConversation, scroller: VirtualScroller): void {
+  if (document.visibilityState !== "visible" || !document.hasFocus() || !conversation.isLoaded.peek() || app.isCovered) return;
   const entries = conversation.entries.peek();
   for (let index = scroller.lastVisible(); index >= 0; index--) {
     const { sequenceId } = entries[index] ?? {};

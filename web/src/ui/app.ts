@@ -102,9 +102,14 @@ export class App {
     return this.host.sendEvent(name, detail);
   }
 
-  /** Close the panel where it covers the messages. */
+  /** Whether the panel covers messages. */
+  get isCovered(): boolean {
+    return this.isPanelOpen.peek() && this.root.host.clientWidth < PANEL_BESIDE;
+  }
+
+  /** Close the panel where it covers messages. */
   uncover(): void {
-    if (this.isPanelOpen.peek() && this.root.host.clientWidth < PANEL_BESIDE) this.isPanelOpen.value = false;
+    if (this.isCovered) this.isPanelOpen.value = false;
   }
 
   setTheme(theme: Theme): void {
