@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.http_server import QuietHandler, served_by
+from tests.browser.selection import whole_only
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
@@ -118,6 +119,7 @@ def test_failed_token_callback_is_shown_and_can_be_repeated(
     page.close()
 
 
+@whole_only
 def test_hidden_component_marks_nothing_as_read_and_counts_nothing_after_the_sign_out(
     browser: Browser, web_chat: WebChat, people: People
 ) -> None:
