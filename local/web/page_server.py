@@ -95,7 +95,11 @@ class PageServer:
             page = building_page() if building else absent_page(self._build.failure)
             return web.Response(status=503, text=page, content_type=STATUS_PAGE_TYPE, charset="utf-8")
         file = self._dist / path
-        if not file.resolve().is_relative_to(self._dist.resolve()) or not file.is_file():
+        try:
+            is_ours = file.resolve().is_relative_to(self._dist.resolve()) and file.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            is_ours = False
+        if not is_ours:
             return _refusal(404, "NOT_FOUND", "There is no such file.")
         content = file.read_bytes()
         headers = {
@@ -120,7 +124,7 @@ class PageServer:
         try:
             participant_id, name = _requested(await _read(request))
             token = mint_for(participant_id, name or self._names.get(participant_id), DAY, self._settings)
-        except (LocalError, ValueError) as error:
+        except (LocalError, ValueError, RecursionError) as error:
             return _refusal(400, "INVALID_REQUEST", str(error))
         claims = jwt.decode(token, options={"verify_signature": False})
         return web.json_response({"token": token, "expires_at": claims["exp"]})

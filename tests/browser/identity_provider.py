@@ -25,6 +25,8 @@ class IdentityProvider:
         self.lifetime = lifetime
         self.is_waiting = False
         """Whether it asks the user, who does not answer, instead of signing them in, where it may ask."""
+        self.is_denying = False
+        """Whether it refuses the sign-in."""
         self.is_failing = False
         """Whether it gives no tokens."""
         self.is_refusing_renewal = False
@@ -71,7 +73,9 @@ class _Handler(QuietHandler):
             self.answer(200, page, ("Content-Type", "text/html"))
             return
         answer = {"state": query["state"]}
-        if query.get("prompt") == "none" and "session=yes" not in self.headers.get("Cookie", ""):
+        if self.provider.is_denying:
+            answer["error"] = "access_denied"
+        elif query.get("prompt") == "none" and "session=yes" not in self.headers.get("Cookie", ""):
             answer["error"] = "login_required"
         else:
             answer["code"] = f"code-{len(self.provider.challenges)}"

@@ -225,3 +225,78 @@ def test_lost_connection_is_spoken_once_also_in_a_dialog(
     page.get_by_role("button", name="Members", exact=True).click()
     expect(page.get_by_role("heading", name="Details")).to_be_visible()
     assert spoken(page) == ["Reconnecting…"]
+
+
+@whole_only
+def test_token_that_fails_without_a_network_is_no_sign_out(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
+    log = people("alice-h10").create_conversation("Log")
+    relay = Relay()
+    page = open_page("alice-h10", f"/c/{log}", prepare=relay.attach)
+    expect(page.get_by_text("1 online")).to_be_visible()
+    page.evaluate(
+        """() => {
+          const chat = document.querySelector("serverless-chat");
+          const working = chat.token;
+          chat.token = async () => (globalThis.isFailing ? Promise.reject(new Error("no answer")) : working());
+        }"""
+    )
+    expect(page.get_by_text("1 online")).to_be_visible()
+    watch.expect("WebSocket|Failed to load|no answer")
+    page.evaluate("globalThis.isFailing = true")
+    page.context.set_offline(True)
+    relay.end()
+    banner = page.locator(".banner")
+    expect(banner).to_contain_text("You are offline.")
+    page.context.set_offline(False)
+    expect(banner).to_contain_text("You are not signed in any more.")
+
+
+@whole_only
+def test_action_without_an_answer_is_shown_and_spoken(people: People, open_page: OpenPage, watch: Watch) -> None:
+    people("alice-h8").create_conversation("Log")
+    page = open_page("alice-h8", script=HEAR)
+    expect(page.get_by_role("button", name=re.compile("^Log"))).to_be_visible()
+    watch.expect("Failed to load")
+    page.route("**/conversations", lambda route: route.abort())
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("textbox", name="Title", exact=True).fill("Lost")
+    page.get_by_role("button", name="Create").press("Enter")
+    answer = "The server does not answer. Try again."
+    expect(page.get_by_role("dialog").locator(".toast")).to_contain_text(answer)
+    wait_for_spoken(page, answer)
+    expect(page.get_by_role("button", name="Create")).to_be_focused()
+    page.unroute("**/conversations")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Lost", level=1)).to_be_visible()
+
+
+@whole_only
+def test_text_that_is_too_long_to_send_is_spoken(people: People, open_page: OpenPage) -> None:
+    log = people("alice-h9").create_conversation("Log")
+    page = open_page("alice-h9", f"/c/{log}", script=HEAR)
+    page.get_by_role("textbox", name="Message Log").fill("x" * 10_002)
+    page.keyboard.press("Enter")
+    wait_for_spoken(page, "2 characters too long")
+
+
+@whole_only
+def test_failure_that_repeats_itself_is_spoken_once(people: People, open_page: OpenPage) -> None:
+    log = people("alice-h11").create_conversation("Log")
+    page = open_page("alice-h11", f"/c/{log}", script=HEAR)
+    expect(page.get_by_text("1 online")).to_be_visible()
+    page.evaluate(
+        """() => {
+          globalThis.attempts = 0;
+          IDBObjectStore.prototype.put = () => {
+            attempts++;
+            throw new DOMException("full", "QuotaExceededError");
+          };
+        }"""
+    )
+    page.get_by_role("textbox", name="Message Log").fill("no room for this")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => attempts >= 4")
+    expect(page.locator(".toast")).to_contain_text("The storage of this browser is full.")
+    assert len([text for text in spoken(page) if "is full" in text]) == 1

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.http_server import QuietHandler, served_by
+from tests.browser.selection import whole_only
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
@@ -91,6 +92,12 @@ def test_list_and_conversation_are_separate_components_that_the_page_joins(
     page.locator("#list").get_by_role("button", name="One").first.click()
     expect(page.locator("#room").get_by_role("article").last).to_contain_text("the only message")
     expect(page.locator("#room").get_by_role("navigation")).to_have_count(0)
+    page.evaluate("() => document.activeElement.shadowRoot.activeElement.blur()")
+    page.keyboard.press("i")
+    expect(page.locator("#room").get_by_role("textbox", name="Message One")).to_be_focused()
+    page.locator("#room").get_by_role("button", name="Emoji").focus()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#list").get_by_role("searchbox")).to_be_focused()
     page.close()
 
 
@@ -109,4 +116,31 @@ def test_failed_token_callback_is_shown_and_can_be_repeated(
     assert page.evaluate("() => events.some(([name]) => name === 'chat-error')")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("button", name="Later")).to_be_visible()
+    page.close()
+
+
+@whole_only
+def test_hidden_component_marks_nothing_as_read_and_counts_nothing_after_the_sign_out(
+    browser: Browser, web_chat: WebChat, people: People
+) -> None:
+    alice, bob = people("alice-c4"), people("bob-c4")
+    shop = alice.create_conversation("Shop", [bob])
+    alice.post_message(shop, "welcome")
+    page = open_product(
+        browser,
+        web_chat,
+        bob,
+        f'<serverless-chat conversation-id="{shop}" {addresses(web_chat)}></serverless-chat>',
+    )
+    expect(page.get_by_role("article").last).to_contain_text("welcome")
+    unread = "events.filter(([name]) => name === 'chat-unread').at(-1)[1].count"
+    page.wait_for_function(f"() => {unread} === 0")
+    page.evaluate("() => { document.querySelector('serverless-chat').hidden = true }")  # a drawer that is closed
+    alice.post_message(shop, "not seen")
+    page.wait_for_function(f"() => {unread} === 1")
+    page.evaluate("() => { dispatchEvent(new Event('focus')) }")
+    alice.post_message(shop, "not seen either")
+    page.wait_for_function(f"() => {unread} === 2")
+    page.evaluate("() => document.querySelector('serverless-chat').signOut()")
+    assert page.evaluate(unread) == 0
     page.close()

@@ -74,3 +74,30 @@ def test_page_whose_language_cannot_be_loaded_says_so(open_page: OpenPage, watch
     page.unroute(_TEXTS)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+
+
+@whole_only
+def test_page_without_texts_in_a_language_says_that_it_is_english(open_page: OpenPage) -> None:
+    page = open_page("alice-l5", locale="fr-FR")
+    expect(page.get_by_role("heading", name="Conversations")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    language = "element => element.closest('[lang]').lang"
+    assert page.get_by_role("heading", name="Conversations").evaluate(language) == "en"
+
+
+@whole_only
+def test_language_and_emoji_that_cannot_be_loaded_are_reported(
+    people: Callable[[str], TestClient], open_page: OpenPage, watch: Watch
+) -> None:
+    created = people("alice-l6").create_conversation("Languages")
+    page = open_page("alice-l6", f"/c/{created}")
+    expect(page.get_by_role("button", name="Settings")).to_be_visible()
+    watch.expect("Failed to load resource")
+    failure = page.locator(".toast").filter(has_text="That did not work. Try again.")
+    page.route(_GERMAN, lambda route: route.abort())
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("menuitemradio", name="Deutsch").click()
+    failure.get_by_role("button", name="Dismiss").click()
+    page.route("**/characters-*.js", lambda route: route.abort())
+    page.get_by_role("button", name="Emoji").click()
+    expect(failure).to_be_visible()

@@ -10,10 +10,22 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.acting import open_menu
 from tests.browser.conftest import OpenPage
+from tests.browser.selection import whole_only
 from tests.browser.watching import Watch
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
+NOTE_TEXTS = """(() => {
+  globalThis.seen = [];
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (options) {
+    const root = attach.call(this, options);
+    const note = () => seen.push(root.textContent);
+    new MutationObserver(note).observe(root, { childList: true, characterData: true, subtree: true });
+    return root;
+  };
+})()"""
+"""A script that notes each text of the page."""
 
 
 @contextlib.contextmanager
@@ -191,3 +203,29 @@ def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(
     bob.get_by_role("button", name="Unblock").click()
     expect(bob.get_by_text("You have not blocked anyone.")).to_be_visible()
     expect(bob.locator(".message-text").get_by_text("another unwelcome text")).to_be_visible()
+
+
+@whole_only
+def test_nothing_is_shown_until_the_blocks_are_known_also_if_the_first_request_fails(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
+    alice, bob = people("alice-p5"), people("bob-p5")
+    circle = alice.create_conversation("Circle", [bob])
+    alice.post_message(circle, "an unwelcome text")
+    bob.put(f"/me/blocks?participant_id={alice.id}").expect(204)
+    watch.expect("Failed to load")
+    failed: list[Route] = []
+
+    def fail_once(route: Route) -> None:
+        failed.append(route)
+        if len(failed) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page = open_page(
+        "bob-p5", f"/c/{circle}", script=NOTE_TEXTS, prepare=lambda page: page.route("**/me/blocks*", fail_once)
+    )
+    expect(page.get_by_text("Message of a blocked participant").first).to_be_visible()
+    assert len(failed) > 1
+    assert page.evaluate("seen.filter((text) => text.includes('unwelcome'))") == []

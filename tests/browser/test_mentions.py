@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, Request, Route, expect
 
+from tests.browser.acting import field, message
 from tests.browser.conftest import OpenPage
 from tests.browser.filling import fill
 from tests.browser.selection import whole_only
@@ -109,3 +110,21 @@ def test_searches_in_a_conversation_are_a_second_apart(people: People, open_page
     starts = page.evaluate(_STARTS)
     assert len(starts) >= 2
     assert all(later - earlier >= 1_000 for earlier, later in itertools.pairwise(starts)), starts
+
+
+def test_longest_name_is_mentioned_and_no_address(people: People, open_page: OpenPage, web_chat: WebChat) -> None:
+    alice, ann, lee = people("alice-a4"), people("ann-a4"), people("annlee-a4")
+    lee.name = "Ann Lee"
+    lee.token = web_chat.token(lee.id, lee.name, 3_600)
+    team = alice.create_conversation("Team", [ann, lee])
+    page = open_page("alice-a4", f"/c/{team}")
+    expect(page.get_by_text("3 members")).to_be_visible()
+    for text in ("@Ann Lee, see mail@Ann", "@ann-a4 and @annlee-a4", "@Annabel"):
+        field(page).fill(text)
+        page.keyboard.press("Escape")
+        page.keyboard.press("Enter")
+        expect(message(page, text)).to_be_visible()
+    expect(page.locator(".pending")).to_have_count(0)
+    mentions = [found.get("mentions", []) for found in alice.list_messages(team)]
+    assert mentions == [[lee.id], [ann.id, lee.id], []]
+    expect(page.locator(".mention")).to_have_text(["@Ann Lee", "@ann-a4", "@annlee-a4"])

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.acting import field, message, open_action, open_menu
+from tests.browser.acting import field, message, new_tab, open_action, open_menu
 from tests.browser.conftest import OpenPage
 from tests.browser.selection import whole_only
 from tests.browser.watching import Watch
+from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
@@ -156,9 +157,41 @@ def test_withdrawn_invitation_cannot_be_accepted(people: People, open_page: Open
     expect(alice.get_by_text("Waiting for consent")).to_have_count(0)
     invitation.get_by_role("button", name="Accept").click()
     expect(invitation).to_have_count(0)
-    expect(bob.locator(".toast")).to_contain_text("That does not exist, or you cannot see it.")
+    gone = bob.locator(".toast").filter(has_text="This invitation was withdrawn, or has expired.")
+    expect(gone).to_be_visible()
     expect(bob.get_by_text("No conversations yet")).to_be_visible()
     expect(alice.get_by_text("1 member", exact=False).first).to_be_visible()
+
+    gone.get_by_role("button", name="Dismiss").click()
+    for answer in ("Decline", "none: the window gets the focus"):
+        owner.add_participant(circle, bob_client)
+        expect(invitation).to_contain_text("Circle")
+        owner.delete(f"/conversations/{circle}/pending", participant_id=bob_client.id).expect(204)
+        if answer == "Decline":
+            invitation.get_by_role("button", name="Decline").click()
+            expect(gone).to_be_visible()
+        else:
+            bob.evaluate("dispatchEvent(new Event('focus'))")
+        expect(invitation).to_have_count(0)
+
+
+def test_invitation_that_is_accepted_in_one_tab_cannot_be_declined_in_another(
+    people: People, open_page: OpenPage, watch: Watch, web_chat: WebChat
+) -> None:
+    owner, bob_client = people("alice-o8"), people("bob-o8")
+    circle = owner.create_conversation("Circle", [bob_client])
+    bob_client.leave(circle)
+    first = open_page("bob-o8")
+    second = new_tab(first, watch, f"{web_chat.web_url}#as=bob-o8")
+    tabs = (first, second)
+    for tab in tabs:
+        expect(tab.get_by_text("No conversations yet")).to_be_visible()
+    owner.add_participant(circle, bob_client)
+    for tab in tabs:
+        expect(tab.get_by_role("button", name="Decline")).to_be_visible()
+    first.get_by_role("button", name="Accept").click()
+    expect(second.get_by_role("button", name=re.compile("^Circle"))).to_be_visible()
+    expect(second.get_by_role("button", name="Decline")).to_have_count(0)
 
 
 def test_revoked_invite_link_is_not_offered_any_more_and_lets_no_one_in(
@@ -200,3 +233,26 @@ def test_revoked_invite_link_is_not_offered_any_more_and_lets_no_one_in(
         page = open_page(person, link.split("#")[1])
         page.get_by_role("button", name="Join").click()
         expect(page.get_by_role("alert")).to_contain_text("This invite is not valid")
+
+
+def test_member_who_was_removed_and_returns_opens_the_conversation_again(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
+    owner, bob_client = people("alice-o7"), people("bob-o7")
+    crew = owner.create_conversation("Crew", [bob_client])
+    watch.expect("Failed to load")
+    bob = open_page("bob-o7", f"/c/{crew}")
+    expect(field(bob)).to_be_editable()
+    owner.remove_participant(crew, bob_client)
+    expect(bob.get_by_text(ENDED)).to_be_visible()
+    bob_client.join(crew, owner.create_invite(crew)["invite"])  # on another device
+    owner.post_message(crew, "welcome back")
+    bob.get_by_role("button", name=re.compile("^Crew")).click()
+    expect(message(bob, "welcome back")).to_be_visible()
+    expect(bob.get_by_text(ENDED)).to_have_count(0)
+
+    owner.remove_participant(crew, bob_client)
+    expect(bob.get_by_text(ENDED)).to_be_visible()
+    owner.add_participant(crew, bob_client)
+    bob.get_by_role("region", name="Invitations").get_by_role("button", name="Accept").click()
+    expect(field(bob)).to_be_editable()

@@ -29,7 +29,8 @@ _STUBS = """() => {
   const endpoint = "https://push.example/1";
   const subscription = { endpoint, toJSON: () => ({ endpoint }) };
   const pushManager = { subscribe: async (options) => (globalThis.pushOptions = options, subscription) };
-  Object.defineProperty(navigator, "serviceWorker", { value: { ready: Promise.resolve({ pushManager }) } });
+  const serviceWorker = { ready: Promise.resolve({ pushManager }) };
+  Object.defineProperty(navigator, "serviceWorker", { value: serviceWorker });
 }"""
 
 
@@ -229,3 +230,54 @@ def test_muted_and_archived_conversations_do_not_notify(people: People, open_pag
     assert shown("first") == ["Loud"]
     choose(page, "Muted", "Notify again")
     assert shown("second") == ["Muted", "Loud"]
+
+
+@whole_only
+def test_direct_message_is_notified_by_the_name_of_the_other(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-n6"), people("bob-n6")
+    direct = alice.put(f"/direct?participant_id={bob.id}", {"name": "Bob"}).expect(201)["conversation_id"]
+    page = open_page("bob-n6")
+    row = page.get_by_role("button", name=re.compile("^Alice"))
+    expect(row).to_be_visible()
+    page.evaluate(_STUBS)
+    page.evaluate(_HOLD)
+    enable(page)
+    alice.post_message(direct, "just between us")
+    expect(row).to_contain_text("1 unread message")
+    assert end_waits(page) == ["Alice: just between us"]
+    assert page.evaluate("shown[0].title") == "Alice"
+
+
+@whole_only
+def test_notification_is_that_of_the_service_worker_where_there_is_no_other(waiting: Waiting) -> None:
+    page, *_ = waiting
+    page.evaluate(
+        """() => {
+          globalThis.Notification = class { constructor() { throw new TypeError("Illegal constructor"); } };
+          const showNotification = async (title, { body }) => void shown.push({ title, body });
+          navigator.serviceWorker.getRegistration = async () => ({ showNotification });
+        }"""
+    )
+    end_waits(page)
+    page.wait_for_function("() => shown.length === 1")
+    assert page.evaluate("shown") == [{"title": "Room", "body": "Alice: first"}]
+
+
+@whole_only
+def test_user_is_told_when_the_browser_cannot_subscribe_to_the_push_service(
+    people: People, open_page: OpenPage
+) -> None:
+    people("alice-n7").create_conversation("One")
+    page = open_page("alice-n7")
+    expect(page.get_by_role("button", name="One")).to_be_visible()
+    page.evaluate(_STUBS)
+    page.evaluate(
+        """() => {
+          document.querySelector("serverless-chat").setAttribute("vapid-key", "BAAA_-8");
+          const subscribe = async () => { throw new DOMException("push service error", "AbortError"); };
+          const ready = Promise.resolve({ pushManager: { subscribe } });
+          navigator.serviceWorker.ready = ready;
+        }"""
+    )
+    enable(page)
+    expect(page.locator(".toast")).to_contain_text("That did not work. Try again.")

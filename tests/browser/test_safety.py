@@ -72,9 +72,10 @@ HOSTILE = [
     "[](https://a.example)",
     "(" * 400 + "[" * 400 + "*" * 400 + ">" * 400,
     ">" * 900 + " deep",
+    "😀" * 4_000 + ".",
     "- " * 400 + "deep",
 ]
-"""Texts that make scripts, requests or elements where a text becomes markup by a mistake."""
+"""Texts that make scripts, requests or elements where a text becomes markup by a mistake, or take long."""
 
 _FOUND = """() => {
   const root = document.querySelector("serverless-chat").shadowRoot;

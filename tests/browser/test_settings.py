@@ -81,3 +81,16 @@ def test_user_is_told_when_the_browser_denies_notifications(people: People, open
     expect(page.get_by_role("status").filter(has_text=blocked)).to_be_visible()
     page.get_by_role("button", name="Settings").click()
     expect(page.get_by_role("menuitem", name="Enable notifications")).to_be_visible()
+
+
+def test_address_that_is_not_encoded_rightly_opens_the_page_all_the_same(
+    people: People, open_page: OpenPage
+) -> None:
+    people("alice-e3").create_conversation("Quiet")
+    page = open_page("alice-e3")
+    row = page.get_by_role("button", name=re.compile("^Quiet"))
+    expect(row).to_be_visible()
+    address = page.url.partition("#")[0]
+    page.goto("about:blank")
+    page.goto(f"{address}#as=%ZZ")
+    expect(row).to_be_visible()

@@ -313,3 +313,39 @@ def test_sign_out_ends_the_session_in_every_tab_and_deletes_what_is_on_the_devic
     tab.reload()
     expect(tab.get_by_role("button", name=re.compile("^Left"))).to_be_visible()
     assert watch.problems() == []
+
+
+@whole_only
+def test_link_survives_a_refused_sign_in(
+    browser: Browser, web_chat: WebChat, provider: IdentityProvider, people: Callable[[str], TestClient]
+) -> None:
+    linked = people("olga-oidc").create_conversation("Linked")
+    provider.is_denying = True
+    with serving(web_chat, provider) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}#/c/{linked}")
+        expect(page.get_by_role("alert")).to_contain_text("The chat cannot be opened.")
+        provider.is_denying = False
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("heading", name="Linked", level=1)).to_be_visible()
+        context.close()
+
+
+@whole_only
+def test_sign_out_ends_the_session_also_where_the_storage_cannot_be_cleared(
+    browser: Browser, web_chat: WebChat, provider: IdentityProvider
+) -> None:
+    with serving(web_chat, provider) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(url)
+        expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+        page.evaluate(
+            "void (IDBObjectStore.prototype.clear = () => { throw new DOMException('broken', 'UnknownError') })"
+        )
+        provider.is_waiting = True
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_role("menuitem", name="Sign out").click()
+        expect(page.get_by_text("Who are you?")).to_be_visible()
+        context.close()

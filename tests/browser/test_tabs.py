@@ -10,12 +10,22 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.browser.acting import field, message, new_tab, send
 from tests.browser.conftest import OpenPage
 from tests.browser.selection import whole_only
+from tests.browser.sockets import Relay
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
 pytestmark = whole_only
+
+
+_TAKEN_OVER = """({ now, later }) => {
+  globalThis.ready = [];
+  const chat = document.querySelector("serverless-chat");
+  chat.addEventListener("chat-ready", ({ detail }) => ready.push(detail.participantId));
+  chat.token = async () => (globalThis.isTakenOver ? later : now);
+}"""
+"""Lets the token callback return the token of another participant later."""
 
 
 class Wire:
@@ -162,3 +172,37 @@ def test_draft_that_was_sent_is_not_there_after_a_crash(
     })"""
     assert page.evaluate(stored) is False, "a tab that is killed now would offer the sent text again"
     expect(message(page, "nearly lost")).to_be_visible()
+
+
+def test_token_of_another_participant_begins_their_session_and_leaves_the_former_texts_alone(
+    people: People, open_page: OpenPage, watch: Watch, web_chat: WebChat
+) -> None:
+    alice, bob, carol = people("alice-t5"), people("bob-t5"), people("carol-t5")
+    plan = alice.create_conversation("Plan", [bob, carol])
+    watch.expect("WebSocket|Failed to load")
+    relay = Relay()
+    page = open_page("alice-t5", f"/c/{plan}", prepare=relay.attach)
+    expect(page.get_by_text("1 online")).to_be_visible()
+    page.evaluate(_TAKEN_OVER, {"now": alice.token, "later": bob.token})
+    expect(page.get_by_text("1 online")).to_be_visible()
+    relay.held_types.add("message")
+    send(page, "on its way")
+    expect(message(page, "on its way").locator(".pending")).to_be_visible()
+    field(page).press_sequentially("a thought of Alice")
+
+    relay.held_types.clear()
+    page.evaluate("globalThis.isTakenOver = true")  # someone else signs in to the product, in another tab
+    relay.end()
+    page.wait_for_function("() => ready.at(-1) === 'bob-t5'")
+    expect(field(page)).to_have_value("")
+    expect(page.get_by_text("1 online")).to_be_visible()
+    send(page, "a message of Bob")
+    expect(message(page, "a message of Bob").locator(".author")).to_have_text("Bob")
+    expect(page.locator(".pending")).to_have_count(0)
+    assert [found["content"] for found in alice.list_messages(plan)] == ["a message of Bob"]
+
+    back = new_tab(page, watch, f"{web_chat.web_url}#as=alice-t5&/c/{plan}")
+    expect(field(back)).to_have_value("a thought of Alice")
+    expect(message(back, "on its way").filter(has_not=back.locator(".pending"))).to_be_visible()
+    authors = {found["content"]: found["sender"]["participant_id"] for found in alice.list_messages(plan)}
+    assert authors == {"a message of Bob": "bob-t5", "on its way": "alice-t5"}

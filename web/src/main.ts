@@ -38,7 +38,8 @@ async function signIn(chat: ServerlessChat, config: Config, route: Route, place:
     const { signedIn } = await import("./page/oidc.ts");
     const session = await signedIn(identity);
     chat.setAttribute("sign-out", "");
-    chat.addEventListener("chat-sign-out", () => void chat.signOut().then(() => session.signOut()));
+    // A device whose storage cannot be cleared must not keep the user signed in.
+    chat.addEventListener("chat-sign-out", () => void chat.signOut().catch(console.error).then(() => session.signOut()));
     chat.token = session.token;
     follow(chat, parseRoute(session.fragment));
   } else {
@@ -72,7 +73,7 @@ function showUnread(count: number): void {
 /** Appearance and language are those of the system until the user chooses others. */
 function applyPreferences(chat: ServerlessChat): void {
   chat.lang = LANGUAGE;
-  document.documentElement.lang = LANGUAGE.split("-")[0]!;
+  document.documentElement.lang = texts.value.language; // English for a language without a dictionary
   const showTheme = (theme: string) => {
     chat.setAttribute("theme", theme);
     document.documentElement.dataset.theme = theme;

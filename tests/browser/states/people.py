@@ -204,6 +204,7 @@ DIRECT = Scene(
 
 def newcomer(stage: Stage) -> Visit:
     """Open the page of someone who has no conversation."""
+    stage.watch.expect("404")
     alice, zoe = stage.person("alice"), stage.person("zoe")
     circle = alice.create_conversation("Circle", [zoe])
     zoe.leave(circle)
@@ -220,6 +221,15 @@ def invited(visit: Visit) -> Iterator[None]:
     zoe.delete("/me/blocks", participant_id=alice.id).expect(204)
     alice.add_participant(visit.conversation, zoe)
     visit.expect("role=region[name=Invitations]")
+    yield
+
+
+def withdrawn(visit: Visit) -> Iterator[None]:
+    """Accept an invitation that was withdrawn."""
+    alice, zoe = visit.people["alice"], visit.people["zoe"]
+    alice.delete(f"/conversations/{visit.conversation}/pending", participant_id=zoe.id).expect(204)
+    visit.page.locator(f".invitation:has-text('Circle') >> {button('Accept')}").click()
+    visit.expect(toast("This invitation was withdrawn"))
     yield
 
 
@@ -240,6 +250,7 @@ NEWCOMER = Scene(
     {
         "no conversation": stay,
         "invitation": invited,
+        "invitation that was withdrawn": withdrawn,
         "empty conversation": created,
         "no invite link": by(in_panel("Invite links"), shows='text="There are no valid links."'),
         "empty audit log": by(in_panel("Audit log"), shows='text="No entries yet."'),

@@ -124,6 +124,13 @@ def test_files_outside_of_the_build_do_not_exist(site: Site, path: str) -> None:
     assert site.request("GET", path)[0] == 404
 
 
+@pytest.mark.parametrize("path", ["/%00", "/" + "a" * 300], ids=["null byte", "long"])
+def test_names_that_no_file_can_have_do_not_exist(site: Site, path: str) -> None:
+    status, headers, _ = site.request("GET", path)
+    assert status == 404
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_configuration_names_the_chat_and_the_demo_participants(site: Site) -> None:
     assert json.loads(site.request("GET", "/config.json")[2]) == {
         "http_url": "http://127.0.0.1:8000",
@@ -183,6 +190,12 @@ def test_invalid_request_for_a_token_is_rejected_with_a_reason(site: Site, body:
     status, answer = site.token(body)
     assert (status, answer["error"]["code"]) == (400, "INVALID_REQUEST")
     assert answer["error"]["message"]
+
+
+def test_request_for_a_token_that_is_nested_too_deep_is_rejected_with_a_reason(site: Site) -> None:
+    headers = {"Origin": site.origin, "Content_Type": "application/json"}
+    status, _, answer = site.request("POST", "/token", "[" * (MAX_BODY - 1), **headers)
+    assert (status, json.loads(answer)["error"]["code"]) == (400, "INVALID_REQUEST")
 
 
 def test_missing_page_is_explained_while_the_configuration_is_served(site: Site, dist: Path) -> None:

@@ -70,7 +70,7 @@ export class ServerlessChat extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, value: string | null): void {
     if (before === value) return;
-    if (name === "lang") void loadLanguage(value ?? "en");
+    if (name === "lang") loadLanguage(value ?? "en").catch((error) => this.app?.session.toast(errorText(error)));
     else if (name === "http-url" || name === "ws-url") void this.start();
     else if (this.app) this.apply(this.app);
   }
@@ -104,7 +104,8 @@ export class ServerlessChat extends HTMLElement {
   }
 
   private show(stage: Stage, participantId: string): void {
-    const session = new Session(stage, participantId, errorText, () => this.signedOut());
+    const token = () => this.tokenOf(participantId, stage.token);
+    const session = new Session({ ...stage, token }, participantId, errorText, () => this.signedOut());
     const app = new App(session, {
       root: this.shadow,
       sendEvent: (name, detail) => this.sendEvent(name, detail),
@@ -132,6 +133,14 @@ export class ServerlessChat extends HTMLElement {
     this.sendEvent("chat-ready", { participantId });
   }
 
+  /** Return a token of the participant. With one of another, another session begins: this one has their messages and drafts. */
+  private async tokenOf(participantId: string, token: Stage["token"]): Promise<string> {
+    const value = await token();
+    if (participantOf(value) === participantId) return value;
+    if (this.app?.session.participantId === participantId) void this.start();
+    return new Promise(() => {});
+  }
+
   /** End the session, as in another tab; the page shows its own sign-in. */
   private signedOut(): void {
     this.tokenCallback = null;
@@ -146,6 +155,7 @@ export class ServerlessChat extends HTMLElement {
     for (const end of this.ends.splice(0)) end();
     app.notifier.close();
     render(null, this.shadow);
+    if (ending !== "closed") this.sendEvent("chat-unread", { count: 0 });
     const ended = app.session.end(ending);
     if (ending === "signed-out" || attempt !== this.attempt) await ended;
   }

@@ -12,7 +12,7 @@ sheet.replaceSync(css);
 
 /** All emoji, with a search by name. Arrow keys move in the grid. */
 export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void }) {
-  const { root } = useApp();
+  const { root, session } = useApp();
   const t = allTexts.value;
   const [groups, setGroups] = useState<Emoji[][]>([]);
   const [query, setQuery] = useState("");
@@ -25,7 +25,7 @@ export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void })
   useLayoutEffect(() => {
     if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
     field.current?.focus();
-    void loadEmoji(t.language).then(setGroups);
+    void session.attempt(async () => setGroups(await loadEmoji(t.language)));
   }, []);
   const choose = (emoji: string) => {
     noteEmoji(emoji);

@@ -8,6 +8,7 @@ import { texts } from "../text/texts.ts";
 import { CodeBlock } from "../ui/CodeBlock.tsx";
 import { type Block, type ListItem, parseBlocks } from "./blocks.ts";
 import type { Inline } from "./inlines.ts";
+import { mentionsIn } from "./mentions.ts";
 
 const MAX_CACHED = 600;
 const MAX_PREVIEW = 400;
@@ -126,18 +127,13 @@ function link(address: string, children: ComponentChild): ComponentChild {
 /** Highlight the mentions in a text. */
 function withMentions(text: string, mentioned: readonly Mentioned[]): ComponentChild {
   const parts: ComponentChild[] = [];
-  let rest = text;
-  while (rest && mentioned.length) {
-    const found = mentioned
-      .map((mention) => ({ ...mention, at: rest.indexOf("@" + mention.name) }))
-      .filter(({ at }) => at >= 0)
-      .sort((one, other) => one.at - other.at || other.name.length - one.name.length)[0];
-    if (!found) break;
-    const end = found.at + found.name.length + 1;
-    parts.push(rest.slice(0, found.at), <span class={found.isMe ? "mention me" : "mention"}>{rest.slice(found.at, end)}</span>);
-    rest = rest.slice(end);
+  let shown = 0;
+  for (const { at, end, found } of mentionsIn(text, mentioned)) {
+    const names = found.some(({ isMe }) => isMe) ? "mention me" : "mention";
+    parts.push(text.slice(shown, at), <span class={names}>{text.slice(at, end)}</span>);
+    shown = end;
   }
-  return parts.length ? [...parts, rest] : text;
+  return parts.length ? [...parts, text.slice(shown)] : text;
 }
 
 function plainBlock(block: Block): string {

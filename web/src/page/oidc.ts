@@ -52,12 +52,12 @@ export async function signedIn(identity: OidcIdentity): Promise<SignedIn> {
   const isOurs = attempt !== null && answer.get("state") === attempt.state;
   if (!isOurs) return redirect(identity, location.hash, preference(SIGNED_OUT) ? "login" : "none");
   const fragment = await opened(attempt);
+  history.replaceState(null, "", redirectUri() + fragment); // another attempt leads there, too
   const code = answer.get("code");
   if (!code) {
     if (NEEDS_USER.test(answer.get("error") ?? "")) return redirect(identity, fragment);
     throw new Error(`sign-in failed: ${answer.get("error_description") ?? answer.get("error") ?? "no code"}`);
   }
-  history.replaceState(null, "", redirectUri() + fragment);
   const code_verifier = await verifier(attempt.secret);
   const fields = { grant_type: "authorization_code", code, code_verifier, redirect_uri: redirectUri() };
   const tokens = await requestTokens(identity, fields);

@@ -20,10 +20,19 @@ export function parseRoute(fragment: string): Route {
   const path = parts.find((part) => part.startsWith("/")) ?? "";
   const join = JOIN.exec(path);
   return {
-    participant: participant && decodeURIComponent(participant),
+    participant: participant && decoded(participant),
     conversationId: CONVERSATION.exec(path)?.[1] ?? join?.[1] ?? null,
     invite: join?.[2] ?? null,
   };
+}
+
+/** Return a part of an address as it was before the encoding, or null if it is not encoded rightly. */
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
 }
 
 /** Return the fragment of a conversation, or of the list. */

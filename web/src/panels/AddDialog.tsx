@@ -5,6 +5,7 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 
 /** Add a person to the conversation, who may have to accept. */
 export function AddDialog({ conversation }: { conversation: OpenConversation }) {
@@ -17,9 +18,10 @@ export function AddDialog({ conversation }: { conversation: OpenConversation }) 
   const [name, setName] = useState("");
   const [role, setRole] = useState("member");
   const isOwner = conversation.member(session.participantId)?.role === "owner";
-  const add = async (event: Event) => {
+  const act = useAction();
+  const add = (event: Event) => {
     event.preventDefault();
-    await session.attempt(async () => {
+    void act(async () => {
       const added = await server.addMember(conversation.id, id.trim(), name.trim() || id.trim(), role);
       if (added.membership === "pending") session.toast(t.addedPending(name.trim() || id.trim()));
       app.dialog.value = null;

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { usePanelStyles } from "./styles.ts";
 
 /** The participants whom this one has blocked. */
@@ -10,6 +11,7 @@ export function BlocksDialog() {
   const { session } = useApp();
   const t = allTexts.value;
   const [id, setId] = useState("");
+  const list = useKeptFocus();
   const blocked = [...session.blocks.ids.value].sort();
   const block = async (event: Event) => {
     event.preventDefault();
@@ -27,7 +29,7 @@ export function BlocksDialog() {
           {t.block}
         </button>
       </form>
-      <ul class="rows">
+      <ul ref={list} class="rows">
         {blocked.map((participantId) => (
           <li key={participantId} class="row">
             <span>{participantId}</span>

@@ -4,6 +4,7 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 
 /** Create a conversation with a title and people, or open the direct one with a single person. */
 export function CreateDialog() {
@@ -14,13 +15,12 @@ export function CreateDialog() {
   const server = useRequests();
   const [title, setTitle] = useState("");
   const [people, setPeople] = useState("");
-  const [isBusy, setBusy] = useState(false);
+  const act = useAction();
   const ids = [...new Set(people.split(/[\s,;]+/).filter((id) => id && id !== session.participantId))];
   const isDirect = !title.trim() && ids.length === 1;
-  const create = async (event: Event) => {
+  const create = (event: Event) => {
     event.preventDefault();
-    setBusy(true);
-    const isDone = await session.attempt(async () => {
+    void act(async () => {
       const named = ids.map((id) => ({ participant_id: id, name: nameOf(id) }));
       const created = await (isDirect
         ? server.direct(named[0]!.participant_id, named[0]!.name)
@@ -29,7 +29,6 @@ export function CreateDialog() {
       app.dialog.value = null;
       app.select(created.conversation_id);
     });
-    if (!isDone) setBusy(false);
   };
   return (
     <Dialog title={t.newConversation}>
@@ -51,7 +50,7 @@ export function CreateDialog() {
           <small class="faint">{t.directHint}</small>
         </label>
         <div class="buttons end">
-          <button type="submit" class="button primary" disabled={!(title.trim() || isDirect) || isBusy}>
+          <button type="submit" class="button primary" disabled={!(title.trim() || isDirect)}>
             {t.create}
           </button>
         </div>

@@ -6,8 +6,10 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { copyText } from "../ui/message_actions.ts";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 import { useLoaded } from "./useLoaded.ts";
 
 /** An invite that was created in this dialog: its link cannot be shown later. */
@@ -19,19 +21,20 @@ interface Created {
 /** The invite links of a conversation: create, copy, revoke. */
 export function InvitesDialog({ conversation }: { conversation: OpenConversation }) {
   usePanelStyles();
-  const { session } = useApp();
+  const act = useAction();
   const t = allTexts.value;
   const server = useRequests();
   const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const [created, setCreated] = useState<Created | null>(null);
   const listedId = useRef<string | null>(null);
+  const list = useKeptFocus();
   useEffect(() => {
     const isListed = items?.some((invite) => invite.invite_id === created?.inviteId);
     if (isListed) listedId.current = created!.inviteId;
     else if (created && listedId.current === created.inviteId) setCreated(null); // revoked, here or by another moderator, or used
   }, [items]);
   const revoke = async (inviteId: string) => {
-    await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
+    await act(() => server.revokeInvite(conversation.id, inviteId), inviteId);
     await load();
   };
   const show = async (invite: Created) => {
@@ -42,7 +45,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
     <Dialog title={t.invites}>
       <InviteForm conversation={conversation} onCreated={show} />
       {created && <CreatedLink link={created.link} />}
-      <ul class="rows">
+      <ul ref={list} class="rows">
         {items?.map((invite) => (
           <li key={invite.invite_id} class="row">
             <span>
@@ -67,13 +70,14 @@ interface InviteFormProps {
 
 function InviteForm({ conversation, onCreated }: InviteFormProps) {
   const app = useApp();
+  const act = useAction();
   const server = useRequests();
   const t = allTexts.value;
   const [expiresIn, setExpiresIn] = useState(604_800);
   const [maxUses, setMaxUses] = useState("");
-  const create = async (event: Event) => {
+  const create = (event: Event) => {
     event.preventDefault();
-    await app.session.attempt(async () => {
+    void act(async () => {
       const { invite, invite_id: inviteId } = await server.createInvite(conversation.id, expiresIn, Number(maxUses) || null);
       await onCreated({ inviteId, link: app.inviteLink(conversation.id, invite) });
     });

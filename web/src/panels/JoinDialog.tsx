@@ -5,6 +5,7 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 
 /** The page behind an invite link: join the conversation. */
 export function JoinDialog({ id, invite }: { id: string; invite: string }) {
@@ -13,13 +14,12 @@ export function JoinDialog({ id, invite }: { id: string; invite: string }) {
   const server = useRequests();
   const t = allTexts.value;
   const [error, setError] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
+  const act = useAction();
   const open = () => {
     app.dialog.value = null;
     app.select(id);
   };
   const join = async () => {
-    setBusy(true);
     try {
       await server.join(id, invite);
       open();
@@ -27,7 +27,6 @@ export function JoinDialog({ id, invite }: { id: string; invite: string }) {
       const { code } = thrown as ChatError;
       if (code === "ALREADY_PARTICIPANT") return open();
       setError(code === "NOT_FOUND" ? t.joinRefused : errorText(thrown));
-      setBusy(false);
     }
   };
   return (
@@ -42,7 +41,7 @@ export function JoinDialog({ id, invite }: { id: string; invite: string }) {
         <button type="button" class="button" onClick={() => (app.dialog.value = null)}>
           {t.cancel}
         </button>
-        <button type="button" class="button primary" autofocus disabled={isBusy} onClick={join}>
+        <button type="button" class="button primary" autofocus onClick={() => void act(join)}>
           {t.join}
         </button>
       </div>

@@ -8,6 +8,7 @@ import { Avatar } from "../ui/Avatar.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { MenuOpener } from "../ui/Menu.tsx";
 import { isNowMuted } from "../ui/message_actions.ts";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { ConversationSettings } from "./ConversationSettings.tsx";
 import { memberItems, sortedMembers } from "./members.ts";
 import { PendingMembers } from "./PendingMembers.tsx";
@@ -51,7 +52,7 @@ export function MemberPanel({ conversation }: { conversation: OpenConversation }
               </button>
             )}
           </div>
-          <ul class="members">
+          <ul ref={useKeptFocus()} class="members">
             {members.map((member) => (
               <Member key={member.participantId} member={member} conversation={conversation} />
             ))}

@@ -1,18 +1,22 @@
 import type { OpenConversation } from "../state/conversation.ts";
 import { allTexts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { useRequests } from "./requests.ts";
+import { useAction } from "./useAction.ts";
 import { useLoaded } from "./useLoaded.ts";
 
 /** The people who were added and have not accepted yet. */
 export function PendingMembers({ conversation }: { conversation: OpenConversation }) {
-  const { session, dialog } = useApp();
+  const { dialog } = useApp();
+  const act = useAction();
+  const list = useKeptFocus();
   const t = allTexts.value;
   const server = useRequests();
   const changes = [conversation.participants.value.length, dialog.value];
   const { items, load } = useLoaded(() => server.pendingMembers(conversation.id), changes);
   const withdraw = async (participantId: string) => {
-    await session.attempt(() => server.withdraw(conversation.id, participantId));
+    await act(() => server.withdraw(conversation.id, participantId), participantId);
     await load();
   };
   if (!items?.length) return null;
@@ -21,7 +25,7 @@ export function PendingMembers({ conversation }: { conversation: OpenConversatio
       <div class="section-header">
         <h3>{t.pendingMembers}</h3>
       </div>
-      <ul class="members">
+      <ul ref={list} class="members">
         {items.map(({ participant_id: id, name }) => (
           <li key={id} class="member">
             <span class="member-name" dir="auto">

@@ -4,6 +4,7 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 import { useLoaded } from "./useLoaded.ts";
 
 const MAX_NAME = 100;
@@ -16,6 +17,7 @@ export function ProfileDialog() {
   const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
+  const act = useAction();
   const me = useLoaded(async () => [await server.me()]).items?.[0];
   const [name, setName] = useState<string | null>(null);
   const [picture, setPicture] = useState<string | null>(null);
@@ -25,7 +27,7 @@ export function ProfileDialog() {
     event.preventDefault();
     const { metadata = {} } = me?.profile ?? {};
     const fields = { name: shownName.trim(), metadata, ...(shownPicture ? { avatar_url: shownPicture.trim() } : {}) };
-    if (!(await session.attempt(() => server.setProfile(fields)))) return;
+    if (!(await act(() => server.setProfile(fields)))) return;
     app.dialog.value = null;
     session.toast(t.profileSaved);
   };

@@ -7,6 +7,7 @@ import { Dialog } from "../ui/Dialog.tsx";
 import { shownText } from "../ui/message_text.ts";
 import { useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 
 const MAX_REASON = 1_000;
 
@@ -17,11 +18,11 @@ export function ReportDialog({ conversation, message }: { conversation: OpenConv
   const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
+  const act = useAction();
   const [reason, setReason] = useState("");
   const report = async (event: Event) => {
     event.preventDefault();
-    const isDone = await session.attempt(() => server.report(conversation.id, message.sequenceId!, reason.trim()));
-    if (!isDone) return;
+    if (!(await act(() => server.report(conversation.id, message.sequenceId!, reason.trim())))) return;
     app.dialog.value = null;
     session.toast(t.reportSent);
   };

@@ -3,8 +3,10 @@ import { momentText } from "../text/dates.ts";
 import { allTexts, isolated } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useKeptFocus } from "../ui/useKeptFocus.ts";
 import { type Report, useRequests } from "./requests.ts";
 import { usePanelStyles } from "./styles.ts";
+import { useAction } from "./useAction.ts";
 import { useLoaded } from "./useLoaded.ts";
 
 /** The open reports of a conversation, for its owners and moderators. */
@@ -14,26 +16,29 @@ export function ReportsDialog({ conversation }: { conversation: OpenConversation
   const t = allTexts.value;
   const { session } = app;
   const server = useRequests();
+  const act = useAction();
+  const list = useKeptFocus();
   const { items, load } = useLoaded(() => server.reports(conversation.id));
   const nameOf = (id: string) => conversation.member(id)?.name || id;
   const close = async ({ report_id }: Report, status: "resolved" | "dismissed") => {
-    await session.attempt(() => server.closeReport(conversation.id, report_id, status));
+    await act(() => server.closeReport(conversation.id, report_id, status), report_id);
     await load();
   };
-  const show = ({ sequence_id }: Report) => {
+  const show = async ({ sequence_id }: Report) => {
     app.dialog.value = null;
-    void conversation.show(sequence_id);
+    app.uncover();
+    if (!(await conversation.show(sequence_id))) session.toast(t.originalUnavailable);
   };
   return (
     <Dialog title={t.reports} wide>
-      <ul class="rows">
+      <ul ref={list} class="rows">
         {items?.map((report) => (
           <li key={report.report_id} class="row">
             <span>
               <b dir="auto">{nameOf(report.author_id)}</b>: <bdi>{report.reason}</bdi>
               <span class="faint report-source">{t.reportedBy(isolated(nameOf(report.reported_by)), momentText(report.created_at))}</span>
             </span>
-            <button type="button" class="button small" onClick={() => show(report)}>
+            <button type="button" class="button small" onClick={() => void show(report)}>
               {t.showMessage}
             </button>
             <button type="button" class="button small" onClick={() => void close(report, "dismissed")}>

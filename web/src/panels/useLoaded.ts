@@ -12,10 +12,13 @@ export function useLoaded<Item>(request: () => Promise<readonly Item[]>, depende
   const { session } = useApp();
   const [items, setItems] = useState<readonly Item[] | null>(null);
   const isShown = useRef(true);
+  /** The number of the latest request: the answer to an earlier one would bring removed items back. */
+  const latest = useRef(0);
   const load = async () => {
+    const number = ++latest.current;
     await session.attempt(async () => {
       const loaded = await request();
-      if (isShown.current) setItems(loaded);
+      if (isShown.current && number === latest.current) setItems(loaded);
     });
   };
   useEffect(() => void load(), dependencies);

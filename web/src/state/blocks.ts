@@ -10,26 +10,35 @@ interface BlockServer {
   unblock(participantId: string): Promise<void>;
 }
 
+/** After how many milliseconds the first list is requested again. */
+const RETRY = 3_000;
+
 export class Blocks {
   readonly ids = signal<ReadonlySet<string>>(new Set());
-  /** Whether the server was asked: texts of others are not shown before. */
+  /** Whether there is a list: texts of others are not shown before. */
   readonly isKnown = signal(false);
   private readonly revealed = signal<ReadonlySet<string>>(new Set());
   /** Distinguishes a list that was read before a change from a later one. */
   private changes = 0;
+  private isEnded = false;
 
   constructor(private readonly server: BlockServer) {}
 
-  /** Load the list. If that fails, the former one stays. */
+  /** Load the list. If that fails, the former one stays until the next connection; the first one is requested until it is there. */
   async load(): Promise<void> {
     const { changes } = this;
     try {
       const ids = await this.server.blocks();
       if (changes === this.changes) this.ids.value = new Set(ids);
+      this.isKnown.value = true;
     } catch {
-      // It is loaded again with the next connection.
+      if (!this.isKnown.peek() && !this.isEnded) setTimeout(() => this.load(), RETRY);
     }
-    this.isKnown.value = true;
+  }
+
+  /** Request nothing more. */
+  end(): void {
+    this.isEnded = true;
   }
 
   /** Block a participant, or lift the block. The list changes when the server has it. Throws ChatError. */

@@ -9,7 +9,7 @@ const PREFIX = "serverless-chat/draft/";
 const SAVE_DELAY = 300;
 
 export class Drafts {
-  /** Counts the changes that other tabs have made. */
+  /** Counts the changes that were not made in the field for the text. */
   readonly changes = signal(0);
   private readonly prefix: string;
   /** The texts that the storage does not have yet, or has refused. */
@@ -36,6 +36,12 @@ export class Drafts {
     // An empty one was sent, and must not be offered again, here after a crash or in another tab.
     if (text) this.timer = setTimeout(() => this.save(), SAVE_DELAY);
     else this.save();
+  }
+
+  /** Set a text, and show it in the field. */
+  restore(conversationId: string, text: string): void {
+    this.set(conversationId, text);
+    this.changes.value++;
   }
 
   /** Save everything, and end. */

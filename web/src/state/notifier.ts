@@ -111,7 +111,15 @@ export class Notifier {
   private notify(row: Conversation): void {
     const { describe, open } = this.options;
     const { title, body } = describe(row);
-    const notification = new Notification(title, { body, tag: row.conversationId });
+    const shown = { body, tag: row.conversationId };
+    let notification: Notification;
+    try {
+      notification = new Notification(title, shown);
+    } catch {
+      // Chrome on Android has notifications of service workers only, such as that of the product.
+      void navigator.serviceWorker?.getRegistration().then((registration) => registration?.showNotification(title, shown));
+      return;
+    }
     notification.onclick = () => {
       window.focus();
       open(row.conversationId);

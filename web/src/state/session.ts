@@ -1,6 +1,6 @@
 /** The chat of one participant, as signals for the interface. */
 
-import { batch, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { Chat, type ChatError, type Sender, type Status } from "serverless-chat";
 import { type Conversation, ConversationList } from "serverless-chat/conversations";
 import { IndexedDbStorage } from "serverless-chat/indexed-db";
@@ -41,7 +41,9 @@ export class Session {
   readonly me = signal<Sender | null>(null);
   readonly conversations = signal<readonly Conversation[] | null>(null);
   readonly hasMore = signal(false);
-  readonly invitations = signal<readonly Pending[]>([]);
+  private readonly pending = signal<readonly Pending[]>([]);
+  /** The memberships that the participant can accept. An invitation that was accepted, here or elsewhere, has a row. */
+  readonly invitations = computed(() => this.pending.value.filter(({ conversation_id: id }) => !this.row(id)));
   readonly blocks: Blocks;
   readonly mentions: Mentions;
   /** Why the last call of the token callback failed, until one succeeds. */
@@ -54,6 +56,7 @@ export class Session {
   private readonly titles = signal<Record<string, string>>({});
   private readonly requestedTitles = new Set<string>();
   private toastCount = 0;
+  private invitationLoads = 0;
   private readonly signOuts: SignOuts;
 
   /** The unread messages of all conversations that are not archived. */
@@ -101,9 +104,14 @@ export class Session {
     return title || other?.name || other?.participantId || this.titles.value[id] || "";
   }
 
+  /** Return whether a conversation is shown. One that has ended is not: the participant may have come back to it. */
+  isShown(id: string | null): boolean {
+    return this.openId.peek() === id && !(this.openError.peek() ?? this.open.peek()?.error.peek());
+  }
+
   /** Show a conversation, and close the one that was shown. */
   async show(id: string | null): Promise<void> {
-    if (this.openId.peek() === id) return;
+    if (this.isShown(id)) return;
     this.open.peek()?.close();
     batch(() => {
       this.open.value = null;
@@ -127,7 +135,7 @@ export class Session {
       await request();
       return true;
     } catch (error) {
-      this.failed(error);
+      this.failed(error, true);
       return false;
     }
   }
@@ -143,8 +151,10 @@ export class Session {
   }
 
   async loadInvitations(): Promise<void> {
+    const load = ++this.invitationLoads;
     try {
-      this.invitations.value = await this.server.invitations();
+      const pending = await this.server.invitations();
+      if (load === this.invitationLoads) this.pending.value = pending; // else there is a later answer
     } catch {
       // They are loaded again with the next connection.
     }
@@ -158,6 +168,7 @@ export class Session {
   /** End everything; a sign-out deletes the outbox and the drafts, and ends the sessions in other tabs. */
   async end(ending: Ending): Promise<void> {
     this.open.peek()?.close();
+    this.blocks.end();
     if (ending === "closed") this.drafts.close();
     else this.drafts.clear();
     if (ending === "signed-out") this.signOuts.announce();
@@ -210,10 +221,13 @@ export class Session {
     }
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown, isAction = false): void {
     if (error && error === this.signInError.peek()) return; // the banner shows it
     const { status, code } = error as Partial<ChatError>;
-    if (status === 0 && code === "UNAVAILABLE") return; // the banner shows that there is no connection
-    this.toast(this.errorText(error));
+    // The chat repeats its own requests with the next connection; an action of the user has failed.
+    if (!isAction && status === 0 && code === "UNAVAILABLE") return;
+    const text = this.errorText(error);
+    // A full storage, for one, fails again every second, which is shown and spoken once.
+    if (isAction || !this.toasts.peek().some((toast) => toast.text === text)) this.toast(text);
   }
 }

@@ -1,5 +1,6 @@
 /** Dates and times in the language of the interface and the time zone of the reader. */
 
+import { signal } from "@preact/signals";
 import { texts } from "./texts.ts";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -31,6 +32,18 @@ export function dayOf(iso: string | null): number {
   return Math.floor((date.getTime() - date.getTimezoneOffset() * 60_000) / 86_400_000);
 }
 
+/** The day of the texts that are shown: they are read again on the next one. */
+const today = signal(dayOf(null));
+
+/** Note the day. To be called every now and then: nothing tells of midnight, or of the end of a sleep. */
+export const noteDay = (): void => void (today.value = dayOf(null));
+
+/** Return how many days ago a moment was. */
+const ageOf = (iso: string | null): number => {
+  today.value; // the caller is rendered again at midnight
+  return dayOf(null) - dayOf(iso);
+};
+
 /** Return a time of day: "14:05". */
 export const timeText = (iso: string | null): string =>
   format("time", { hour: "numeric", minute: "2-digit" }).format(iso ? new Date(iso) : new Date());
@@ -41,7 +54,7 @@ export const fullText = (iso: string | null): string =>
 
 /** Return the name of a day: "Today", "Monday, 3 March". */
 export function dayText(iso: string | null): string {
-  const age = dayOf(null) - dayOf(iso);
+  const age = ageOf(iso);
   if (age === 0) return texts.value.today;
   if (age === 1) return texts.value.yesterday;
   const date = iso ? new Date(iso) : new Date();
@@ -52,7 +65,7 @@ export function dayText(iso: string | null): string {
 
 /** Return a short form for lists: the time today, the weekday within a week, else the date. */
 export function shortText(iso: string | null): string {
-  const age = dayOf(null) - dayOf(iso);
+  const age = ageOf(iso);
   const date = iso ? new Date(iso) : new Date();
   if (age === 0) return timeText(iso);
   if (age === 1) return texts.value.yesterday;

@@ -8,6 +8,7 @@ export const dePanels: PanelTexts = {
   invitedBy: (name) => `Eingeladen von ${name}`,
   accept: "Annehmen",
   decline: "Ablehnen",
+  invitationGone: "Diese Einladung wurde zurückgezogen oder ist abgelaufen.",
 
   reportTitle: "Diese Nachricht melden",
   reportHint: "Die Eigentümer und Moderatoren der Unterhaltung sehen deine Meldung, die Person selbst nicht.",

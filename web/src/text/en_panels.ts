@@ -8,6 +8,7 @@ export const enPanels = {
   invitedBy: (name: string) => `Invited by ${name}`,
   accept: "Accept",
   decline: "Decline",
+  invitationGone: "This invitation was withdrawn, or has expired.",
 
   // Reports
   reportTitle: "Report this message",

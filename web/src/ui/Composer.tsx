@@ -14,6 +14,8 @@ const MAX_LENGTH = 10_000;
 /** From here on the number of characters is shown. */
 const COUNTED_LENGTH = 9_500;
 const MAX_HEIGHT = 240;
+/** The code of the key that ends a composition in Safari, where it comes after the composition. */
+const COMPOSED = 229;
 /** Longer timers of browsers end at once. */
 const MAX_TIMER = 86_400_000;
 
@@ -69,13 +71,6 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
     conversation.isFieldWanted.value = false;
     field.current!.focus();
   }, [isFieldWanted]);
-  useEffect(() => {
-    const restored = app.restoreDraft.value;
-    if (restored?.id !== conversation.id) return;
-    app.restoreDraft.value = null;
-    change(restored.text);
-    field.current!.focus();
-  }, [app.restoreDraft.value]);
 
   const change = (value: string) => {
     setText(value);
@@ -94,7 +89,8 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
   };
   const send = () => {
     const content = text.trim();
-    if (!content || over > 0) return;
+    if (over > 0) return app.announce(t.tooLong(over));
+    if (!content) return;
     const mentions = mentionedIn(content, conversation.participants.value);
     if (editing) room.edit(conversation.idOf(editing), content, { mentions });
     else {
@@ -116,7 +112,7 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
     setQuery(null);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.isComposing) return;
+    if (event.isComposing || event.keyCode === COMPOSED) return;
     if (people.length && menuKey(event)) return void event.preventDefault();
     if (event.key === "Enter" && !event.shiftKey) send();
     else if (event.key === "Escape" && (editing || replyingTo)) cancel();

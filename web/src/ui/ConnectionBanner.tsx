@@ -18,7 +18,7 @@ export function ConnectionBanner() {
     const timer = setTimeout(() => show(true), PATIENCE);
     return () => clearTimeout(timer);
   }, [isDown]);
-  const isSignedOut = !!session.signInError.value;
+  const isSignedOut = !!session.signInError.value && navigator.onLine; // without a network there is no token, either
   const isStopped = status === "stopped" || isSignedOut;
   const text = isSignedOut
     ? t.signInFailed

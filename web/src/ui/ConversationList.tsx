@@ -6,6 +6,7 @@ import { ConversationRow } from "./ConversationRow.tsx";
 import { Icon } from "./Icon.tsx";
 import { lazy } from "./lazy.ts";
 import { SettingsMenu } from "./SettingsMenu.tsx";
+import { useKeptFocus } from "./useKeptFocus.ts";
 
 const Invitations = lazy(async () => (await import("../panels/Invitations.tsx")).Invitations);
 
@@ -16,7 +17,7 @@ interface RowsProps {
 function Rows({ rows }: RowsProps) {
   const { openId, mentions } = useApp().session;
   return (
-    <ul class="conversations">
+    <ul ref={useKeptFocus()} class="conversations">
       {rows?.map((row) => (
         <ConversationRow
           key={row.conversationId}

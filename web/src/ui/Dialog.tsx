@@ -11,6 +11,8 @@ export function Dialog({ title, children, wide = false }: { title: string; child
   const app = useApp();
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  /** Whether the pointer was pressed beside the content: the selection of a text can end there, too. */
+  const isPressedBeside = useRef(false);
   const close = () => (app.dialog.value = null);
   useLayoutEffect(() => {
     const before = app.root.activeElement as HTMLElement | null;
@@ -30,7 +32,8 @@ export function Dialog({ title, children, wide = false }: { title: string; child
       class={wide ? "dialog wide" : "dialog"}
       aria-labelledby={titleId}
       onCancel={close}
-      onClick={(event) => event.target === element.current && close()}
+      onPointerDown={(event) => (isPressedBeside.current = event.target === element.current)}
+      onClick={(event) => event.target === element.current && isPressedBeside.current && close()}
     >
       <div class="dialog-content">
         <header class="dialog-header">

@@ -10,6 +10,7 @@ import { memo } from "./memo.ts";
 import { shownName, shownText } from "./message_text.ts";
 import { MessageRow } from "./MessageRow.tsx";
 import { noticeText } from "./notices.ts";
+import { useKeptFocus } from "./useKeptFocus.ts";
 
 interface ListEntryProps {
   entry: Entry;
@@ -43,6 +44,7 @@ export const ListEntry = memo((props: ListEntryProps) => {
         </div>
       )}
       <article
+        ref={useKeptFocus<HTMLElement>()}
         class={names.filter(Boolean).join(" ")}
         data-key={entry.key}
         tabIndex={isActive ? 0 : -1}

@@ -3,7 +3,7 @@ import type { OpenConversation } from "../state/conversation.ts";
 import type { Entry } from "../state/entries.ts";
 import { texts } from "../text/texts.ts";
 import { announceNew } from "./announcements.ts";
-import { useApp } from "./app.ts";
+import { type App, useApp } from "./app.ts";
 import { ListEntry } from "./ListEntry.tsx";
 import { Icon } from "./Icon.tsx";
 import { messageKeyDown } from "./message_keys.ts";
@@ -35,12 +35,24 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
     const scrolled = () => {
       setAway(!made.isAtEnd);
       if (viewport.current && viewport.current.scrollTop < LOAD_DISTANCE) void conversation.loadOlder();
-      markRead(conversation, made);
+      markRead(app, conversation, made);
     };
     const estimate = (index: number, width: number) => estimatedHeight(conversation.entries.peek()[index]!, width);
     const made: VirtualScroller = new VirtualScroller({ rangeChanged: () => render(0), scrolled }, estimate);
     return made;
   }, [conversation]);
+
+  const focusAt = (index: number) => {
+    const entry = entries[index];
+    if (!entry) return;
+    wanted.current = entry.key;
+    setActive(entry.key);
+    render(0);
+  };
+  const jump = () => {
+    viewport.current!.focus(); // the button disappears
+    scroller.toEnd();
+  };
 
   const keys = useMemo(() => entries.map(({ key }) => key), [entries]);
   useMemo(() => followOwn(scroller, entries), [entries]);
@@ -59,11 +71,16 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   useEffect(() => scroller.settle(), [conversation.isLoaded.value]);
   useEffect(() => {
     const target = conversation.target.value;
-    if (target) scroller.reveal(indexAfter(entries, target.sequenceId) - 1);
+    if (!target) return;
+    const index = indexAfter(entries, target.sequenceId) - 1;
+    const { activeElement } = app.root;
+    // The quote that leads there may leave the document; from the field for a message, the focus is not taken.
+    if (!activeElement || viewport.current!.contains(activeElement)) focusAt(index);
+    scroller.reveal(index);
   }, [conversation.target.value]);
   useEffect(() => announceNew(app, conversation), [conversation]);
   useEffect(() => {
-    const seen = () => markRead(conversation, scroller);
+    const seen = () => markRead(app, conversation, scroller);
     addEventListener("focus", seen);
     document.addEventListener("visibilitychange", seen);
     return () => {
@@ -71,6 +88,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
       document.removeEventListener("visibilitychange", seen);
     };
   }, [conversation]);
+  useEffect(() => markRead(app, conversation, scroller), [app.isPanelOpen.value]);
 
   const newIndex = firstNewIndex(entries, conversation.newAfter.value, me);
   const readers = useMemo(() => readersByKey(entries, conversation.participants.value, me), [
@@ -83,12 +101,8 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
     const index = entries.findIndex(({ key }) => key === activeKey);
     const moveTo = (next: number) => {
       const place = Math.max(0, Math.min(next, entries.length - 1));
-      const entry = entries[place];
-      if (!entry) return;
-      wanted.current = entry.key;
-      setActive(entry.key);
+      focusAt(place);
       scroller.nudge(place);
-      render(0);
     };
     messageKeyDown(event, { app, conversation, entries, index, moveTo });
   };
@@ -127,7 +141,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
           })}
         </div>
       </div>
-      {isAway && <JumpButton conversation={conversation} onJump={() => scroller.toEnd()} />}
+      {isAway && <JumpButton conversation={conversation} onJump={jump} />}
     </div>
   );
 }
@@ -168,8 +182,8 @@ function useHighlight(conversation: OpenConversation): number | null {
 }
 
 /** Mark the visible messages as read, if the user can see them. */
-function markRead(conversation: OpenConversation, scroller: VirtualScroller): void {
-  if (document.visibilityState !== "visible" || !document.hasFocus() || !conversation.isLoaded.peek()) return;
+function markRead(app: App, conversation: OpenConversation, scroller: VirtualScroller): void {
+  if (document.visibilityState !== "visible" || !document.hasFocus() || !conversation.isLoaded.peek() || app.isCovered) return;
   const entries = conversation.entries.peek();
   for (let index = scroller.lastVisible(); index >= 0; index--) {
     const { sequenceId } = entries[index] ?? {};

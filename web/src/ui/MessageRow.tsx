@@ -62,6 +62,8 @@ export function MessageRow({ message, conversation, isGrouped, readers, hasTools
   );
 }
 
+/** A longer text has no large emoji: for thousands of them, the expression would take minutes. */
+const MAX_JUMBO = 60;
 const ONLY_EMOJI = /^(?:(?:\p{RI}{2}|\p{Extended_Pictographic}[\u{1F3FB}-\u{1F3FF}\uFE0F\u200D\p{Extended_Pictographic}]*)\s*){1,3}$/u;
 
 function MessageContent({ message, conversation }: { message: Message; conversation: OpenConversation }) {
@@ -80,7 +82,7 @@ function MessageContent({ message, conversation }: { message: Message; conversat
       </div>
     );
   }
-  const isJumbo = ONLY_EMOJI.test(message.content);
+  const isJumbo = message.content.length <= MAX_JUMBO && ONLY_EMOJI.test(message.content);
   const edited = message.editedAt && (
     <span class="edited" title={t.editedAt(fullText(message.editedAt))}>
       ({t.edited})
@@ -132,10 +134,11 @@ function SendState({ message, conversation }: { message: Message; conversation: 
     </div>
   );
 
-  /** Delete the message; its text becomes the draft again if there is none. */
+  /** Delete the message; its text becomes the draft again if there is none, also below an edit. */
   function discard(): void {
     const { drafts } = app.session;
-    if (!drafts.get(conversation.id)) app.restoreDraft.value = { id: conversation.id, text: message.content ?? "" };
+    if (!drafts.get(conversation.id)) drafts.restore(conversation.id, message.content ?? "");
+    conversation.isFieldWanted.value = true;
     room.discard(id);
   }
 }

@@ -1,5 +1,5 @@
 import type { Message } from "serverless-chat";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
@@ -19,10 +19,8 @@ export function MessageTools({ message, conversation }: { message: Message; conv
 function Toolbar({ actions }: { actions: MessageActions }) {
   const t = texts.value;
   const { react, reply, edit, copy } = actions;
-  const box = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => () => leaveFocus(box.current!), []);
   return (
-    <div ref={box} class="tools" role="toolbar" aria-label={t.actions}>
+    <div class="tools" role="toolbar" aria-label={t.actions}>
       {react &&
         QUICK.map((emoji) => (
           <button type="button" class="icon-button emoji quick" aria-label={t.reactWith(emoji)} onClick={() => react(emoji)}>
@@ -47,12 +45,6 @@ function Toolbar({ actions }: { actions: MessageActions }) {
       />
     </div>
   );
-}
-
-/** Leave the focus on the message: there are no actions for a deleted one. */
-function leaveFocus(box: HTMLElement): void {
-  const { activeElement } = box.getRootNode() as ShadowRoot;
-  if (box.contains(activeElement)) box.closest("article")?.focus({ preventScroll: true });
 }
 
 function ReactButton({ onChoose }: { onChoose: (emoji: string) => void }) {

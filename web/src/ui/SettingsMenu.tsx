@@ -17,7 +17,7 @@ export function SettingsMenu() {
         notifier.permission.value !== "unsupported" && {
           text: notifier.permission.value === "granted" ? t.notificationsOn : t.enableNotifications,
           icon: "bell",
-          run: () => void notifier.enable(),
+          run: () => void app.session.attempt(() => notifier.enable()),
         },
         { text: t.profile, icon: "members", run: () => (app.dialog.value = { kind: "profile" }) },
         { text: t.blockedParticipants, icon: "block", run: () => (app.dialog.value = { kind: "blocks" }) },

@@ -117,10 +117,10 @@ export class VirtualScroller {
     this.host.rangeChanged();
   }
 
-  /** Return the index of the last row of which something is visible. */
+  /** Return the index of the last row of which something is visible, or -1 while the list is hidden. */
   lastVisible(): number {
     const { viewport } = this;
-    return viewport ? this.indexAt(viewport.scrollTop + this.height - this.headHeight() - 12) : -1;
+    return viewport?.clientHeight ? this.indexAt(viewport.scrollTop + this.height - this.headHeight() - 12) : -1;
   }
 
   /** Measure the rows in the document, and restore the place. To be called after each rendering. */

@@ -34,6 +34,9 @@ export interface AppHost {
   restart: () => void;
 }
 
+/** The least width at which the panel is beside the messages, as in `panels.css`. */
+const PANEL_BESIDE = 960;
+
 export class App {
   readonly view = signal<View>("both");
   readonly isPanelOpen = signal(false);
@@ -46,8 +49,6 @@ export class App {
   readonly imageOrigins = signal<readonly string[]>([]);
   /** Whether the page offers to sign out. */
   canSignOut = false;
-  /** The text of a discarded message, which becomes the draft again. */
-  readonly restoreDraft = signal<{ id: string; text: string } | null>(null);
   /** The latest text for screen readers, with a number that makes repetitions distinct. */
   readonly announcement = signal({ number: 0, text: "" });
   /** The number of the latest announcement that a region has shown. */
@@ -62,6 +63,10 @@ export class App {
       session.blocks.ids.value;
       this.announce(""); // the last one may be of a participant who is blocked now
     });
+    effect(() => {
+      session.openId.value;
+      this.uncover();
+    });
     let newest = 0;
     effect(() => {
       const toast = session.toasts.value.at(-1);
@@ -71,8 +76,8 @@ export class App {
     });
     this.notifier = new Notifier({
       session,
-      describe: ({ title, lastMessage }) => ({
-        title: title || texts.peek().untitled,
+      describe: ({ conversationId, lastMessage }) => ({
+        title: session.title(conversationId) || texts.peek().untitled,
         body: `${lastMessage?.sender?.name ?? ""}: ${plain(lastMessage?.content ?? "")}`,
       }),
       open: (id) => this.select(id),
@@ -88,13 +93,23 @@ export class App {
 
   /** Show a conversation, or the list alone where there is no room for both. */
   select(id: string | null): void {
-    if (this.session.openId.peek() === id) return;
+    if (this.session.isShown(id)) return;
     void this.session.show(id);
     this.sendEvent("chat-select", { conversationId: id });
   }
 
   sendEvent(name: string, detail: unknown): boolean {
     return this.host.sendEvent(name, detail);
+  }
+
+  /** Whether the panel covers messages. */
+  get isCovered(): boolean {
+    return this.isPanelOpen.peek() && this.root.host.clientWidth < PANEL_BESIDE;
+  }
+
+  /** Close the panel where it covers messages. */
+  uncover(): void {
+    if (this.isCovered) this.isPanelOpen.value = false;
   }
 
   setTheme(theme: Theme): void {

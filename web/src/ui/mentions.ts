@@ -1,6 +1,7 @@
 /** Completion of `@` in the composer, and the participants that a text mentions. */
 
 import type { Participant } from "serverless-chat";
+import { mentionsIn } from "../markdown/mentions.ts";
 
 const MAX_SUGGESTIONS = 6;
 const MAX_MENTIONS = 20;
@@ -31,16 +32,7 @@ export const completed = ({ name, participantId }: Participant): string => `@${n
 
 /** Return the ids of the members whose name follows an `@` in the text. */
 export function mentionedIn(text: string, participants: readonly Participant[]): string[] {
-  if (!text.includes("@")) return [];
-  const mentioned = participants.filter(({ name, participantId }) =>
-    [name, participantId].some((word) => word && includesWord(text, "@" + word)),
-  );
-  return mentioned.map(({ participantId }) => participantId).slice(0, MAX_MENTIONS);
-}
-
-function includesWord(text: string, word: string): boolean {
-  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    if (!/[\p{L}\p{N}_]/u.test(text[at + word.length] ?? "")) return true;
-  }
-  return false;
+  const names = participants.flatMap(({ name, participantId: id }) => [name, id].map((word) => ({ name: word, id })));
+  const ids = [...mentionsIn(text, names)].flatMap(({ found }) => found.map(({ id }) => id));
+  return [...new Set(ids)].slice(0, MAX_MENTIONS);
 }

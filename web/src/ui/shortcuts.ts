@@ -13,7 +13,7 @@ export function globalKeyDown(event: KeyboardEvent, app: App): void {
   if (event.altKey && /^Arrow(Up|Down)$/.test(event.key)) {
     return run(event, () => move(app, event.key === "ArrowDown" ? 1 : -1, event.shiftKey));
   }
-  if (event.key === "Escape" && app.isPanelOpen.value) return run(event, () => (app.isPanelOpen.value = false));
+  if (event.key === "Escape" && app.isPanelOpen.value) return run(event, () => void (app.isPanelOpen.value = false));
   const isWriting = target.matches?.("input, textarea, select, [contenteditable]");
   if (isWriting || event.ctrlKey || event.metaKey || event.altKey) return;
   const isInside = target === document.body || app.root.contains(target);
@@ -29,9 +29,9 @@ export function globalKeyDown(event: KeyboardEvent, app: App): void {
   if (action) run(event, action);
 }
 
+/** Carry out an action. One that finds nothing to do is left to another component of the page, or to the browser. */
 function run(event: Event, action: () => unknown): void {
-  event.preventDefault();
-  action();
+  if (action() !== false) event.preventDefault();
 }
 
 function togglePanel(app: App): void {
@@ -39,8 +39,10 @@ function togglePanel(app: App): void {
   app.isPanelOpen.value = app.isPanelFocusWanted;
 }
 
-function focus(app: App, selector: string): void {
-  app.root.querySelector<HTMLElement>(selector)?.focus();
+function focus(app: App, selector: string): boolean {
+  const element = app.root.querySelector<HTMLElement>(selector);
+  element?.focus();
+  return !!element;
 }
 
 /** Open the next or previous conversation of the list, or of its unread ones. */
