@@ -24,6 +24,7 @@ def asked(
     headers: dict[str, str] | None = None,
     lines: dict[str, list[str]] | None = None,
     parameters: dict[str, str] | None = None,
+    query: dict[str, list[str]] | None = None,
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, body and headers of the answer. `lines` are headers of several lines."""
     soon = {"participant_id": "alice", "name": "Alice", "expires_at": str(int(time.time()) + 60)}
@@ -35,7 +36,7 @@ def asked(
         "headers": headers,
         "multiValueHeaders": {**{name: [value] for name, value in headers.items()}, **(lines or {})},
         "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
+        "multiValueQueryStringParameters": query,
         "pathParameters": parameters,
         "stageVariables": None,
         "requestContext": {
