@@ -66,10 +66,14 @@ class DynamoMemberships:
         return [membership_from_item(item) for item in items]
 
     def memberships_after(self, participant_id: str, conversation_id: str, limit: int) -> list[Membership]:
-        """Return up to `limit` memberships of a participant, by conversation id, after this one (or from "")."""
+        """Return up to `limit` memberships of a participant, by conversation id, after this one (or from "").
+
+        Those of interrupted creations that have expired are among them, so a short result is the end.
+        """
         first = sk_after(f"{MEMBERSHIP_PREFIX}{conversation_id}")
         between = (first, sk_up_to(MEMBERSHIP_PREFIX))
-        items = self._table.query(participant_pk(participant_id), between=between, limit=limit)
+        pk = participant_pk(participant_id)
+        items = self._table.query(pk, between=between, limit=limit, include_expired=True)
         return [membership_from_item(item) for item in items]
 
     def roster(self, conversation_id: str) -> list[Membership]:

@@ -125,19 +125,20 @@ class DynamoReports:
         return [report_from_item(item) for item in items], next_after
 
     def open_reports(self, after: str | None, limit: int) -> tuple[list[Report], str | None]:
-        """Return a page of the index, from all partitions in parallel; deleted reports make it shorter."""
+        """Return a page of the index, from all partitions in parallel; expired ones make it shorter."""
         between = (FIRST if after is None else sk_after(after), LAST)
 
-        def read(shard: int) -> list[str]:
+        def read(shard: int) -> list[Item]:
             pk = report_index_pk(shard)
-            return [item["sk"] for item in self._table.query(pk, between=between, limit=limit + 1)]
+            return list(self._table.query(pk, between=between, limit=limit + 1, include_expired=True))
 
         found = self._gather(*(functools.partial(read, shard) for shard in range(REPORT_SHARDS)))
-        names = sorted(itertools.chain.from_iterable(found))
-        keys = [parse_report_index_sk(name) for name in names[:limit]]
+        index = sorted(itertools.chain.from_iterable(found), key=lambda item: str(item["sk"]))
+        page = index[:limit]
+        keys = [parse_report_index_sk(item["sk"]) for item in page if not self._dynamo.is_expired(item)]
         items = {(item["pk"], item["sk"]): item for item in self._table.batch_get(keys)} if keys else {}
         reports = [report_from_item(items[key]) for key in keys if key in items]
-        return reports, names[limit - 1] if len(names) > limit else None
+        return reports, page[-1]["sk"] if len(index) > limit else None
 
     def copies(self, reporter_id: str, after: str | None, limit: int) -> tuple[list[ReportCopy], str | None]:
         """Return a page of the copies."""

@@ -29,7 +29,10 @@ class MembershipStore(Protocol):
         ...
 
     def memberships_after(self, participant_id: str, conversation_id: str, limit: int) -> list[Membership]:
-        """Return up to `limit` memberships of a participant, by conversation id, after this one (or from "")."""
+        """Return up to `limit` memberships of a participant, by conversation id, after this one (or from "").
+
+        Expired ones are among them: their conversations have no head.
+        """
         ...
 
     def roster(self, conversation_id: str) -> list[Membership]:
