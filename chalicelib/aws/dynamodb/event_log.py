@@ -10,6 +10,7 @@ from chalicelib.aws.dynamodb.creation import finalize
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import (
     ALL_RUNS,
+    LEASE,
     conversation_pk,
     departed_key,
     event_key,
@@ -116,13 +117,16 @@ class DynamoEventLog:
         self._table.put(queued_run_to_item(queued))
 
     def queued_runs(self, conversation_id: str, limit: int) -> list[QueuedRun]:
-        """Return the oldest runs of the queue."""
-        items = self._table.query(queue_pk(conversation_id), between=ALL_RUNS, limit=limit)
+        """Return the oldest runs of the queue, expired ones included: a leader removes them."""
+        pk = queue_pk(conversation_id)
+        items = self._table.query(pk, between=ALL_RUNS, limit=limit, include_expired=True)
         return [queued_run_from_item(conversation_id, item) for item in items]
 
     def queue_front(self, conversation_id: str) -> QueueFront:
         """Return the lease and the oldest run of the queue: the first two items of its partition."""
-        return queue_front_from_items(list(self._table.query(queue_pk(conversation_id), limit=2)))
+        items = self._table.query(queue_pk(conversation_id), limit=2, include_expired=True)
+        is_expired = self._dynamo.is_expired
+        return queue_front_from_items([item for item in items if item["sk"] != LEASE or not is_expired(item)])
 
     def take_lease(self, conversation_id: str, lease: QueueLease, previous: QueueLease | None) -> bool:
         """Store a lease in place of `previous`, or of one that has expired."""
