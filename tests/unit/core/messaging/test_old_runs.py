@@ -1,4 +1,4 @@
-"""Runs that a crash has left in a queue, of which the store has not deleted what has expired."""
+"""Runs that a crash has left in a queue, and that have expired since, but are not deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export at the same time as a removal: what the participant may see is decided last."""
+"""An export at the same time as a removal: the rights of the participant are read last."""
 
 from __future__ import annotations
 
