@@ -181,3 +181,8 @@ def test_nothing_new_is_stored_for_a_revoked_token_in_the_cache_of_the_authorize
             chat, "POST", filled, resource=path, body=body, authorizer=authorizer, parameters=parameters
         )
         assert status == expected
+
+
+def test_body_with_a_lone_surrogate_is_not_json(chat: Any) -> None:
+    status, body, _ = asked(chat, "POST", "/conversations", body='{"title":"\ud800"}')
+    assert (status, body["error"]["code"]) == (400, "INVALID_JSON")
