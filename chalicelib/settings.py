@@ -40,6 +40,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -226,4 +227,8 @@ def _numbers(kind: type[T], prefix: str, environment: Mapping[str, str]) -> T:
             values[field.name] = float(text) if isinstance(field.default, float) else int(text)
         except ValueError:
             raise SettingsError(f"{name} must be a number") from None
-    return kind(**values)
+    numbers = kind(**values)
+    for name, field in known.items():
+        if not 0 <= getattr(numbers, field.name) < math.inf:
+            raise SettingsError(f"{name} must be finite, and not negative")
+    return numbers

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from chalicelib.awshttp._clock import Clock
 
 ADDRESS_TTL = 30.0
-"""For how many seconds resolved addresses are used."""
+"""For how many seconds resolved addresses are used, by the wall clock: it runs on while a function is frozen."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 Address = tuple[socket.AddressFamily, Any]
 """An address family, and an address as `socket.connect` takes it."""
@@ -48,17 +48,17 @@ class Resolver:
         self._clock = clock
         self._lock = threading.Lock()
         self._addresses: deque[Address] = deque()
-        self._expires_at = 0.0
+        self._resolved_at = 0.0
 
     def address(self, timeout: float) -> Address:
         """Return the current address. Raises OSError if there is none within `timeout` seconds."""
         with self._lock:
-            if self._addresses and self._clock.monotonic() < self._expires_at:
+            if self._addresses and 0 <= self._clock.now() - self._resolved_at < ADDRESS_TTL:
                 return self._addresses[0]
         addresses = _resolve(self._origin.host, self._origin.port, timeout)
         with self._lock:
             self._addresses = deque(addresses)
-            self._expires_at = self._clock.monotonic() + ADDRESS_TTL
+            self._resolved_at = self._clock.now()
             return self._addresses[0]
 
     def rotate(self) -> None:

@@ -42,7 +42,7 @@ def _verifier(settings: Settings, identity: IdentitySettings, clock: Clock) -> T
     if identity.jwks_url is not None:
         from chalicelib.identity.jwks import JwksKeys
 
-        keys = JwksKeys(identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace)
+        keys = JwksKeys(identity.jwks_url, clock=clock.now, max_age=identity.max_age, grace=identity.grace)
 
     def read_secret(name: str) -> str:
         from chalicelib.aws import ssm

@@ -26,8 +26,9 @@ class _Process:
 
 def check(chat: Application) -> tuple[int, dict[str, Any]]:
     """Return the status and the body of the response, which may be a few seconds old."""
-    latest, now = _Process.latest, chat.runtime.clock.monotonic()
-    if latest is None or latest.chat is not chat or now - latest.checked_at >= CACHE_SECONDS:
+    # The wall clock runs on while a function is frozen.
+    latest, now = _Process.latest, chat.runtime.clock.now()
+    if latest is None or latest.chat is not chat or not 0 <= now - latest.checked_at < CACHE_SECONDS:
         latest = _Process.latest = _Result(chat, now, *_check(chat))
     return latest.status, latest.body
 

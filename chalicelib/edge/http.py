@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from chalicelib import bootstrap
 from chalicelib.core.conversations.prices import charged, price
-from chalicelib.core.kernel.errors import ChatError, PositionUnknown, Unauthorized, Unavailable
+from chalicelib.core.kernel.errors import ChatError, InvalidJson, PositionUnknown, Unauthorized, Unavailable
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.model.actors import Principal, Service
 from chalicelib.core.model.creations import CreationKey
@@ -120,8 +120,11 @@ class AuthenticatedRequest:
 
     def body(self, model: type[M]) -> M:
         """Return the body. Raises TooLarge, InvalidJson, ValidationFailed."""
-        raw = self._request.raw_body
-        body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+        try:
+            raw = self._request.raw_body
+        except UnicodeEncodeError:
+            raise InvalidJson from None
+        body = raw.encode() if isinstance(raw, str) else raw
         return requests.parse_body(model, body, current_settings().limits)
 
     def creation_key(self, body: BaseModel, caller: Principal) -> CreationKey | None:

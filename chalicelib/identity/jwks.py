@@ -52,8 +52,10 @@ class _CachedKeySet:
 class JwksKeys:
     """The keys of one JWKS URL; a `KeySource` of the token verifier. Thread-safe. Keys are fetched on demand.
 
-    `fetch` returns the document at a URL or raises `OSError`. `clock` and the times are in seconds; the clock must
-    be monotonic. Raises `ValueError` if the URL is not https (plain http is allowed for loopback addresses).
+    `fetch` returns the document at a URL or raises `OSError`. `clock` and the times are in seconds; it is that of
+    the wall, which runs on while a function is frozen. When it is set back, the keys are fetched again.
+
+    Raises `ValueError` if the URL is not https (plain http is allowed for loopback addresses).
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class JwksKeys:
         url: str,
         *,
         fetch: Callable[[str], bytes] = fetch_over_https,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
         max_age: float = 3600.0,
         grace: float = 3600.0,
         min_refresh: float = 10.0,
@@ -83,7 +85,7 @@ class JwksKeys:
         fetch has succeeded for too long, or because the fetch for this key failed.
         """
         known = self._known
-        if self._clock() - known.fetched_at >= self._max_age:
+        if not self._is_younger(known, self._max_age):
             known = self._refreshed(known)
         key = self._find(known, kid, algorithm)
         if key is None:
@@ -98,13 +100,17 @@ class JwksKeys:
 
     def _find(self, known: _CachedKeySet, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         """Return a key, if the set is not too old to be used."""
-        if known.keys is None or self._clock() - known.fetched_at >= self._max_age + self._grace:
+        if known.keys is None or not self._is_younger(known, self._max_age + self._grace):
             return None
         return known.keys.find(kid, algorithm)
 
+    def _is_younger(self, known: _CachedKeySet, age: float) -> bool:
+        return 0 <= self._clock() - known.fetched_at < age
+
     def _cooldown(self, known: _CachedKeySet) -> float:
         """Return the seconds until the next fetch may start."""
-        return max(0.0, known.attempted_at + self._min_refresh - self._clock())
+        passed = self._clock() - known.attempted_at
+        return self._min_refresh - passed if 0 <= passed < self._min_refresh else 0.0
 
     def _refreshed(self, seen: _CachedKeySet) -> _CachedKeySet:
         """Return the keys of a fetch after `seen`, or `seen` if no fetch may start now."""

@@ -24,9 +24,10 @@ class SecretParameters:
 
     def secrets(self, name: str) -> tuple[Secret, ...]:
         """Return the secrets in a parameter. Raises Unavailable, and ValueError if they are not secrets."""
-        now = self._clock.monotonic()
+        # A function is frozen between invocations, and the monotonic clock may be frozen with it.
+        now = self._clock.now()
         known = self._known.get(name)
-        if known is not None and now < known[0]:
+        if known is not None and 0 <= now - known[0] < MAX_AGE:
             return known[1]
         try:
             found = tuple(Secret(parse_secret(text)) for text in self._read(name).split())
@@ -34,5 +35,5 @@ class SecretParameters:
             if known is None:
                 raise
             found = known[1]
-        self._known[name] = now + MAX_AGE, found
+        self._known[name] = now, found
         return found

@@ -24,6 +24,7 @@ def asked(
     headers: dict[str, str] | None = None,
     lines: dict[str, list[str]] | None = None,
     parameters: dict[str, str] | None = None,
+    query: dict[str, list[str]] | None = None,
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, body and headers of the answer. `lines` are headers of several lines."""
     soon = {"participant_id": "alice", "name": "Alice", "expires_at": str(int(time.time()) + 60)}
@@ -35,7 +36,7 @@ def asked(
         "headers": headers,
         "multiValueHeaders": {**{name: [value] for name, value in headers.items()}, **(lines or {})},
         "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
+        "multiValueQueryStringParameters": query,
         "pathParameters": parameters,
         "stageVariables": None,
         "requestContext": {
@@ -180,3 +181,8 @@ def test_nothing_new_is_stored_for_a_revoked_token_in_the_cache_of_the_authorize
             chat, "POST", filled, resource=path, body=body, authorizer=authorizer, parameters=parameters
         )
         assert status == expected
+
+
+def test_body_with_a_lone_surrogate_is_not_json(chat: Any) -> None:
+    status, body, _ = asked(chat, "POST", "/conversations", body='{"title":"\ud800"}')
+    assert (status, body["error"]["code"]) == (400, "INVALID_JSON")

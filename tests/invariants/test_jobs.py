@@ -98,3 +98,14 @@ def test_unknown_job_is_rejected(harness: Harness, queue: FakeJobQueue, work: st
 def test_job_of_a_finished_erasure_is_a_no_op(harness: Harness, queue: FakeJobQueue, work: str) -> None:
     jobs(process_of(harness, queue)).run(work, 1.0)
     assert queue.sent == []
+
+
+def test_defect_in_one_sweep_does_not_prevent_the_others(harness: Harness, queue: FakeJobQueue) -> None:
+    process = process_of(harness, queue)
+    jobs(process).erase(process.principal("bob"))
+    queue.sent.clear()
+    broken = {"pk": {"S": "PURGE"}, "sk": {"S": "0!#conv_x"}}
+    harness.tables.engine.put_item(TableName=harness.tables.conversations_table, Item=broken)
+    with pytest.raises(ValueError, match="0!"):
+        jobs(process_of(harness, queue, skew=4000.0)).sweep(45.0)
+    assert [work.partition(":")[0] for work, _ in queue.sent] == ["erasure"]

@@ -27,6 +27,7 @@ class FakeClock:
         self.sleeps: list[float] = []
         """The requested durations, in seconds."""
         self._now = start
+        self._frozen = 0.0
         self._quantum = quantum
 
     def now(self) -> float:
@@ -34,12 +35,17 @@ class FakeClock:
         return self._now
 
     def monotonic(self) -> float:
-        """Return the same time; it never decreases."""
-        return self._now
+        """Return the same time, without that for which the process was frozen; it never decreases."""
+        return self._now - self._frozen
 
     def advance(self, seconds: float) -> None:
         """Move the time forward."""
         self._now += seconds
+
+    def freeze(self, seconds: float) -> None:
+        """Freeze the process for a time, in which the monotonic clock may not run."""
+        self._now += seconds
+        self._frozen += seconds
 
     def set(self, seconds: float) -> None:
         """Set the time."""

@@ -199,3 +199,10 @@ def test_events_are_off_by_default_and_have_a_queue() -> None:
     assert (settings.events, settings.delivery_queue) == (True, queue)
     with pytest.raises(SettingsError, match="CHAT_EVENTS must be off or on"):
         Settings.from_environment({**ENVIRONMENT, "CHAT_EVENTS": "yes"})
+
+
+@pytest.mark.parametrize("name", ["CHAT_TIME_TYPING_INTERVAL", "CHAT_TIME_TICKET_LIFETIME"])
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "-inf", "1e999"])
+def test_time_that_is_negative_or_not_finite_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment(ENVIRONMENT | {name: value})

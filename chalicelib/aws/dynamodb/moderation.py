@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 from chalicelib.aws.dynamodb.append_steps import require_member_op
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.keys import (
@@ -60,20 +58,19 @@ class DynamoModeration:
         return self._table.get(*invite_use_key(conversation_id, invite_id, participant_id)) is not None
 
     def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
-        """Return a page of the invites that have not expired."""
+        """Return a page of the invites, without those that have expired."""
         items, next_after = self._page(conversation_id, INVITE_PREFIX, after, limit)
         return [invite_from_item(item) for item in items], next_after
 
     def _page(
         self, conversation_id: str, prefix: str, after: str | None, limit: int
     ) -> tuple[list[Item], str | None]:
-        """Return items by their keys, and the last key without the prefix if there are more items."""
+        """Return items by their keys, fewer if some have expired, and the last key read if there are more."""
         between = (prefix if after is None else sk_after(f"{prefix}{after}"), sk_up_to(prefix))
-        # The number of items read is not limited: expired ones are skipped, and are not the end.
-        found = self._table.query(conversation_pk(conversation_id), between=between)
-        items = list(itertools.islice(found, limit + 1))
-        page = items[:limit]
-        return page, page[-1]["sk"].removeprefix(prefix) if len(items) > limit else None
+        pk = conversation_pk(conversation_id)
+        items = list(self._table.query(pk, between=between, limit=limit + 1, include_expired=True))
+        page = [item for item in items[:limit] if not self._dynamo.is_expired(item)]
+        return page, items[limit - 1]["sk"].removeprefix(prefix) if len(items) > limit else None
 
     def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
         """Save a new invite; return False if `by` is not as read."""

@@ -42,6 +42,8 @@ from chalicelib.core.model.conversations import Membership
 from chalicelib.core.ports.consent import Consent
 from chalicelib.core.ports.revocations import RevocationStore
 
+_REQUEST = 100
+"""Items that one request of a list reads at least, so that a few expired ones need no further request."""
 _ERASE_BATCH = 25
 """Items that are erased in one batch; each has one more in its conversation."""
 _BLOCKS_AT_ONCE = 16
@@ -197,7 +199,7 @@ class DynamoPending:
         self, pk: str, prefix: str, after: str | None, limit: int
     ) -> tuple[list[PendingMembership], str | None]:
         between = (prefix if after is None else sk_after(f"{prefix}{after}"), sk_up_to(prefix))
-        found = self._table.query(pk, between=between)
+        found = self._table.query(pk, between=between, page=max(limit + 1, _REQUEST))
         items = list(itertools.islice(found, limit + 1))
         page = items[:limit]
         next_after = page[-1]["sk"].removeprefix(prefix) if len(items) > limit else None

@@ -67,11 +67,13 @@ class Table:
         between: tuple[str, str] | None = None,
         descending: bool = False,
         limit: int | None = None,
+        page: int | None = None,
         include_expired: bool = False,
     ) -> Iterator[Item]:
         """Return items of one partition in the order of `sk`, reading page after page as the caller iterates.
 
-        At most `limit` items are read; expired ones are among these even if they are not returned.
+        At most `limit` items are read; expired ones are among these even if they are not returned. One request
+        reads at most `page` items, by default all that DynamoDB returns at once, 1 MB.
         """
         condition, values = "#pk = :pk", {":pk": {"S": pk}}
         if prefix is not None:
@@ -90,18 +92,18 @@ class Table:
         }
         left = limit
         while True:
-            if left is not None:
-                arguments["Limit"] = left
-            page = self._dynamo.call("query", **arguments)
-            for typed_item in page["Items"]:
+            if numbers := [number for number in (left, page) if number is not None]:
+                arguments["Limit"] = min(numbers)
+            answer = self._dynamo.call("query", **arguments)
+            for typed_item in answer["Items"]:
                 item = unmarshal_item(typed_item)
                 if include_expired or not self._dynamo.is_expired(item):
                     yield item
             if left is not None:
-                left -= len(page["Items"])
-            if "LastEvaluatedKey" not in page or left == 0:
+                left -= len(answer["Items"])
+            if "LastEvaluatedKey" not in answer or left == 0:
                 return
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     # ---- writes ----------------------------------------------------------------------------------------
 

@@ -114,8 +114,10 @@ class Creation:
         def check(changed: CreateConversation) -> None:
             self._check_participants(_others(changed, caller), changed.participants, caller)
 
+        # As in the event: under the name of the profile.
+        sender = self._consent.standing(caller.participant_id).named(caller.as_actor())
         try:
-            changed = screening.creation(caller, request, others, check)
+            changed = screening.creation(sender, request, others, check)
         except RefusedByHook:
             # A concurrent repeat may have been allowed.
             record = None if key is None else self._conversations.creation(caller.participant_id, key.hashed)

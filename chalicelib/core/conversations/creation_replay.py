@@ -46,15 +46,15 @@ class CreationReplay:
         """
         if record.fingerprint != key.fingerprint:
             raise IdempotencyKeyReused
+        # Before the view, which checks the membership last.
+        entries, _ = self._pending.invited(record.conversation_id, None, self._limits.participants)
         try:
             view = self._views.view(record.conversation_id, caller)
         except NotFound:
             return Result(_first_answer(caller, request, record))
         own = [found for found in view["participants"] if found["participant_id"] == caller.participant_id]
-        if own and own[0]["role"] != "member":  # as `Action.LIST_PENDING`
-            entries, _ = self._pending.invited(record.conversation_id, None, self._limits.participants)
-            if entries:
-                view["pending"] = [serializers.pending_participant(entry) for entry in entries]
+        if entries and own and own[0]["role"] != "member":  # as `Action.LIST_PENDING`
+            view["pending"] = [serializers.pending_participant(entry) for entry in entries]
         return Result(view)
 
 

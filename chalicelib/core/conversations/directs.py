@@ -112,7 +112,8 @@ class Directs:
                     self._change_limiter.charge_creation(caller, 1)
                     is_charged = True
                     if self._screening is not None:
-                        invitee = self._screening.direct(caller, invitee)
+                        standing = self._consent.standing(caller.participant_id)
+                        invitee = self._screening.direct(standing.named(caller.as_actor()), invitee)
                 return 201, self._create(caller, invitee, "" if link is None else link.conversation_id)
             except StaleRead:
                 backoff.wait()

@@ -208,7 +208,7 @@ class Members:
         Raises:
             NotFound, Forbidden, ConversationBusy: nothing was changed.
         """
-        if participant_id == caller.participant_id:
+        if participant_id == caller.participant_id and not caller.is_system:
             return self.leave(caller, conversation_id)
 
         def plan(head: Head) -> Commit:

@@ -10,7 +10,7 @@ from chalicelib.core.hooks.questions import addition_question, creation_question
 from chalicelib.core.hooks.screening import Screening
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 
@@ -37,18 +37,18 @@ class ChangeScreening:
 
     def creation(
         self,
-        caller: Principal,
+        sender: Actor,
         creation: CreateConversation,
         others: Sequence[NewParticipant],
         check: Callable[[CreateConversation], None],
     ) -> CreateConversation:
         """Return the conversation to create. `check` raises ChatError if its participants are invalid."""
-        question = creation_question(caller.as_actor(), creation, others, self._runtime.limits, check)
+        question = creation_question(sender, creation, others, self._runtime.limits, check)
         screened: CreateConversation = self._screening.screened(question)
         return screened
 
-    def direct(self, caller: Principal, invitee: NewParticipant) -> NewParticipant:
+    def direct(self, sender: Actor, invitee: NewParticipant) -> NewParticipant:
         """Return the other participant of a direct conversation to create."""
-        question = direct_question(caller.as_actor(), invitee, self._runtime.limits)
+        question = direct_question(sender, invitee, self._runtime.limits)
         screened: NewParticipant = self._screening.screened(question)
         return screened

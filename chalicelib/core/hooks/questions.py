@@ -30,6 +30,8 @@ def message_question(
     action = {"type": "message", "conversation_id": conversation_id, "sender": sender.as_sender(), **fields}
 
     def change(changes: Mapping[str, Any]) -> Any:
+        if changes.get("metadata") == {}:
+            changes = {**changes, "metadata": None}  # removed, as by an edit
         return _checked(_changed(message, MessageFields, fields, changes, limits), check)
 
     return Question(action, message, change)

@@ -91,7 +91,7 @@ class Screening:
 
 
 def _decision(question: Question, answer: Any) -> Any:
-    """Return the request to execute, or RefusedByHook. Raises HookFailed for an invalid answer."""
+    """Return the request to execute, or the error that refuses it. Raises HookFailed for an invalid answer."""
     decision = answer.get("decision") if isinstance(answer, dict) else None
     fields = _FIELDS.get(decision) if isinstance(decision, str) else None
     if fields is None or not answer.keys() <= fields:
@@ -106,6 +106,9 @@ def _decision(question: Question, answer: Any) -> Any:
         raise HookFailed("an answer has no object of changes")
     try:
         return question.change(changes)
+    except Unavailable as unavailable:
+        # The hook has decided. It is the store that failed, and the action must not be committed as it was sent.
+        return unavailable
     except ChatError as error:
         raise HookFailed(f"the changes of a {question.action['type']} are invalid ({error.code})") from None
 

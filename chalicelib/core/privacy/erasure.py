@@ -146,8 +146,8 @@ class Erasure:
             backoff.wait()
 
     def _disconnect(self, job: ErasureJob) -> None:
-        for connection in self._connections.active_connections_of(job.participant_id):
-            self._fan_out.disconnect(connection.connection_id, ERASED_FRAME)
+        for connection_id in self._connections.all_of(job.participant_id):
+            self._fan_out.disconnect(connection_id, ERASED_FRAME)
 
 
 def _status(job: ErasureJob) -> dict[str, Any]:

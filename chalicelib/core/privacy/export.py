@@ -15,7 +15,7 @@ from chalicelib.core.kernel import json_codec, paging
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.log.reading import SLACK, ReadBudget, stored_size
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.model.conversations import ConversationState, Head
+from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.privacy import DataLocation
 from chalicelib.core.ports.consent import BlockStore, PendingStore
@@ -134,50 +134,41 @@ class Export:
 
     def _add_conversation(self, page: _Page, location: DataLocation, after: int) -> int | None:
         """Add one conversation to a page; return the position to continue at, None at its end."""
-        head = self._event_log.head(location.conversation_id)
+        conversation_id, messages = location.conversation_id, page.answer["messages"]
+        head = self._event_log.head(conversation_id)
         if head is None or head.state is ConversationState.DELETED:
             return None
-        if not page.count(head, after + 1):
+        if after < head.sequence_id and not page.count(head, after + 1):
             return after
-        if not after:
-            page.answer["conversations"].append(self._summary(page.caller, location, head))
+        first = len(messages)
+        stopped_at = self._add_messages(page, head, after)
+        details = self._conversations.details(conversation_id) if location.is_member and not after else None
+        member = None
+        if location.is_member:
+            # After everything that only a member may see (`conversations/access.py`).
+            member = self._memberships.membership(conversation_id, page.caller.participant_id)
+        if member is None:
+            messages[first:] = map(_for_past_member, messages[first:])
+        if not after and stopped_at != 0:  # otherwise the next page begins with it
+            page.answer["conversations"].append(_summary(head, member, details))
+        return stopped_at
+
+    def _add_messages(self, page: _Page, head: Head, after: int) -> int | None:
+        """Add the messages of one conversation to a page; return the same."""
         position = after
         while position < head.sequence_id:
             count = page.count(head, position + 1)
             first = position
-            for stored in self._event_log.events(location.conversation_id, first + 1, first + count):
+            for stored in self._event_log.events(head.conversation_id, first + 1, first + count):
                 # A gap is a commit in progress, which the next page contains.
                 if stored.event["sequence_id"] != position + 1:
                     return position
-                event = stored.current if location.is_member else _for_past_member(stored.current)
-                if not page.take(event, stored_size(stored)):
+                if not page.take(stored.current, stored_size(stored)):
                     return position
                 position += 1
             if position < first + count or not count:
                 return position
         return None
-
-    def _summary(self, caller: Principal, location: DataLocation, head: Head) -> dict[str, Any]:
-        conversation_id = location.conversation_id
-        member = details = None
-        if location.is_member:
-            member = self._memberships.membership(conversation_id, caller.participant_id)
-        if member is not None:
-            details = self._conversations.details(conversation_id)
-        if member is None or details is None or head.state is not ConversationState.LIVE:
-            return {"conversation_id": conversation_id, "is_participant": False}
-        return {
-            "conversation_id": conversation_id,
-            "is_participant": True,
-            "title": details.title,
-            "created_at": rfc3339(details.created_at),
-            "name": member.name,
-            "role": member.role,
-            "joined_at": rfc3339(member.joined_at),
-            "read_up_to": member.read_up_to,
-            "me": personal_state(member),
-            **({"direct": True} if head.direct else {}),
-        }
 
 
 class _Page:
@@ -231,6 +222,24 @@ class _Page:
     def up_to(self, conversation_id: str, position: int) -> dict[str, Any]:
         """Return the page, with a cursor for the next one, which begins after that position."""
         return self.answer | {"next_cursor": paging.encode(conversation_id, position)}
+
+
+def _summary(head: Head, member: Membership | None, details: ConversationDetails | None) -> dict[str, Any]:
+    """Return the entry of a conversation."""
+    if member is None or details is None or head.state is not ConversationState.LIVE:
+        return {"conversation_id": head.conversation_id, "is_participant": False}
+    return {
+        "conversation_id": head.conversation_id,
+        "is_participant": True,
+        "title": details.title,
+        "created_at": rfc3339(details.created_at),
+        "name": member.name,
+        "role": member.role,
+        "joined_at": rfc3339(member.joined_at),
+        "read_up_to": member.read_up_to,
+        "me": personal_state(member),
+        **({"direct": True} if head.direct else {}),
+    }
 
 
 def _for_past_member(event: Event) -> Event:

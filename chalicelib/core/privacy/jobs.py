@@ -14,7 +14,7 @@ from chalicelib.core.conversations.invitations import INVITED, Invitations
 from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.profile_copies import ProfileCopies
 from chalicelib.core.conversations.profiles import PROFILE
-from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Unavailable
+from chalicelib.core.kernel.errors import ConversationBusy, Unavailable
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.actors import Principal
@@ -165,12 +165,12 @@ class Jobs:
 
         An error in one of them does not prevent the others; the first error is raised at the end.
         """
-        errors: list[ChatError] = []
+        errors: list[Exception] = []
         sweeps = (self._lifecycle.purge_due, self._sweep_erasures, self._sweep_retention, self._sweep_profiles)
         for sweep in sweeps:
             try:
                 sweep(seconds / len(sweeps))
-            except ChatError as error:
+            except Exception as error:  # noqa: BLE001 — raised at the end
                 errors.append(error)
         if errors:
             raise errors[0]

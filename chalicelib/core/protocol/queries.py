@@ -9,12 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chalicelib.core.kernel.errors import Problem, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.model.conversations import Membership
+from chalicelib.core.protocol.field_rules import not_reserved
 from chalicelib.core.protocol.fields import Emoji, HistoryIdText, ParticipantId, SequenceId
 from chalicelib.core.protocol.validation import R, path_segment, validated
 
@@ -48,6 +49,13 @@ class ParticipantQuery(Query):
     """The query of routes about one participant."""
 
     participant_id: ParticipantId
+    """The participant's id: the `sub` of their tokens."""
+
+
+class PersonQuery(ParticipantQuery):
+    """The query of routes for which a reserved id, as that of the system, has no meaning."""
+
+    participant_id: Annotated[ParticipantId, AfterValidator(not_reserved)]
     """The participant's id: the `sub` of their tokens."""
 
 

@@ -20,13 +20,13 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "PUT",
     "/direct",
     {200: "Conversation", 201: "Conversation"},
-    query=queries.ParticipantQuery,
+    query=queries.PersonQuery,
     body=requests.OpenDirect,
     errors=(Blocked, ErasureRunning, ConversationLimit, RefusedByHook, RateLimited, ConversationBusy),
     revocation="read",
 )
 def open_direct_conversation(
-    call: AuthenticatedRequest, query: queries.ParticipantQuery, body: requests.OpenDirect
+    call: AuthenticatedRequest, query: queries.PersonQuery, body: requests.OpenDirect
 ) -> tuple[int, Result]:
     """Get, accept or create the direct conversation with a participant."""
     directs = bootstrap.application().conversations.directs

@@ -106,4 +106,6 @@ def resume_endpoint(call: AuthenticatedRequest, endpoint_id: str, body: requests
 @route("POST", f"{_ONE}/test", {200: "EndpointTest"}, errors=(EventsOff, NotFound), callers="services")
 def test_endpoint(call: AuthenticatedRequest, endpoint_id: str) -> Any:
     """Send a signed test event to an endpoint, and return the outcome."""
-    return _registry().test(endpoint_id)
+    tested = _registry().test(endpoint_id)
+    logs.log_endpoint("tested", endpoint_id)
+    return tested

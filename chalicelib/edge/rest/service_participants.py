@@ -23,13 +23,13 @@ def get_participant_state(call: AuthenticatedRequest, query: queries.Participant
     "PATCH",
     _PATH,
     {200: "ParticipantState"},
-    query=queries.ParticipantQuery,
+    query=queries.PersonQuery,
     body=requests.UpdateParticipantState,
     errors=(ConversationBusy,),
     callers="services",
 )
 def update_participant_state(
-    call: AuthenticatedRequest, query: queries.ParticipantQuery, body: requests.UpdateParticipantState
+    call: AuthenticatedRequest, query: queries.PersonQuery, body: requests.UpdateParticipantState
 ) -> Any:
     """Suspend a participant everywhere or lift that, register an agent or end that."""
     return bootstrap.application().backend.suspensions.update(query.participant_id, body)
@@ -46,11 +46,11 @@ def export_as_service(call: AuthenticatedRequest, query: queries.ServiceExportQu
     "DELETE",
     _PATH,
     {202: "Erasure"},
-    query=queries.ParticipantQuery,
+    query=queries.PersonQuery,
     errors=(ConversationBusy,),
     callers="services",
 )
-def erase_as_service(call: AuthenticatedRequest, query: queries.ParticipantQuery) -> Any:
+def erase_as_service(call: AuthenticatedRequest, query: queries.PersonQuery) -> Any:
     """Erase the data of a participant in all conversations. A repeat returns the running erasure."""
     return bootstrap.application().privacy.jobs.erase(Principal(query.participant_id, None))
 

@@ -60,6 +60,18 @@ def test_addresses_are_used_until_they_expire(monkeypatch: pytest.MonkeyPatch) -
     assert dns.queries == 2
 
 
+def test_addresses_of_before_a_freeze_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    dns, clock = FakeDns(monkeypatch, "192.0.2.1"), FakeClock()
+    resolver = Resolver(Origin("http://a.example"), clock)
+    resolver.address(1)
+    dns.addresses = ("192.0.2.2",)
+    clock.freeze(ADDRESS_TTL)
+    assert resolver.address(1)[1][0] == "192.0.2.2"
+    dns.addresses = ("192.0.2.3",)
+    clock.set(clock.now() - 3600)
+    assert resolver.address(1)[1][0] == "192.0.2.3", "the clock was set back"
+
+
 def test_rotation_makes_the_next_address_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeDns(monkeypatch, "192.0.2.1", "192.0.2.2")
     resolver = Resolver(Origin("http://a.example"), FakeClock())

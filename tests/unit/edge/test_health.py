@@ -36,6 +36,19 @@ def test_result_is_repeated_for_some_seconds() -> None:
     assert probes.reads == 2
 
 
+def test_result_of_before_a_freeze_is_not_repeated() -> None:
+    harness, probes = AppHarness(), Probes()
+    stores = harness.chat.stores._replace(connections=probes)  # type: ignore[arg-type]
+    chat = harness.chat._replace(stores=stores)
+    assert health.check(chat)[0] == 200
+    probes.fails = True
+    harness.clock.freeze(health.CACHE_SECONDS)
+    assert health.check(chat)[0] == 503
+    harness.clock.set(harness.clock.now() - 3600)
+    probes.fails = False
+    assert health.check(chat)[0] == 200, "the clock was set back"
+
+
 def test_result_is_that_of_the_application() -> None:
     healthy, failing = AppHarness(), AppHarness()
     probes = Probes()

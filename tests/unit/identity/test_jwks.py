@@ -132,6 +132,18 @@ def test_withdrawn_key_is_rejected_at_the_maximum_age(
     assert knows(jwks, "new")
 
 
+def test_keys_are_fetched_again_after_the_clock_was_set_back(
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes
+) -> None:
+    clock.set(7200.0)
+    assert knows(jwks, "old")
+    provider.document = rotated
+    clock.set(3600.0)
+    assert not knows(jwks, "old")
+    assert knows(jwks, "new")
+    assert provider.fetches == 2
+
+
 def test_unknown_key_id_causes_a_fetch(
     jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes
 ) -> None:

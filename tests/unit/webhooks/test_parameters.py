@@ -35,6 +35,18 @@ def test_parameter_is_read_again_after_a_while() -> None:
     assert known.secrets("/hook") == (Secret(NEW), Secret(OLD))
 
 
+def test_parameter_is_read_again_after_a_freeze() -> None:
+    parameters, clock = Parameters(), FakeClock()
+    known = SecretParameters(parameters, clock)
+    known.secrets("/hook")
+    parameters.value = secret_text(NEW)
+    clock.freeze(MAX_AGE)
+    assert known.secrets("/hook") == (Secret(NEW),)
+    parameters.value = secret_text(OLD)
+    clock.set(clock.now() - 3600)
+    assert known.secrets("/hook") == (Secret(OLD),), "the clock was set back"
+
+
 @pytest.mark.parametrize("failure", [Unavailable(), "no secret"])
 def test_known_secrets_are_used_while_the_parameter_cannot_be_read(failure: str | Exception) -> None:
     parameters, clock = Parameters(), FakeClock()

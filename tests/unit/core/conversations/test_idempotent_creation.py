@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from chalicelib.core.model.creations import CreationKey
 from chalicelib.core.protocol.idempotency import fingerprint
 from chalicelib.core.protocol.queries import ExportQuery
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, UpdateParticipant
+from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
 
 DAY = 24 * 3600
@@ -118,3 +120,33 @@ def test_record_is_exported_and_erased_without_the_key() -> None:
     harness.clock.advance(70)
     assert harness.chat.privacy.erasure.run(job_id, 5) is None
     assert not harness.chat.stores.conversations.creations("alice")
+
+
+class Engine(MemoryEngine):
+    """A store that runs an action once, before the next query of pending memberships."""
+
+    before_pending: Callable[[], object] | None = None
+
+    def query(self, **arguments: Any) -> Any:
+        """Run the action, and query."""
+        low = arguments["ExpressionAttributeValues"].get(":low", {"S": ""})["S"]
+        if low.startswith("N#") and self.before_pending is not None:
+            action, self.before_pending = self.before_pending, None
+            action()
+        return super().query(**arguments)
+
+
+def test_owner_who_is_removed_during_a_repeat_sees_no_later_addition() -> None:
+    harness = AppHarness({"CHAT_ADDING": "consent"}, engine=Engine)
+    assert isinstance(harness.store, Engine)
+    chat = create(harness, "alice", "k", join_policy="open")["conversation_id"]
+    harness.chat.conversations.members.join(principal("carol"), chat)
+    moderation = harness.chat.conversations.moderation
+    moderation.update(principal("alice"), chat, "carol", UpdateParticipant(role="owner"))
+
+    def remove_alice() -> None:
+        harness.chat.conversations.members.remove(principal("carol"), chat, "alice")
+        harness.add("carol", chat, "dan")
+
+    harness.store.before_pending = remove_alice
+    assert "dan" not in str(create(harness, "alice", "k", join_policy="open"))

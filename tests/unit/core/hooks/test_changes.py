@@ -17,7 +17,7 @@ from chalicelib.core.kernel.errors import (
 from chalicelib.core.model.actors import Principal, Service
 from chalicelib.core.model.creations import CreationKey
 from chalicelib.core.protocol.queries import ConversationsQuery
-from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, UpdateParticipant
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, SetProfile, UpdateParticipant
 from tests.support.app_harness import AppHarness, principal
 from tests.support.hooks import ALLOW, FakeHook, change, refuse
 
@@ -149,6 +149,14 @@ def test_creation_is_asked_about_and_changed(chat: AppHarness, hook: FakeHook) -
     assert hook.calls == [[{"type": "creation", "direct": False, "sender": ALICE, **asked}]]
     assert (view["title"], names(view), view["metadata"]) == ("***", ["alice", "carol"], {"k": 1})
     assert chat.events(view["conversation_id"])[0]["title"] == "***"
+
+
+def test_hook_sees_the_name_that_the_event_has(chat: AppHarness, hook: FakeHook) -> None:
+    chat.chat.conversations.profiles.set(principal("alice"), SetProfile(name="Alice A."))
+    view = create(chat)
+    chat.chat.conversations.directs.open(principal("alice"), "carol")
+    (sender,) = {tuple(action["sender"].items()) for action in hook.actions}
+    assert dict(sender) == chat.events(view["conversation_id"])[0]["sender"] == {**ALICE, "name": "Alice A."}
 
 
 def test_creation_that_is_changed_against_the_rules_is_a_failure(chat: AppHarness, hook: FakeHook) -> None:

@@ -75,6 +75,15 @@ def test_changed_content_is_in_the_log_and_in_the_acknowledgement(
     assert chat.posted("c1", "events")[-1]["events"] == [stored]
 
 
+@pytest.mark.parametrize("removal", [None, {}], ids=["null", "an empty object"])
+def test_metadata_is_removed(chat: AppHarness, hook: FakeHook, conversation: str, removal: Any) -> None:
+    hook.decide = lambda _: change(metadata=removal, mentions=[], reply_to=None)
+    target = chat.send_message("alice", conversation, "first")
+    fields = {"metadata": {"a": 1}, "mentions": ["bob"], "reply_to": target}
+    chat.send_message("alice", conversation, "hi", **fields)
+    assert {"metadata", "mentions", "reply_to"} & chat.events(conversation)[-1].keys() == set()
+
+
 def test_acknowledgement_of_an_allowed_message_has_no_content(
     chat: AppHarness, hook: FakeHook, conversation: str
 ) -> None:

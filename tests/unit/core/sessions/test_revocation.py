@@ -85,3 +85,23 @@ def test_connection_without_a_frame_and_ticket_are_deleted_by_an_erasure(harness
     while harness.chat.privacy.erasure.run(job_id, 60) is not None:
         pass
     assert items_with(harness.store, TABLES, "bob", "Bob") == []
+
+
+def test_erasure_closes_all_connections_in_its_first_step() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice", "bob")
+    harness.connect("active=", "bob", chat)
+    harness.connect("stale=", "bob", chat)
+    connections = harness.chat.stores.connections
+    stale = connections.get("stale=")
+    assert stale is not None
+    connections.mark_stale("stale=", stale.generation, "bob")
+    assert [active.connection_id for active in connections.active_connections_of("bob")] == ["active="]
+    bob = Identity("bob", "Bob", int(harness.clock.now()) + 3600, int(harness.clock.now()))
+    harness.chat.sessions.connections.open("silent=", bob)
+    job_id, _ = harness.chat.privacy.erasure.request(principal("bob"))
+    assert harness.chat.privacy.erasure.run(job_id, 60) is not None
+    assert sorted(harness.poster.closed) == ["active=", "silent=", "stale="]
+    (frame,) = harness.posted("silent=")
+    assert (frame["code"], frame["reconnect"]) == ("ERASED", False)
+    assert not harness.send_frame("silent=", type="hello")
