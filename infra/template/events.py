@@ -38,11 +38,11 @@ MAX_AGE = 20 * 3600
 BEHIND = 3600
 """Seconds by which the stream may be behind before an alarm."""
 EXPIRING = 16 * 3600
-"""Seconds by which the stream may be behind before another alarm. Lambda measures records that it sends, so the age
-of those that are given up at `MAX_AGE` is never measured; four hours are left to repair the mapping."""
+"""Seconds by which the stream may be behind before another alarm: four hours are left to repair the mapping. At
+`MAX_AGE` none could be raised, as Lambda measures the age only of records that it sends."""
 WAITING = 900
-"""Seconds for which an attempt that is due may wait before an alarm. The age of a message begins when it is sent, so
-it includes the delay of an attempt that is put off, up to `MAX_DELAY`."""
+"""Seconds for which an attempt that is due may wait before an alarm. The age of a message begins when it is sent,
+so it includes the delay of an attempt that is put off, up to `MAX_DELAY`."""
 LAGGING, LAG_PERIODS = 3600, 4
 """Seconds by which an endpoint may lag behind before an alarm. It lasts for so many periods: the probes of an
 endpoint that fails are up to 15 minutes apart, and nothing is measured between them."""
