@@ -1,7 +1,7 @@
 # All commands of this project. `make` alone lists them; every target sets up what it needs first.
 #
 #   PYTHON=…       the Python (3.11 or newer) to make the environments with
-#   ARGS="…"       arguments of `python -m local`, `bench`, `infra deploy`, `infra destroy`, `scripts.test_all`
+#   ARGS="…"       arguments of `python -m local`, `bench`, `infra deploy`, `rollback` and `destroy`, `scripts.test_all`
 #   T=…            a path, a node id, or an expression of names as with pytest's -k
 #   TARGETS="…"    with T: what the end-to-end tests run on, of: development bundle ministack
 #   KEEP=1         with `make e2e`: leaves the server up after the tests, with its log
@@ -48,11 +48,11 @@ help:
 	@echo 'make test-all  what takes too long for every run      PART=mutants* ARGS="--list"'
 	@echo 'make fuzz      random requests and frames, minutes    CHAT_FUZZ_SEED=1'
 	@echo 'make bench     throughput and latency                 ARGS="--help"'
-	@echo 'make soak      mixed traffic for half an hour      ARGS="--minutes 5"'
+	@echo 'make soak      mixed traffic for half an hour         ARGS="--minutes 5"'
 	@echo 'make audit     known vulnerabilities of the packages  NAMES="bundle run"'
 	@echo 'make package   the Lambda bundle and the template     STAGE=dev (into build/STAGE)'
 	@echo 'make deploy    deploys it to your AWS account         STAGE=dev YES=1 ARGS="--region eu-west-1"'
-	@echo 'make rollback  returns to the release before         STAGE=dev YES=1 TO=7'
+	@echo 'make rollback  returns to the release before          STAGE=dev YES=1 TO=7'
 	@echo 'make destroy   deletes it from your AWS account       STAGE=dev YES=1'
 	@echo 'make setup     the environments, which other targets set up, too'
 	@echo 'make lock      updates the lock files                 UPGRADE="chalice boto3"'

@@ -42,7 +42,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -53,6 +53,8 @@ from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — a prefix, not a secret
 PREFIX = "CHAT_"
+CLIENT_VARIABLES = {"CHAT_HTTP_URL", "CHAT_WS_URL", "CHAT_TOKEN", "CHAT_PROFILE"}
+"""The variables of the Python client's command line, which a shell that starts a local chat may have, too."""
 T = TypeVar("T", Limits, Timing)
 
 
@@ -99,7 +101,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Return the settings in the environment. Raises SettingsError."""
-        reject_misspelt(environment)
+        reject_misspelt(set(environment) - CLIENT_VARIABLES)
         try:
             settings = cls(
                 conversations_table=_required(environment, "CHAT_CONVERSATIONS_TABLE"),
@@ -160,12 +162,12 @@ def known_names() -> list[str]:
     return names
 
 
-def reject_misspelt(environment: Mapping[str, str]) -> None:
+def reject_misspelt(names: Iterable[str]) -> None:
     """Raise SettingsError if a variable is none of the settings, but named almost like one.
 
     Other variables with the prefix may belong to other programs.
     """
-    given = [name for name in environment if name.startswith(PREFIX)]
+    given = [name for name in names if name.startswith(PREFIX)]
     for name in sorted(set(given) - set(known := known_names())):
         import difflib
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Any
 
@@ -9,7 +10,6 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-KEY_ID = "product-1"
 AUDIENCE = "chat"
 USER_TOKEN_SECONDS = 600
 SERVICE_TOKEN_SECONDS = 300
@@ -18,16 +18,20 @@ SERVICE_SCOPE, SERVICE_CLIENT = "chat:service", "marketplace"
 
 
 class Identity:
-    """Signs tokens. A real product keeps the key in a vault and rotates it; this one makes one at each start."""
+    """Signs tokens. A real product keeps the key in a vault and rotates it; this one makes one at each start.
+
+    Each key has another id: under a known one, the chat would verify with the key that it has in memory.
+    """
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
+        self._key_id = f"product-{secrets.token_hex(4)}"
         self._key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
 
     def key_set(self) -> dict[str, Any]:
         """Return the public keys, which the chat fetches from CHAT_JWKS_URL (RFC 7517)."""
         public = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        return {"keys": [{**public, "kid": KEY_ID, "use": "sig", "alg": "RS256"}]}
+        return {"keys": [{**public, "kid": self._key_id, "use": "sig", "alg": "RS256"}]}
 
     def user_token(self, user_id: str, name: str) -> str:
         """Return a token with which a user's browser talks to the chat."""
@@ -42,4 +46,4 @@ class Identity:
     def _sign(self, claims: dict[str, Any], lifetime: int) -> str:
         now = int(time.time())
         standard = {"iss": self.issuer, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
-        return jwt.encode({**standard, **claims}, self._key, "RS256", headers={"kid": KEY_ID})
+        return jwt.encode({**standard, **claims}, self._key, "RS256", headers={"kid": self._key_id})

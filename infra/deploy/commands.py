@@ -14,7 +14,7 @@ from infra.deploy.deployment import Deployment, Overrides
 from infra.deploy.error_messages import explaining_errors
 from infra.deploy.rollback import Rollback
 from infra.deploy.teardown import Teardown
-from infra.deploy.tokens import token_for
+from infra.deploy.tokens import token_command, token_for
 from infra.errors import InfraError
 from infra.stage import read_stage
 
@@ -39,7 +39,7 @@ def deploy(root: Path, options: argparse.Namespace) -> None:
             account, stage, console, overrides=Overrides(options.lose_table, tables, options.new_history)
         ).run(build)
     if stage.secret_parameters:
-        console.write(f"To get a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
+        console.write(f"To get a token: {token_command(stage, options.region)}")
 
 
 def rollback(root: Path, options: argparse.Namespace) -> None:

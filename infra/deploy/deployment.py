@@ -89,8 +89,13 @@ class Deployment:
         prerequisites.check(build.template, deployed_ids)
         prerequisites.require_tables(self._overrides.tables or ())
         present = StageState() if create else read_state(self._stack.source_template())
-        self._require_no_restore(present)
         artefacts = Artefacts(self._account, self._stage, self._console)
+        # The note of a stack that was deleted by hand must not prevent a new one.
+        if not create and (present.fenced or artefacts.read_note() is not None):
+            raise InfraError(
+                f"A restore of stage {self._stage.name} is not finished: repeat it (python -m infra restore),"
+                " or end it with --abandon"
+            )
         artefacts.ensure_bucket()
         releases = Releases(artefacts, self._stage, self._now)
         if release is None:
@@ -112,12 +117,6 @@ class Deployment:
         self._smoke_check(deployed, build.version, self._publish_page(build))
         releases.confirm(release)
         return deployed
-
-    def _require_no_restore(self, state: StageState) -> None:
-        if state.fenced:
-            raise InfraError(
-                f"A restore of stage {self._stage.name} is not finished: repeat it (python -m infra restore)"
-            )
 
     def _overridden(self, state: StageState) -> StageState:
         """Return the state of the stage, which the deployment keeps unless an option changes it."""

@@ -14,6 +14,7 @@ from infra.deploy.secret import SecretParameter, secrets_of
 from infra.deploy.stack import NO_STACK, Stack
 from infra.deploy.state import read_state
 from infra.errors import InfraError
+from infra.restore.note import Notebook
 from infra.stage import Stage
 from infra.template.names import Json
 
@@ -31,6 +32,8 @@ class Teardown:
         self._secrets = secrets_of(account, stage)
         self._tables: dict[str, str] = {}
         """Tables that the stage uses, but that do not belong to the stack."""
+        self._restored: Sequence[str] = ()
+        """Tables that an unfinished restore has made, or was about to make. Its note is one of the uploads."""
 
     def run(self) -> list[Json]:
         """Remove the stage and return the retained resources, as CloudFormation lists them. Raises InfraError."""
@@ -39,6 +42,8 @@ class Teardown:
         status = self._stack.status()
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise InfraError(f"The stack {self._stack.name} is busy ({status}): wait until it has finished")
+        note = Notebook(self._artefacts).read()
+        self._restored = () if note is None else note.new
         retained = self._announce(own_secrets) if status != NO_STACK else []
         if status == NO_STACK:
             self._console.write(
@@ -102,6 +107,9 @@ class Teardown:
             self._console.write(f"  {_format_resource(item)}: {_retention_reason(item)}")
         for name in self._tables.values():
             self._console.write(f"  the table {name}, which does not belong to the stack")
+        for name in self._restored:
+            if name not in self._tables.values():
+                self._console.write(f"  the table {name}, if it exists: an unfinished restore made it")
         self._console.write(f"  the bucket {self._artefacts.bucket}, which all stages of the account share")
         for secret in self._secrets:
             if secret not in own_secrets:

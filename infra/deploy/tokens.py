@@ -24,3 +24,9 @@ def token_for(account: Account, stage: Stage, participant_id: str, name: str | N
         return mint_for(participant_id, name, ttl, settings)
     except LocalError as error:
         raise InfraError(str(error)) from None
+
+
+def token_command(stage: Stage, region: str | None) -> str:
+    """Return the command that prints a token of a stage; `region` is the one that was named, if any."""
+    place = f" --region {region}" if region else ""
+    return f".venv/bin/python -m infra token alice --name Alice --stage {stage.name}{place}"

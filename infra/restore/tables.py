@@ -21,6 +21,8 @@ from infra.template.tables import DEFINITION
 POLL_INTERVAL = 5.0
 """Seconds between two polls of a table that is being created."""
 EXPIRY = "expires_at"
+_RECOVERY_ATTEMPTS = 240
+"""For twenty minutes: DynamoDB names no bound."""
 _CREATED_AS = ("AttributeDefinitions", "KeySchema", "BillingMode", "SSESpecification")
 
 
@@ -95,8 +97,7 @@ class Tables:
         if self._ttl(name) == "DISABLED":
             specification = {"Enabled": True, "AttributeName": EXPIRY}
             self._client.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
-        recovery = {"PointInTimeRecoveryEnabled": True}
-        self._client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+        self._enable_recovery(name)
         described = self._described(name)
         if bool(described.get("DeletionProtectionEnabled")) != protected:
             self._client.update_table(TableName=name, DeletionProtectionEnabled=protected)
@@ -117,6 +118,21 @@ class Tables:
         for page in pages:
             for item in page["Items"]:
                 yield item["pk"]["S"], item["sk"]["S"]
+
+    def _enable_recovery(self, name: str) -> None:
+        """Turn on point-in-time recovery, which DynamoDB refuses for some time after a table was created."""
+        recovery = {"PointInTimeRecoveryEnabled": True}
+        for _ in range(_RECOVERY_ATTEMPTS):
+            try:
+                self._client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+            except ClientError as error:
+                if code_of(error) != "ContinuousBackupsUnavailableException":
+                    raise
+                self._console.write(f"  {name} cannot be backed up yet")
+                self._sleep(POLL_INTERVAL)
+            else:
+                return
+        raise InfraError(f"Point-in-time recovery of the table {name} is still not available. Repeat the command")
 
     def _check(self, name: str, *, protected: bool) -> None:
         described = self._described(name)

@@ -67,6 +67,7 @@ def post_process(template: Json, stage: Stage, runtime: Runtime, version: str) -
     unmatched.answer(template, stage.infra.allowed_origins)
     secret.grant_read(template, stage)
     hook.grant_invoke(template, stage)
+    functions.check_variables(template)
 
 
 def merge_fragments(fragments: Iterable[Json]) -> Json:

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.stream import FILTER
+from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.errors import InfraError
@@ -36,8 +37,12 @@ MAX_AGE = 20 * 3600
 """Seconds after which a record is given up for a walk. The stream deletes it after 24 hours."""
 BEHIND = 3600
 """Seconds by which the stream may be behind before an alarm."""
+EXPIRING = 16 * 3600
+"""Seconds by which the stream may be behind before another alarm: four hours are left to repair the mapping. At
+`MAX_AGE` none could be raised, as Lambda measures the age only of records that it sends."""
 WAITING = 900
-"""Seconds for which an attempt that is due may wait before an alarm."""
+"""Seconds for which an attempt that is due may wait before an alarm. The age of a message begins when it is sent,
+so it includes the delay of an attempt that is put off, up to `MAX_DELAY`."""
 LAGGING, LAG_PERIODS = 3600, 4
 """Seconds by which an endpoint may lag behind before an alarm. It lasts for so many periods: the probes of an
 endpoint that fails are up to 15 minutes apart, and nothing is measured between them."""
@@ -95,17 +100,17 @@ def _alarms(stage: Stage) -> Json:
             {**stream, "Threshold": BEHIND * 1000},
         ),
         "StreamExpiringAlarm": alarm(
-            "events wait in the stream for 20 hours; those older than that are found by a walk instead",
-            {**stream, "Threshold": MAX_AGE * 1000},
+            "events wait in the stream for 16 hours; those older than 20 are found by a walk instead",
+            {**stream, "Threshold": EXPIRING * 1000},
         ),
         "DeliveriesWaitingAlarm": alarm(
-            "attempts to publish wait in their queue for 15 minutes: deliver fails, or too few run at a time",
+            "attempts to publish that are due wait for 15 minutes: deliver fails, or too few run at a time",
             {
                 "Namespace": "AWS/SQS",
                 "MetricName": "ApproximateAgeOfOldestMessage",
                 "Dimensions": dimensions(QueueName={"Fn::GetAtt": [QUEUE, "QueueName"]}),
                 "Statistic": "Maximum",
-                "Threshold": WAITING,
+                "Threshold": int(MAX_DELAY) + WAITING,
             },
         ),
         "PublishingLagAlarm": alarm(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infra.errors import InfraError
 from infra.runtime import Runtime
 from infra.stage import Stage
 from infra.template.names import ALL_FUNCTIONS, Json, arn, boundary, functions_of, ref, sub
@@ -14,6 +15,10 @@ LOG_FORMAT = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"}
 Metric lines have no level, and Lambda treats them as `INFO`: a higher level would drop them (Lambda Developer
 Guide, "Log-level filtering").
 """
+MAX_VARIABLES = 4_096
+"""Bytes of the names and values of a function's variables (Lambda Developer Guide, "Lambda quotas")."""
+_REFERENCE = 100
+"""Bytes of a value that CloudFormation fills in, on average of tables, endpoint and queues with long names."""
 
 
 def fragment(stage: Stage) -> Json:
@@ -51,6 +56,25 @@ def _variables(stage: Stage) -> Json:
 def set_version(template: Json, version: str) -> None:
     """Set the functions' version; it depends on the bundle, which is built with Chalice's output."""
     template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_VERSION"] = version
+
+
+def check_variables(template: Json) -> None:
+    """Raise InfraError if the functions' variables are too large, which CloudFormation notices in the update."""
+    variables: Json = template["Globals"]["Function"]["Environment"]["Variables"]
+    functions = (template["Resources"].get(function.logical_id) for function in ALL_FUNCTIONS)
+    for function in filter(None, functions):
+        own = function["Properties"].get("Environment", {}).get("Variables", {})
+        size = sum(len(name) + _size(value) for name, value in {**variables, **own}.items())
+        if size > MAX_VARIABLES:
+            raise InfraError(
+                f"The variables of the functions have up to {size} bytes, and Lambda allows {MAX_VARIABLES}:"
+                " shorten environment_variables or allowed_origins in .chalice/config.json. Endpoints that"
+                " services create take none (docs/webhooks.md)"
+            )
+
+
+def _size(value: object) -> int:
+    return len(value.encode()) if isinstance(value, str) else _REFERENCE
 
 
 def set_runtime(template: Json, runtime: Runtime) -> None:

@@ -36,7 +36,7 @@ def fragment(stage: Stage) -> Json:
     }
     return {
         "Resources": {
-            "WebAccess": _access(stage),
+            "WebAccess": _access(),
             "WebPageHeaders": _headers(stage, web, "page", "index.html"),
             "WebComponentHeaders": _headers(stage, web, "component", COMPONENT),
             "WebDistribution": _distribution(stage, web.domain),
@@ -60,9 +60,9 @@ def api_urls(stage: Stage) -> tuple[str, str]:
     )
 
 
-def _access(stage: Stage) -> Json:
+def _access() -> Json:
     configuration = {
-        "Name": f"{stage.full_name}-web",
+        "Name": _global_name("web"),
         "OriginAccessControlOriginType": "s3",
         "SigningBehavior": "always",
         "SigningProtocol": "sigv4",
@@ -78,7 +78,7 @@ def _headers(stage: Stage, web: WebSettings, name: str, path: str) -> Json:
     policy = content_security_policy([*api_urls(stage), web.identity.token_endpoint], web.image_origins)
     headers = security_headers(policy) | sharing_headers(path)
     configuration: Json = {
-        "Name": f"{stage.full_name}-{name}",
+        "Name": _global_name(name),
         "SecurityHeadersConfig": {
             "ContentSecurityPolicy": {"ContentSecurityPolicy": _sub(policy), "Override": True},
             "ContentTypeOptions": {"Override": True},
@@ -149,6 +149,11 @@ def _behavior(headers: str) -> dict[str, Any]:
         "TargetOriginId": _ORIGIN_ID,
         "ViewerProtocolPolicy": "redirect-to-https",
     }
+
+
+def _global_name(name: str) -> Json:
+    """Return the name of a resource of CloudFront, whose names are unique in an account, not in a region."""
+    return sub(f"${{AWS::StackName}}-${{AWS::Region}}-{name}")
 
 
 def _sub(text: str) -> Json | str:

@@ -13,7 +13,7 @@ import pytest
 from infra.__main__ import main
 from infra.deploy.artefacts import read_build
 from infra.deploy.console import Console
-from infra.deploy.tokens import token_for
+from infra.deploy.tokens import token_command, token_for
 from infra.errors import InfraError
 from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeSsm
 
@@ -63,6 +63,13 @@ def test_token_is_signed_with_the_stage_secret() -> None:
     token = token_for(aws.account, TRIAL, "alice", "Alice", 60)
     claims = jwt.decode(token, SECRET, algorithms=["HS256"])
     assert (claims["sub"], claims["name"], claims["exp"] - claims["iat"]) == ("alice", "Alice", 60)
+
+
+def test_command_for_a_token_names_the_region_that_the_deployment_named() -> None:
+    """The secret is in that region: the default one has none, or that of another stage."""
+    plain = ".venv/bin/python -m infra token alice --name Alice --stage try"
+    assert token_command(TRIAL, None) == plain
+    assert token_command(TRIAL, "eu-west-1") == f"{plain} --region eu-west-1"
 
 
 def test_token_has_the_configured_issuer_and_audience() -> None:

@@ -18,6 +18,7 @@ from tests.deploy.fakes import (
     Aws,
     FakeCloudFormation,
     FakeDynamoDb,
+    FakeS3,
     change,
     client_error,
     event,
@@ -366,6 +367,26 @@ def test_deployment_during_a_restore_is_rejected() -> None:
     aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", source=fenced))
     assert "A restore of stage try is not finished" in failure_of(aws.deployment())
     assert aws.cloudformation.done == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [Overrides(), Overrides(tables=NAMES), Overrides(new_history=True)],
+    ids=["none", "tables", "history"],
+)
+def test_deployment_before_the_fence_of_a_restore_is_rejected(overrides: Overrides) -> None:
+    """The restore has noted the tables and the next history: it would replay from the wrong table, or go back."""
+    noted = FakeS3({"chat-try/restore": b"{}"})
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE"), noted, dynamodb=FakeDynamoDb(dict(OWN_KEYS)))
+    refused = failure_of(aws.deployment(overrides=overrides))
+    assert "A restore of stage try is not finished" in refused and "--abandon" in refused
+    assert aws.cloudformation.done == []
+
+
+def test_note_of_a_restore_whose_stack_was_deleted_by_hand_does_not_prevent_a_new_stack() -> None:
+    noted = FakeS3({"chat-try/restore": b"{}"})
+    aws = Aws(FakeCloudFormation(None, no_change_set="stop here"), noted)
+    assert "stop here" in failure_of(aws.deployment())
 
 
 def test_first_creation_begins_a_history_that_is_newer_than_any_of_a_destroyed_stage() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from infra.deploy.state import StageState, bind_state
 from infra.errors import InfraError
+from infra.restore.note import Note
 from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, FakeS3, FakeSsm, event, stack_event
 
 BUCKET = "chat-artefacts-123456789012-eu-west-1-an"
@@ -52,6 +54,21 @@ def test_tables_outside_the_stack_are_retained_and_listed() -> None:
     aws.teardown().run()
     for name in ("chat-a", "chat-b"):
         assert aws.output.count(f"  the table {name}, which does not belong to the stack") == 2, "before and after"
+
+
+def test_tables_of_an_unfinished_restore_are_listed() -> None:
+    """They have the conversations, and nothing else names them when the note of the restore is deleted."""
+    aws = a_stage()
+    note = Note("2026-11-29T12:30:00+00:00", 7, ("chat-a", "chat-b"), ("chat-try-conversations-7", "chat-b"))
+    assert aws.s3.objects is not None
+    aws.s3.objects["chat-try/restore"] = json.dumps(asdict(note)).encode()
+    aws.cloudformation.source = bind_state(BUILD.template, StageState().with_tables("chat-a", "chat-b", now=1))
+    aws.teardown().run()
+    made = [line for line in aws.output if line.endswith(", if it exists: an unfinished restore made it")]
+    assert [line.split(",")[0] for line in made] == ["  the table chat-try-conversations-7"] * 2, (
+        "before and after"
+    )
+    assert "chat-try/restore" not in aws.s3.objects
 
 
 def test_deleted_and_retained_resources_are_listed_before_the_confirmation() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.aws.dynamodb.publishing_keys import WAKING_PREFIX
-from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.kernel.limits import MAX_DELAY, Limits
 from chalicelib.core.publishing import schedule
 from chalicelib.core.publishing.circuits import DISABLED_LINE
 from infra.events import EventSettings
@@ -144,11 +144,21 @@ def test_stream_that_falls_behind_raises_alarms_before_it_loses_records(every: J
     }
     assert {name: alarm["Threshold"] for name, alarm in alarms.items()} == {
         "StreamBehindAlarm": HOUR * 1000,
-        "StreamExpiringAlarm": 20 * HOUR * 1000,
+        "StreamExpiringAlarm": 16 * HOUR * 1000,
     }
+    # Lambda measures the age of records that it sends, and sends none that is older.
+    given_up = source(every, "Publish")["MaximumRecordAgeInSeconds"]
+    assert all(alarm["Threshold"] < given_up * 1000 for alarm in alarms.values())
     for alarm in alarms.values():
         assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Publish"}}]
         assert (alarm["Namespace"], alarm["Statistic"]) == ("AWS/Lambda", "Maximum")
+
+
+def test_attempt_that_was_put_off_raises_no_alarm_when_it_is_due(every: Json) -> None:
+    """The age of a message counts from when it was sent, before its delay."""
+    alarm = every["Resources"]["DeliveriesWaitingAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("ApproximateAgeOfOldestMessage", "Maximum")
+    assert alarm["Threshold"] == MAX_DELAY + 15 * 60
 
 
 def test_slow_endpoint_cannot_occupy_all_workers_of_a_stage_with_default_settings() -> None:

@@ -23,7 +23,7 @@ esac
 
 def test_commands_create_three_policies_of_this_account(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "deployment.md").read_text()
-    (script,) = (block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "create-policy" in block)
+    (script,) = (block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "create-policy " in block)
     program = tmp_path / "aws"
     program.write_text(AWS)
     program.chmod(0o755)

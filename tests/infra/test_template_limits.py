@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 
 import pytest
 
 from chalicelib.edge import openapi
 from infra.deploy.artefacts import bucket_name
+from infra.errors import InfraError
 from infra.regions import SMALL_QUOTA_REGIONS
 from infra.stage import Stage
+from infra.template.functions import check_variables
 from infra.template.throttling import limits
 from tests.deploy.fakes import Aws
 from tests.infra.checkouts import ROOT
@@ -62,6 +65,36 @@ def test_given_names_fit_their_limits_for_the_longest_stage_name(kind: str, reso
         name = item[attribute]["Fn::Sub"]
         filled = name.replace("${AWS::StackName}", "x" * LONGEST_STACK_NAME).replace("${AWS::Region}", "x" * 14)
         assert "${" not in filled and len(filled) <= longest
+
+
+def test_variables_that_cloudformation_fills_in_are_not_longer_than_assumed(every: Json) -> None:
+    """With the longest names of stage, region and generated resources."""
+    variables = every["Globals"]["Function"]["Environment"]["Variables"]
+    filled = [value for value in variables.values() if not isinstance(value, str)]
+    queue = len("https://sqs.ap-southeast-99.amazonaws.com/123456789012/") + 80
+    table = LONGEST_STACK_NAME + len("-ConversationsTable-") + 13
+    lengths = {"JobQueue": queue, "DeliveryQueue": queue, "ConversationsTable": table, "ConnectionsTable": table}
+    lengths |= {"WebsocketAPI": 10, "AWS::Region": 14, "AWS::URLSuffix": len("amazonaws.com.cn")}
+    size = 0
+    for value in filled:
+        text = value.get("Fn::Sub") or f"${{{value['Ref']}}}"
+        size += len(re.sub(r"\$\{([^}]+)\}", lambda match: "x" * lengths[match[1]], text))
+    assert size <= 100 * len(filled)
+
+
+def test_variables_that_lambda_would_reject_are_rejected_by_the_build(every: Json) -> None:
+    check_variables(every)
+    endpoint = {
+        "url": "https://hooks.shop.company.net/chat/events",
+        "secret_parameter": "/chat/prod/webhook-secret",
+        "types": ["message", "message_edited", "message_deleted", "content_expired"],
+    }
+    for count, is_rejected in ((5, False), (20, True)):
+        template = json.loads(json.dumps(every))
+        own = template["Resources"]["Deliver"]["Properties"]["Environment"]["Variables"]
+        own["CHAT_ENDPOINTS"] = json.dumps([endpoint] * count)
+        with pytest.raises(InfraError, match="Lambda allows 4096") if is_rejected else nullcontext():
+            check_variables(template)
 
 
 def test_bucket_name_fits_its_limit() -> None:

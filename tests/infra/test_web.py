@@ -15,9 +15,12 @@ from infra.stage import InfraSettings, Stage
 from infra.template import web
 from infra.web.settings import WebSettings
 from tests.infra.every_option import SETTINGS
+from tests.infra.template_resources import LONGEST_STACK_NAME
 
 Json = dict[str, Any]
 PAGE = SETTINGS["infra"]["web"]
+LONGEST_CLOUDFRONT_NAME = 64
+"""Of an origin access control; 128 of a policy for response headers (CloudFront API reference)."""
 WITHOUT_DOMAINS = InfraSettings(web=WebSettings.model_validate({**PAGE, "domain": None}))
 
 
@@ -66,6 +69,18 @@ def test_only_the_component_is_shared_with_other_origins(every: Json) -> None:
     assert {path: item["Ref"] for path, item in shared.items()} == dict.fromkeys(
         ("assets/*", "serverless-chat.js"), "WebComponentHeaders"
     )
+
+
+def test_names_are_unique_in_the_account_for_one_stage_in_two_regions(every: Json) -> None:
+    names = {"WebAccess": "OriginAccessControlConfig"} | dict.fromkeys(
+        ("WebPageHeaders", "WebComponentHeaders"), "ResponseHeadersPolicyConfig"
+    )
+    given = {name: every["Resources"][name]["Properties"][key]["Name"]["Fn::Sub"] for name, key in names.items()}
+    assert len(set(given.values())) == len(given)
+    for name in given.values():
+        assert "${AWS::StackName}" in name and "${AWS::Region}" in name
+        filled = name.replace("${AWS::StackName}", "x" * LONGEST_STACK_NAME).replace("${AWS::Region}", "x" * 14)
+        assert len(filled) <= LONGEST_CLOUDFRONT_NAME
 
 
 def test_page_is_served_by_https_from_the_private_bucket_only(every: Json) -> None:

@@ -38,6 +38,8 @@ class Tables:
     made: dict[str, str] = field(default_factory=lambda: dict.fromkeys(OLD, "template"))
     backups: list[Json] = field(default_factory=list)
     configured: dict[str, Json] = field(default_factory=dict)
+    unavailable: int = 0
+    """How often recovery of new tables is refused: DynamoDB first enables their backups."""
 
     def describe_table(self, TableName: str) -> Json:  # noqa: N803
         if TableName not in self.made:
@@ -72,6 +74,9 @@ class Tables:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED"}}
 
     def update_continuous_backups(self, TableName: str, **_: Any) -> None:  # noqa: N803
+        if self.unavailable:
+            self.unavailable -= 1
+            raise client_error("UpdateContinuousBackups", "ContinuousBackupsUnavailableException")
         self.configured.setdefault(TableName, {})
 
     def list_tags_of_resource(self, ResourceArn: str) -> Json:  # noqa: N803
@@ -224,6 +229,25 @@ def test_restore_that_is_killed_after_any_step_finishes_when_it_is_repeated(step
     assert scene.slept >= 30, "no function is running when the old table is read"
     assert scene.tables.made[scene.updates.current.tables[CONVERSATIONS]] == "12:30"
     assert "Replaying what must not be undone" in scene.aws.output, "--force does not skip the replay"
+
+
+def test_recovery_of_a_new_table_is_turned_on_when_dynamodb_can() -> None:
+    scene = Scene()
+    scene.tables.unavailable = 3
+    scene.command().run(AT)
+    finished(scene)
+    assert scene.aws.output.count(f"  {scene.updates.current.tables[CONVERSATIONS]} cannot be backed up yet") == 3
+    assert scene.tables.configured.keys() == set(scene.updates.current.tables.values())
+
+
+def test_recovery_that_stays_unavailable_is_an_error_after_which_the_command_is_repeated() -> None:
+    scene = Scene()
+    scene.tables.unavailable = 240
+    with pytest.raises(InfraError, match="is still not available"):
+        scene.command().run(AT)
+    assert scene.slept == 1_200
+    scene.command().run(AT)
+    finished(scene)
 
 
 # ---- the old table is gone ---------------------------------------------------------------------------------

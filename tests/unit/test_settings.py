@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serverless_chat.cli import profiles
 
-from chalicelib.settings import Settings, SettingsError, known_names
+from chalicelib.settings import CLIENT_VARIABLES, Settings, SettingsError, known_names
 
 ENVIRONMENT = {
     "CHAT_CONVERSATIONS_TABLE": "conversations",
@@ -159,6 +160,13 @@ def test_table_of_settings_names_every_variable_that_is_read() -> None:
 def test_misspelt_setting_is_rejected_with_the_nearest_name(misspelt: str, nearest: str) -> None:
     with pytest.raises(SettingsError, match=f"unknown setting {misspelt}; did you mean {nearest}"):
         Settings.from_environment(ENVIRONMENT | {misspelt: "1"})
+
+
+def test_variables_of_the_command_line_of_the_client_are_no_misspelt_settings() -> None:
+    """`make run` prints them, and is often started again in the shell that has them."""
+    of_client = {"CHAT_PROFILE", profiles.TOKEN_VARIABLE, *profiles.URL_VARIABLES}
+    assert of_client == CLIENT_VARIABLES
+    Settings.from_environment(ENVIRONMENT | dict.fromkeys(of_client, "x"))
 
 
 @pytest.mark.parametrize(("text", "required"), [("", False), ("anyone", False), ("consent", True)])
