@@ -13,6 +13,7 @@ DOCUMENT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 ONE_CLIENT = {
     "test_all_missed_events_are_fetched_if_no_limit_is_set": "python",
     "test_file_keeps_values_and_keeps_servers_and_participants_apart": "python",
+    "test_database_that_the_browser_closes_loses_nothing_and_a_sign_out_ends_the_other_tabs": "js",
     "test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed": "js",
     "test_client_shows_the_log_and_sends_each_message_once_under_faults": "conformance",
     "test_list_is_right_within_seconds_while_rooms_are_closed_and_opened": "conformance",
