@@ -4,9 +4,9 @@ import type { Json } from "./core/outputs.ts";
 import type { Sent, SharedStorageEvents, Storage } from "./storage.ts";
 
 const STORE = "values";
-/** The key of the value that `clear` replaces: who began before it stores nothing more. */
+/** The key of the value that `clear` replaces: clients that began before it store nothing more. */
 const SESSION = "session";
-/** After how many milliseconds what could not be read is read again. */
+/** After how many milliseconds a read that failed is repeated. */
 const RETRY = 1_000;
 
 const settled = <T>(request: IDBRequest<T>): Promise<T> =>
@@ -70,7 +70,7 @@ export class IndexedDbStorage implements Storage {
     return this._change((store) => store.delete(key), { key, sent });
   }
 
-  /** Delete everything; what other tabs have not saved yet is refused from now on. */
+  /** Delete everything; changes that other tabs have not saved yet are refused from now on. */
   async clear(): Promise<void> {
     const session = Math.random();
     await this._change((store) => {

@@ -151,7 +151,7 @@ export class Room extends Observable<Room> {
    */
   send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
     const clientMessageId = newId();
-    // The core leaves out what is undefined.
+    // The core leaves out undefined fields.
     const fields = { content, reply_to: replyTo, mentions: mentions?.length ? mentions : undefined, metadata: metadata || undefined };
     const sent = this._sent(clientMessageId);
     try {

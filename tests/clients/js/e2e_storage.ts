@@ -94,7 +94,7 @@ async function newsStayInOrder(): Promise<void> {
   endWriter();
 }
 
-/** What a tab saves while another one signs out is not in the storage afterwards, and a next session has its own. */
+/** A change that a tab makes while another one signs out is not in the storage afterwards, and a next session has its own. */
 async function signOutEndsTheOtherTabs(): Promise<void> {
   const [leaving, other] = [newStorage(), newStorage()];
   await Promise.all([leaving.load(), other.load()]);

@@ -1,4 +1,4 @@
-/** Requests by HTTP: what counts as an answer. */
+/** Requests by HTTP: responses that are no answers. */
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";

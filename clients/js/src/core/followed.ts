@@ -1,4 +1,4 @@
-/** What a client has of a conversation that it follows: its events, its messages, and its people. */
+/** The state of a conversation that a client follows: its events, its messages, and its people. */
 
 import type { Context } from "./context.ts";
 import type { ReadMark } from "./marks.ts";

@@ -9,7 +9,7 @@ const OTHER_HISTORY = {
   message: "the data was restored",
 };
 
-/** What the user, the log and other clients on the storage do to the items. */
+/** Changes the items by actions of the user, by the log, and by other clients on the storage. */
 export class Outbox extends Flights {
   /** Take over an item from storage, new or changed. */
   restore(stored: Item): void {
