@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { minify } from "terser";
-import { members, shortNames } from "./names.mjs";
+import { DIGITS, members, shortNames } from "./names.mjs";
 
 /** Members without an underscore that are no part of the API, of stored values, of frames, or of the platform: no `random`. */
 const INTERNAL = `
@@ -15,10 +15,16 @@ const INTERNAL = `
   drain readState roomState lacks place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
   frameBytes nextId items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
   takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
-  noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry paged followed latest personal awake input newId http notify core
+  noteHead isChanged pushed isRunning sentAs answered timeline people isEnded entry paged followed latest personal awake input newId http notify core
   connected applied delay view wanted want sendNow mark takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked isGone
-  sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan state isOpen kind frame requestId socket hasItems
+  sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan
+  resumeAfter isStopped state isOpen kind frame requestId socket hasItems
 `;
+/** Kinds of outputs, which only the client itself reads. */
+const KINDS = `
+  save forget token connect send post status replaced appended prepended trimmed discarded ended outbox people resolved refused
+  withdrawn frame awake
+`.trim().split(/\s+/);
 const ENTRIES = ["index", "conversations", "indexed_db"];
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
@@ -31,13 +37,21 @@ const shared = {
       kind === "entry-point" || path.endsWith("/listed.ts") ? undefined : { path: "./index.js", external: true },
     ),
 };
+const shortKinds = {
+  name: "short-kinds",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const short = (_, kind) => `"${DIGITS[KINDS.indexOf(kind)]}"`;
+      return { contents: readFileSync(path, "utf8").replace(new RegExp(`"(${KINDS.join("|")})"`, "g"), short), loader: "ts" };
+    }),
+};
 for (const name of process.argv.includes("--no-code") ? [] : ENTRIES) {
   const outfile = join(dist, name + ".js");
   await build({
     entryPoints: [join(source, name + ".ts")],
     outfile,
     bundle: true,
-    plugins: name === "index" ? [] : [shared],
+    plugins: name === "index" ? [shortKinds] : [shared, shortKinds],
     minify: true,
     format: "esm",
     target: "es2022",

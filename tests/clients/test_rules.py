@@ -11,10 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "clients"
 DOCUMENT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 ONE_CLIENT = {
-    "test_answer_of_a_probe_that_outlasts_a_handshake_is_obeyed": "python",
     "test_all_missed_events_are_fetched_if_no_limit_is_set": "python",
-    "test_unknown_protocol_ends_the_connection_with_the_advice_to_update": "python",
     "test_file_keeps_values_and_keeps_servers_and_participants_apart": "python",
+    "test_database_that_the_browser_closes_loses_nothing_and_a_sign_out_ends_the_other_tabs": "js",
     "test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed": "js",
     "test_client_shows_the_log_and_sends_each_message_once_under_faults": "conformance",
     "test_list_is_right_within_seconds_while_rooms_are_closed_and_opened": "conformance",
@@ -30,6 +29,11 @@ ONE_CLIENT = {
     "test_conversation_resumes_where_another_client_on_the_storage_has_shown_it_last": "js",
     "test_client_shares_its_storage_until_the_last_change_is_durable": "js",
     "test_change_that_the_storage_refuses_late_replaces_no_later_one": "js",
+    "test_messages_without_an_answer_are_sent_again_at_once_on_the_connection_of_another_ticket": "js",
+    "test_storage_that_cannot_be_loaded_at_first_loses_no_message": "js",
+    "test_fields_are_those_of_the_call_in_every_attempt": "js",
+    "test_closed_chat_has_stored_what_waited_for_another_change": "js",
+    "test_message_that_was_discarded_before_another_client_left_the_outbox_to_this_one_stays_discarded": "js",
     "test_change_that_the_storage_has_refused_brings_no_value_back_that_another_client_deleted": "js",
     "test_message_that_another_client_has_sent_into_a_newer_history_stays_pending_until_it_is_in_the_view": "js",
     "test_message_that_another_client_sent_before_any_history_was_known_stays_pending": "js",

@@ -54,9 +54,8 @@ export class Chat extends Observable<Chat> {
   /** Observers of all notifications, such as the list of conversations. @internal */
   readonly followers: ((notification: Notification) => void)[] = [];
   private readonly _rooms = new Map<string, Room>();
-  private readonly _changed = new Set<Room>();
+  private readonly _changed = new Set<Room | Chat>();
   private _status: Status = "authenticating";
-  private _isChanged = false;
 
   /** Connect. Throws TypeError if there is no WebSocket. */
   constructor(options: ChatOptions) {
@@ -103,6 +102,7 @@ export class Chat extends Observable<Chat> {
     const core = await this.ready;
     let room = this._rooms.get(conversationId);
     if (!room || room.error) {
+      room?.end();
       room = new Room(conversationId, core, this);
       this._rooms.set(conversationId, room);
     }
@@ -146,6 +146,7 @@ export class Chat extends Observable<Chat> {
 
   /** Close the connection. The outbox is kept in the storage; promises that await it reject with the code `CLOSED`. */
   async close(): Promise<void> {
+    this._driver.isStopped = true;
     await this.ready;
     await this._driver.stop();
     for (const room of this._rooms.values()) room.end();
@@ -168,7 +169,7 @@ export class Chat extends Observable<Chat> {
   notify(notification: Notification): void {
     if (notification.kind === "status") {
       this._status = notification.status;
-      this._isChanged = true;
+      this._changed.add(this);
     } else if ("conversationId" in notification) {
       const room = this._rooms.get(notification.conversationId);
       room?.notify(notification);
@@ -185,12 +186,9 @@ export class Chat extends Observable<Chat> {
 
   /** Call the handlers of everything that changed: all notifications of an input were passed on. @internal */
   settled(): void {
-    const rooms = [...this._changed];
+    const changed = [...this._changed];
     this._changed.clear();
-    const isChanged = this._isChanged;
-    this._isChanged = false;
-    for (const room of rooms) room.changed();
-    if (isChanged) this._emit();
+    for (const observable of changed) observable.changed();
   }
 
   /** Emit an error that no call can throw. @internal */

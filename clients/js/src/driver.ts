@@ -7,31 +7,37 @@ import type { Json, Notification, Output, Sent } from "./core/outputs.ts";
 import { ChatError, chatError, type Credential, type Http } from "./http.ts";
 import type { Storage } from "./storage.ts";
 
+/** The version of the protocol, which the subprotocol names, too. */
+const PROTOCOL = 1;
 /** Timers of the system stop while a device sleeps; the core reads the wall clock at least this often. */
 const LONGEST_TIMER = 30_000;
+
 /** After how many milliseconds the changes that the storage has refused are repeated. */
-const REWRITE_DELAY = 1_000;
+const REPEAT_DELAY = 1_000;
 
 /** A change of a stored value; without a value, it is deleted. */
 interface Change {
-  value: Json | null;
-  sent: Sent | null;
+  key: string;
+  value?: Json;
+  sent?: Sent | null;
 }
 
 export class Driver {
   core: Core | null = null;
+  /** Whether the chat is closed, or about to be. */
+  isStopped = false;
+  /** The change that is being made. */
+  private _making: Promise<void> | null = null;
+  /** The last change of each value that is not durable yet, in their order. */
+  private readonly _waiting = new Map<string, Change>();
+  /** The keys of those that the storage has refused since it was last tried again. */
+  private readonly _refused = new Set<string>();
+  private _repeating: ReturnType<typeof setTimeout> | undefined;
+  /** Resolved messages that the storage still has: a restart would send them again. */
+  private readonly _held: Notification[] = [];
   private _socket: WebSocket | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _isRunning = false;
-  /** The change that is being made. */
-  private _writing: Promise<void> | null = null;
-  /** The last change of each value that is not durable yet, in their order. */
-  private readonly _changes = new Map<string, Change>();
-  /** The keys of those that the storage has refused since it was last tried again. */
-  private readonly _refused = new Set<string>();
-  private _rewriteDue = 0;
-  /** Resolved messages that the storage still has: a restart would send them again. */
-  private readonly _held: Notification[] = [];
   private readonly _ends: (() => void)[] = [];
 
   private readonly _WebSocket: typeof WebSocket;
@@ -43,13 +49,14 @@ export class Driver {
     private readonly _chat: Chat,
   ) {
     this._WebSocket = _options.WebSocket ?? globalThis.WebSocket;
-    if (!this._WebSocket) throw new TypeError("no WebSocket: use Node 22, or pass one");
+    if (!this._WebSocket) throw new TypeError("no WebSocket: pass one");
   }
 
   /** Load the storage, and connect. */
   async start(): Promise<Core> {
     const storage = this._storage;
-    const stored = await Promise.resolve(storage.load()).catch((error) => {
+    const load = async () => storage.load(); // it can also throw at once
+    const stored = await load().catch((error) => {
       this._chat.failed(error);
       return {};
     });
@@ -60,10 +67,10 @@ export class Driver {
       const end = storage.share({
         changed: (key, value, sent) => {
           // A change of this client that is not durable yet, or was refused, would bring a deleted value back.
-          if (!value && this._changes.get(key)?.value) this._write(key, { value, sent });
+          if (!value && this._waiting.get(key)?.value) this._order({ key, sent });
           this.input((now) => core.storageChanged(key, value, sent, now));
         },
-        drains: (present) => this.input((now) => core.drain(this._withChanges(present), now)),
+        drains: (present) => this.input((now) => core.drain(this._appliedTo(present), now)),
       });
       this._ends.push(end);
     }
@@ -80,33 +87,29 @@ export class Driver {
 
   /** Repeat all that failed: first the changes of the storage, without which no message is sent. */
   online(): void {
-    this._rewrite();
+    this._tryAgain();
     this.input((now) => this.core?.online(now));
   }
 
   /** Close the connection, and end everything when the storage has the last changes: other clients learn of them. */
   async stop(): Promise<void> {
-    this._rewrite();
+    this._tryAgain();
     this.input((now) => this.core?.stop(now));
-    await this._written();
+    do await this._changesMade();
+    while (this._isRunning || this._making); // outputs that waited for a change can order others
     for (const end of this._ends.splice(0)) end();
-  }
-
-  /** Resolve when all changes of the storage are durable or refused. */
-  private async _written(): Promise<void> {
-    while (this._writing) await this._writing;
   }
 
   /** Look after a sleep or a change of the network, which browsers report by events. */
   private _listen(): void {
-    const { addEventListener, removeEventListener, document } = globalThis;
-    const awake = () => {
-      if (document?.visibilityState !== "hidden") this._chat.online();
+    const { addEventListener, document } = globalThis;
+    const end = new AbortController();
+    this._ends.push(() => end.abort());
+    const awake = ({ type }: Event) => {
+      // A hidden tab can be the one that sends for others.
+      if (type === "online" || document?.visibilityState !== "hidden") this._chat.online();
     };
-    for (const name of ["online", "pageshow", "focus", "visibilitychange"]) {
-      addEventListener?.(name, awake);
-      this._ends.push(() => removeEventListener?.(name, awake));
-    }
+    for (const name of ["online", "pageshow", "focus", "visibilitychange"]) addEventListener?.(name, awake, end);
   }
 
   /** Carry out the outputs in their order: an attempt to send is durable before its frame is sent. */
@@ -115,9 +118,9 @@ export class Driver {
     if (this._isRunning || !core) return;
     this._isRunning = true;
     for (const output of core.outputs()) {
-      if (this._writing && /^(send|post|resolved)$/.test(output.kind)) {
+      if (this._making && (output.kind === "send" || output.kind === "post" || output.kind === "resolved")) {
         this._chat.settled();
-        await this._written();
+        await this._changesMade();
       }
       try {
         this._carryOut(output);
@@ -135,39 +138,55 @@ export class Driver {
     clearTimeout(this._timer);
     const delay = core.nextTimer(Date.now());
     if (delay === null) return;
-    const rewriteDelay = Math.min(this._rewriteDue - Date.now(), REWRITE_DELAY);
-    const longest = this._refused.size ? rewriteDelay : LONGEST_TIMER;
-    const wake = (now: number) => {
-      this._rewrite();
-      core.advance(now);
-    };
-    this._timer = setTimeout(() => this.input(wake), Math.min(delay, longest));
+    this._timer = setTimeout(() => this.input((now) => core.advance(now)), Math.min(delay, LONGEST_TIMER));
   }
 
-  /** Order a change of the storage, after the others; it waits with them while the storage refuses one. */
-  private _write(key: string, change: Change): void {
-    this._changes.set(key, change);
+  /** Order a change, after the others; it waits with them while the storage refuses one. */
+  private _order(change: Change): void {
+    this._waiting.set(change.key, change);
     if (!this._refused.size) this._makeNext();
   }
 
+  /** Pass on a notification; that a message is resolved only when all deletions are made. */
+  private _notify(notification: Notification): void {
+    const isHeld = notification.kind === "resolved" && [...this._waiting.values()].some(({ value }) => !value);
+    if (isHeld) this._held.push(notification);
+    else this._chat.notify(notification);
+  }
+
   /** Try again what the storage has refused. */
-  private _rewrite(): void {
+  private _tryAgain(): void {
     this._refused.clear();
     this._makeNext();
   }
 
+  /** Resolve when all changes are durable or refused. */
+  private async _changesMade(): Promise<void> {
+    while (this._making) await this._making;
+  }
+
+  /** Return what the storage will have when it has all changes of this client. */
+  private _appliedTo(stored: Record<string, Json>): Record<string, Json> {
+    const values = new Map(Object.entries(stored));
+    for (const [key, { value }] of this._waiting) {
+      if (value) values.set(key, value);
+      else values.delete(key);
+    }
+    return Object.fromEntries(values);
+  }
+
   /** Make the next change, and the others after it. */
   private _makeNext(): void {
-    if (this._writing) return;
+    if (this._making) return;
     const next = this._next();
     if (next) {
-      this._writing = this._attempt(...next).finally(() => {
-        this._writing = null;
+      this._making = this._attempt(next).finally(() => {
+        this._making = null;
         this._makeNext();
       });
-    } else if (this._refused.size) {
-      this._rewriteDue = Date.now() + REWRITE_DELAY;
-      this._plan();
+    } else if (this._refused.size && !this.isStopped) {
+      clearTimeout(this._repeating);
+      this._repeating = setTimeout(() => this._tryAgain(), REPEAT_DELAY);
     }
   }
 
@@ -175,18 +194,17 @@ export class Driver {
    * Return the next change to make. While one is refused, no later message is saved: another client sends messages in
    * the order in which they are stored. Deletions are made, as they make room.
    */
-  private _next(): [string, Change] | undefined {
+  private _next(): Change | undefined {
     let isRefused = false;
-    for (const entry of this._changes) {
-      const [key, { value }] = entry;
-      if (this._refused.has(key)) isRefused = true;
-      else if (!isRefused || !value || !key.startsWith(ITEM_KEY)) return entry;
+    for (const change of this._waiting.values()) {
+      if (this._refused.has(change.key)) isRefused = true;
+      else if (!isRefused || !change.value || !change.key.startsWith(ITEM_KEY)) return change;
     }
     return;
   }
 
-  private async _attempt(key: string, change: Change): Promise<void> {
-    const { value, sent } = change;
+  private async _attempt(change: Change): Promise<void> {
+    const { key, value, sent = null } = change;
     try {
       await (value ? this._storage.save(key, value) : this._storage.forget(key, sent));
     } catch (error) {
@@ -194,27 +212,15 @@ export class Driver {
       this._chat.failed(error);
       return;
     }
-    if (this._changes.get(key) === change) this._changes.delete(key); // else a later one of the value follows
-    for (const held of this._held.splice(0)) this._carryOut(held);
-  }
-
-  /** Return what the storage will have when it has all changes of this client. */
-  private _withChanges(stored: Record<string, Json>): Record<string, Json> {
-    const values = new Map(Object.entries(stored));
-    for (const [key, { value }] of this._changes) {
-      if (value) values.set(key, value);
-      else values.delete(key);
-    }
-    return Object.fromEntries(values);
+    if (this._waiting.get(key) === change) this._waiting.delete(key); // else a later one of the value follows
+    for (const held of this._held.splice(0)) this._notify(held);
   }
 
   private _carryOut(output: Output): void {
     switch (output.kind) {
       case "save":
-        this._write(output.key, { value: output.value, sent: null });
-        break;
       case "forget":
-        this._write(output.key, { value: null, sent: output.sent });
+        this._order(output);
         break;
       case "token":
         void this._requestToken();
@@ -236,8 +242,7 @@ export class Driver {
         if (!this._refused.size) void this._post(output.requestId, output.commands);
         break;
       default:
-        if (output.kind === "resolved" && [...this._changes.values()].some(({ value }) => !value)) this._held.push(output);
-        else this._chat.notify(output);
+        this._notify(output);
     }
   }
 
@@ -258,7 +263,11 @@ export class Driver {
     let socket: WebSocket | undefined;
     const closed = async () => {
       const isOurs = socket && socket === this._socket; // not closed by this client
-      const retryAfter = isOpen || !isOurs || typeof token !== "string" ? 0 : await this._probe(token);
+      let retryAfter = 0;
+      if (!isOpen && isOurs && typeof token === "string") {
+        this.input((now) => core.socketClosed(number, now, null));
+        retryAfter = await this._probe(token);
+      }
       this.input((now) => core.socketClosed(number, now, retryAfter));
     };
     try {
@@ -279,9 +288,7 @@ export class Driver {
       const frame = parsed(data);
       if (!frame) return;
       this.input((now) => core.receive(number, frame, now));
-      if (frame.type === "disconnect" && !frame.reconnect) {
-        this._chat.failed(chatError({ ...frame, message: frame.reason }));
-      }
+      if (frame.type === "disconnect" && !frame.reconnect) this._chat.failed(chatError({ ...frame, message: frame.reason }));
     };
     socket.onclose = closed;
     socket.onerror = () => {}; // followed by onclose
@@ -292,29 +299,33 @@ export class Driver {
     try {
       await this._http.request("GET", "/me", undefined, token);
     } catch (error) {
-      if (error instanceof ChatError && error.status) this._chat.failed(error);
-      if (error instanceof ChatError) return error.retryAfter * 1_000;
+      const { status, retryAfter } = error as ChatError;
+      if (status) this._chat.failed(error);
+      return retryAfter * 1_000;
     }
     return 0;
   }
 
   private async _post(requestId: string, commands: Json[]): Promise<void> {
-    let body: Json | null;
+    let body: Json | null = null;
     try {
       body = { type: "batch_result", ...(await this._http.request("POST", "/batch", { commands })) };
     } catch (error) {
-      const known = error instanceof ChatError && error.status ? error : null;
-      body = known && { ...known.details, type: "error", retryable: known.isRetryable };
+      if (!(error instanceof ChatError)) this._chat.failed(error); // of the token callback
+      const { details, status, isRetryable } = error as Partial<ChatError>;
+      // Any other response without a code is none of the server.
+      if (details?.code || status === 413) body = { code: "TOO_LARGE", ...details, type: "error", retryable: isRetryable };
     }
     this.input((now) => this.core!.batchPosted(requestId, body, now));
   }
 }
 
-/** Return a frame, or null for anything else. */
+/** Return a frame, or null for anything else. A `welcome` of another protocol ends the connection. */
 function parsed(data: unknown): Json | null {
   try {
     const frame = JSON.parse(String(data));
-    return frame && typeof frame === "object" ? frame : null;
+    if (frame.type !== "welcome" || (frame.protocol ?? PROTOCOL) === PROTOCOL) return frame;
+    return { type: "disconnect", code: "UNKNOWN_PROTOCOL", reason: "update the client" };
   } catch {
     return null;
   }

@@ -3,11 +3,14 @@
 import type { ChatOptions } from "./chat.ts";
 import type { Json } from "./core/outputs.ts";
 
+/** After how many milliseconds a request has no answer: a gateway ends it before. */
+const TIMEOUT = 30_000;
+
 /** The server refused a request or a message; `code` is one of those of the protocol. */
 export class ChatError extends Error {
   /** @internal The client makes the errors. */
   constructor(
-    /** The code of the protocol, or `CLOSED`, `DISCARDED`, or `UNAVAILABLE` without an answer. */
+    /** The code of the protocol, or `CLOSED`, `DISCARDED`, `UNKNOWN_PROTOCOL`, or `UNAVAILABLE` without an answer. */
     readonly code: string,
     message: string,
     /** The status of the response, or 0 for the WebSocket, or if there was no response. */
@@ -23,7 +26,7 @@ export class ChatError extends Error {
 
   /** Whether another attempt can succeed without a change of the request. */
   get isRetryable(): boolean {
-    return this.status === 0 || this.status === 401 || this.status === 429 || this.status >= 500;
+    return /^(0|401|429|5..)$/.test(String(this.status));
   }
 }
 
@@ -48,13 +51,18 @@ export class Http {
     const headers: Record<string, string> = {};
     if (body) headers["content-type"] = "application/json";
     if (typeof credential === "string") headers.authorization = `Bearer ${credential}`;
+    const signal = AbortSignal.timeout(TIMEOUT);
     let response: Response;
+    let answer: any;
     try {
-      response = await fetch(httpUrl.replace(/\/$/, "") + path, { method, headers, body: body ? JSON.stringify(body) : null });
+      response = await fetch(httpUrl.replace(/\/$/, "") + path, { method, headers, signal, body: body ? JSON.stringify(body) : null });
+      answer = await response.json().catch((error) => {
+        if (response.ok && response.status !== 204) throw error; // its end was lost
+        return {};
+      });
     } catch (error) {
       throw chatError({ message: String(error) });
     }
-    const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
     if (!response.ok) throw chatError(answer.error ?? {}, response.status);
     const history_id = response.headers.get("chat-history-id");
     return history_id ? { history_id, ...answer } : answer;

@@ -4,6 +4,10 @@ import type { Json } from "./core/outputs.ts";
 import type { Sent, SharedStorageEvents, Storage } from "./storage.ts";
 
 const STORE = "values";
+/** The key of the value that `clear` replaces: clients that began before it store nothing more. */
+const SESSION = "session";
+/** After how many milliseconds a read that failed is repeated. */
+const RETRY = 1_000;
 
 const settled = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -11,14 +15,34 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
     request.onerror = () => reject(request.error);
   });
 
+/** Read until it succeeds. */
+async function again<T>(read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    }
+  }
+}
+
+/** News for the other tabs: a value was saved, or deleted. */
+interface News {
+  key: string;
+  sent: Sent | null;
+  isSaved?: true;
+}
+
 /**
  * Storage in IndexedDB, shared by all tabs of an origin: one of them sends the outbox, by a Web Lock, and another one
  * takes over when it is closed. Without Web Locks or BroadcastChannel, give each tab its own storage.
  */
 export class IndexedDbStorage implements Storage {
   private readonly _name: string;
-  private _opened: Promise<IDBDatabase> | undefined;
+  private _database: IDBDatabase | undefined;
+  private _session: number | undefined;
   private _channel?: BroadcastChannel;
+  private _end = () => {};
 
   /**
    * Open no database yet: `load` does.
@@ -33,7 +57,9 @@ export class IndexedDbStorage implements Storage {
   async load(): Promise<Record<string, Json>> {
     const store = await this._store("readonly");
     const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
-    return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+    const { [SESSION]: session = 0, ...stored } = Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+    this._session ??= session;
+    return stored;
   }
 
   save(key: string, value: Json): Promise<void> {
@@ -44,52 +70,70 @@ export class IndexedDbStorage implements Storage {
     return this._change((store) => store.delete(key), { key, sent });
   }
 
-  clear(): Promise<void> {
-    return this._change((store) => store.clear());
+  /** Delete everything; changes that other tabs have not saved yet are refused from now on. */
+  async clear(): Promise<void> {
+    const session = Math.random();
+    await this._change((store) => {
+      store.clear();
+      return store.put(session, SESSION);
+    });
+    this._session = session;
   }
 
   share(events: SharedStorageEvents): () => void {
     const channel = (this._channel = new BroadcastChannel(this._name));
     const end = new AbortController();
-    let release = () => {};
-    channel.onmessage = async ({ data: { key, sent, isSaved } }) => {
-      const value = await settled((await this._store("readonly")).get(key));
-      if (!value && isSaved) return; // it was deleted meanwhile, and the next message says whether it was sent
-      if (!end.signal.aborted) events.changed(key, value ?? null, sent);
+    const { signal } = end;
+    let news: Promise<void> = Promise.resolve();
+    channel.onmessage = ({ data: { key, sent, isSaved } }: MessageEvent<News>) => {
+      const read = async () => settled((await this._store("readonly")).get(key));
+      const apply = async () => {
+        const value = await again(read);
+        if (!value && isSaved) return; // it was deleted meanwhile, and the next message says whether it was sent
+        if (!signal.aborted) events.changed(key, value ?? null, sent);
+      };
+      news = news.then(apply, apply); // in the order of the messages
     };
     const drain = async () => {
-      const stored = await this.load();
-      if (end.signal.aborted) return;
+      const stored = await again(() => this.load());
+      if (signal.aborted) return;
       events.drains(stored);
-      await new Promise<void>((resolve) => (release = resolve));
+      await new Promise((resolve) => (signal.onabort = resolve));
     };
-    navigator.locks.request(this._name, { signal: end.signal }, drain).catch(() => {}); // closed before its turn
-    return () => {
+    navigator.locks.request(this._name, { signal }, drain).catch(() => {}); // closed before its turn
+    return (this._end = () => {
       end.abort();
-      release();
       channel.close();
       delete this._channel; // later changes are not announced
-    };
+    });
   }
 
   /**
    * Make a change, and announce it to the other tabs before the commit: a tab that is killed at any time leaves no
    * change of which they have no message. They read the value when the transaction has ended.
    */
-  private async _change(change: (store: IDBObjectStore) => IDBRequest, news?: object): Promise<void> {
+  private async _change(change: (store: IDBObjectStore) => IDBRequest, news?: News): Promise<void> {
     const store = await this._store("readwrite");
     const { transaction } = store;
-    change(store).onsuccess = () => news && this._channel?.postMessage(news);
+    const make = () => void (change(store).onsuccess = () => news && this._channel?.postMessage(news));
+    store.get(SESSION).onsuccess = ({ target }) => {
+      const present = (target as IDBRequest).result ?? 0;
+      if (!news?.isSaved || present === (this._session ??= present)) return make();
+      transaction.abort();
+      this._end(); // the tabs of the next session send their messages themselves
+    };
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
+      transaction.onabort = () => reject(transaction.error ?? new Error("the participant has signed out"));
     });
   }
 
   private async _store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
-    this._opened ??= this._open();
-    const database = await this._opened;
-    return database.transaction(STORE, mode, { durability: "strict" }).objectStore(STORE);
+    const database = this._database ?? (await this._open());
+    this._database = undefined; // the browser can have closed it: then the next attempt opens it again
+    const store = database.transaction(STORE, mode, { durability: "strict" }).objectStore(STORE);
+    this._database = database;
+    return store;
   }
 
   private _open(): Promise<IDBDatabase> {

@@ -58,6 +58,11 @@ export abstract class Observable<T> implements AsyncIterable<T> {
     return this.values();
   }
 
+  /** Call the handlers of changes. @internal */
+  changed(): void {
+    this._emit();
+  }
+
   /** Call the handlers of an event; an error of one is reported and stops no other. */
   protected _emit(event = "change", value?: unknown): void {
     for (const handler of [...this._handlers]) {

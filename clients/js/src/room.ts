@@ -32,8 +32,17 @@ export interface MessageFields {
 const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 interface Waiter<T> {
+  readonly promise: Promise<T>;
   resolve(value: T): void;
   reject(error: unknown): void;
+}
+
+/** Return a promise that others settle; its rejection may stay unseen, as a caller may look at the status only. */
+function newWaiter<T>(): Waiter<T> {
+  let settle: Omit<Waiter<T>, "promise">;
+  const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }));
+  promise.catch(() => {});
+  return { promise, ...settle! };
 }
 
 /**
@@ -45,11 +54,12 @@ export class Room extends Observable<Room> {
   private _messages: readonly Message[] | null = null;
   private readonly _sends = new Map<string, Waiter<SentMessage>>();
   private _olderWaiters: ((hasCome: boolean) => void)[] = [];
-  private _loaded: Waiter<Room> | null = null;
+  private readonly _loaded = newWaiter<Room>();
   private _isLoaded = false;
+  private _isClosed = false;
   private _error: ChatError | null = null;
   /** Resolves when the newest messages are there. */
-  readonly loaded: Promise<Room>;
+  readonly loaded = this._loaded.promise;
 
   /** @internal Rooms are made by `Chat.open`. */
   constructor(
@@ -59,8 +69,6 @@ export class Room extends Observable<Room> {
     private readonly _chat: Chat,
   ) {
     super();
-    this.loaded = new Promise((resolve, reject) => (this._loaded = { resolve, reject }));
-    this.loaded.catch(() => {});
   }
 
   protected _value(): Room {
@@ -128,7 +136,7 @@ export class Room extends Observable<Room> {
     return (this.start ?? 1) > 1;
   }
 
-  /** Why the conversation is not followed any more: it was deleted, or the participant is not a member. */
+  /** Why the conversation is ended: it was deleted, or the participant is not a member. */
   get error(): ChatError | null {
     return this._error;
   }
@@ -139,14 +147,12 @@ export class Room extends Observable<Room> {
    *
    * @returns a promise that resolves when the message is in the log, once.
    * @throws ChatError (by the promise) if the server refuses it; it is then shown as failed and holds the later ones
-   *   until `retry` or `discard`. Its code is `DISCARDED` if the message was deleted before it was in the log.
+   *   until `retry` or `discard`. Its code is `DISCARDED` if the message was deleted.
    */
   send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
     const clientMessageId = newId();
-    const fields: Json = { content };
-    if (replyTo !== undefined) fields.reply_to = replyTo;
-    if (mentions?.length) fields.mentions = mentions;
-    if (metadata) fields.metadata = metadata;
+    // The core leaves out undefined fields.
+    const fields = { content, reply_to: replyTo, mentions: mentions?.length ? mentions : undefined, metadata: metadata || undefined };
     const sent = this._sent(clientMessageId);
     try {
       this._chat.input((now) => this._core.send(this.id, clientMessageId, fields, now));
@@ -203,7 +209,7 @@ export class Room extends Observable<Room> {
     return new Promise((resolve) => {
       this._olderWaiters.push(resolve);
       this._chat.input((now) => {
-        if (!this._core.older(this.id, now)) this._cameOlder(false);
+        if (!this._core.older(this.id, now) || this._isClosed) this._cameOlder(false);
       });
     });
   }
@@ -216,9 +222,10 @@ export class Room extends Observable<Room> {
 
   /** End all waiting: there are no further notifications. @internal */
   end(): void {
+    this._isClosed = true;
     this._cameOlder(false);
-    const error = chatError({ code: "CLOSED", message: "closed before the acknowledgement" });
-    this._loaded?.reject(error);
+    const error = chatError({ code: "CLOSED", message: "closed" });
+    this._loaded.reject(error);
     for (const { reject } of this._sends.values()) reject(error);
     this._sends.clear();
   }
@@ -229,15 +236,15 @@ export class Room extends Observable<Room> {
     switch (notification.kind) {
       case "replaced":
         this._isLoaded = true;
-        this._loaded?.resolve(this);
+        this._loaded.resolve(this);
         this._cameOlder(false);
         break;
       case "prepended":
         this._cameOlder(true);
         break;
       case "ended":
-        this._error = chatError({ code: notification.code, message: "the conversation cannot be followed" });
-        this._loaded?.reject(this._error);
+        this._error = chatError({ code: notification.code, message: notification.code });
+        this._loaded.reject(this._error);
         this._cameOlder(false);
         break;
       case "resolved": {
@@ -255,15 +262,12 @@ export class Room extends Observable<Room> {
     }
   }
 
-  /** Call the handlers. @internal */
-  changed(): void {
-    this._emit();
-  }
-
+  /** Return the promise of the place of a message: all that await it share one. */
   private _sent(clientMessageId: string): Promise<SentMessage> {
-    const sent = new Promise<SentMessage>((resolve, reject) => this._sends.set(clientMessageId, { resolve, reject }));
-    sent.catch(() => {}); // a caller may look at the status of the message only
-    return sent;
+    const waiter = this._sends.get(clientMessageId) ?? newWaiter<SentMessage>();
+    this._sends.set(clientMessageId, waiter);
+    if (this._isClosed) this.end();
+    return waiter.promise;
   }
 
   private _settle(clientMessageId: string | null): Waiter<SentMessage> | undefined {

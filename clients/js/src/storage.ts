@@ -32,7 +32,7 @@ export interface Storage {
    * @param sent - Where the item is in the log, if it is deleted for that reason.
    */
   forget(key: string, sent: Sent | null): void | Promise<void>;
-  /** Delete everything: the participant signs out. */
+  /** Delete everything: the participant signs out. Clients that began before it store nothing more. */
   clear(): void | Promise<void>;
   /** Begin to share; return a function that ends it. Without `share`, the client is the only one. */
   share?(events: SharedStorageEvents): () => void;

@@ -1,7 +1,7 @@
 /** The I/O around the core: storage, sockets and handlers that fail. */
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { ConversationList } from "../../../clients/js/src/conversations.ts";
@@ -596,4 +596,147 @@ test("personal state of a conversation is shown, and moves a pinned one to the t
   assert.deepEqual(list.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
   assert.deepEqual(list.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
   await chat.close();
+});
+
+test("unknown protocol ends the connection with the advice to update", async () => {
+  const [chat, errors] = newChat(undefined, (frame) => (frame.type === "hello" ? [{ ...WELCOME, protocol: 2 }] : []));
+  await until(() => chat.status === "stopped" && errors.length > 0);
+  chat.online();
+  assert.equal(chat.status, "stopped");
+  assert.deepEqual(errors.map(({ code, message }: any) => [code, message]), [
+    ["UNKNOWN_PROTOCOL", "update the client"],
+  ]);
+});
+
+test("storage that cannot be loaded at first loses no message", async () => {
+  const storage = new MemoryStorage();
+  const [former] = newChat(storage, () => []);
+  (await former.open("conv_a", { immediately: true })).send("before").catch(() => {});
+  await former.close();
+  const closed = Date.now();
+  await until(() => Date.now() > closed);
+  const load = storage.load.bind(storage);
+  storage.load = () => {
+    storage.load = load;
+    throw new Error("the database cannot be opened");
+  };
+  const [chat, errors] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("after").catch(() => {});
+  await chat.close();
+  assert.equal(errors.length, 1);
+  assert.deepEqual(Object.values(load()).map(({ fields }) => fields.content), ["before", "after"]);
+});
+
+/** A shared storage whose changes are durable when the test says so. */
+class SlowStorage extends MemoryStorage {
+  readonly order: string[] = [];
+  private readonly _waiting: (() => void)[] = [];
+  share = () => () => void this.order.push("end");
+
+  override async save(key: string, value: Json): Promise<void> {
+    await new Promise<void>((resolve) => this._waiting.push(resolve));
+    super.save(key, value);
+    if (value.fields) this.order.push(value.fields.content);
+  }
+
+  /** Make all changes durable that are ordered until `ended`. */
+  async endure(ended: Promise<void>): Promise<void> {
+    let isEnded = false;
+    void ended.then(() => (isEnded = true));
+    await until(() => {
+      this._waiting.shift()?.();
+      return isEnded;
+    });
+  }
+}
+
+test("closed chat has stored what waited for another change", async () => {
+  const storage = new SlowStorage();
+  const [chat] = newChat(storage);
+  const room = await chat.open("conv_a", { immediately: true });
+  await until(() => chat.status === "open");
+  room.send("first").catch(() => {});
+  room.typing(); // its frame waits until the message is stored
+  room.send("second").catch(() => {});
+  await storage.endure(chat.close());
+  assert.deepEqual(storage.order, ["first", "second", "end"]);
+});
+
+test("refused change is tried again although the server has ended the connection", async () => {
+  const end = { type: "disconnect", code: "TOO_MANY_CONNECTIONS", reconnect: false };
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let isFull = true;
+  storage.save = (key, value) => {
+    if (isFull) throw new Error("no space left");
+    save(key, value);
+  };
+  const [chat, errors] = newChat(storage, (frame) => (frame.type === "hello" ? [end] : []));
+  const room = await chat.open("conv_a", { immediately: true });
+  await until(() => chat.status === "stopped" && errors.length > 0);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  room.send("hi").catch(() => {});
+  await turn();
+  isFull = false;
+  mock.timers.tick(1_000);
+  mock.timers.reset();
+  await until(() => Object.values(storage.load()).some(({ fields }) => fields?.content === "hi"));
+  await chat.close();
+});
+
+test("two retries of a message end together", async () => {
+  const refuse = (frame: Json) => (frame.type === "message" ? [error(frame, "MUTED", { retryable: false })] : answer(frame));
+  const [chat] = newChat(undefined, refuse);
+  const room = await chat.open("conv_a");
+  await assert.rejects(room.send("hi"), { code: "MUTED" });
+  FakeSocket.answer = answer;
+  const { clientMessageId } = room.messages[0]!;
+  const places = await Promise.all([room.retry(clientMessageId!), room.retry(clientMessageId!)]);
+  assert.deepEqual(places.map(({ sequenceId }) => sequenceId), [1, 1]);
+  await chat.close();
+});
+
+test("nothing is awaited for ever in what is closed", async () => {
+  const silent = (frame: Json) => (frame.type === "message" ? [] : answer(frame));
+  const [chat] = newChat(undefined, silent);
+  const room = await chat.open("conv_a");
+  room.close();
+  await assert.rejects(room.send("to a closed room"), { code: "CLOSED" });
+  const other = await chat.open("conv_a");
+  await chat.close();
+  await assert.rejects(other.send("to a closed chat"), { code: "CLOSED" });
+  assert.equal(await other.older(), false);
+});
+
+test("send into a conversation that has ended is over when it is opened again", async () => {
+  const [chat] = newChat(undefined, (frame) => (frame.type === "message" ? [] : answer(frame)));
+  const room = await chat.open("conv_a");
+  const sent = room.send("hi");
+  const removed = { type: "conversation_removed", conversation_id: "conv_a", reason: "removed" };
+  FakeSocket.sockets[0]!.onmessage!({ data: JSON.stringify(removed) });
+  await until(() => room.error !== null);
+  assert.notEqual(await chat.open("conv_a"), room);
+  await assert.rejects(sent, { code: "CLOSED" });
+  await chat.close();
+});
+
+test("network is looked for in a hidden tab, too, as soon as the device is online", async () => {
+  const handlers = new Map<string, (event: Json) => void>();
+  const addEventListener = (name: string, handler: (event: Json) => void, { signal }: { signal: AbortSignal }) => {
+    handlers.set(name, handler);
+    signal.addEventListener("abort", () => handlers.delete(name));
+  };
+  Object.assign(globalThis, { addEventListener, document: { visibilityState: "hidden" } });
+  const [chat] = newChat();
+  await until(() => chat.status === "open");
+  FakeSocket.sockets[0]!.close();
+  await until(() => chat.status === "waiting");
+  handlers.get("focus")!({ type: "focus" });
+  assert.equal(chat.status, "waiting");
+  handlers.get("online")!({ type: "online" });
+  await until(() => chat.status === "open");
+  await chat.close();
+  assert.equal(handlers.size, 0);
+  for (const name of ["addEventListener", "document"]) delete (globalThis as any)[name];
 });

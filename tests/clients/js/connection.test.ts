@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clear, connect, connected, error, frame, frames, newClient, NOW, push, SOCKET, take } from "./drive.ts";
+import { clear, connect, connected, error, frame, frames, newClient, NOW, page, push, SOCKET, take, WELCOME } from "./drive.ts";
 
 test("token callback is called for every handshake", () => {
   const client = newClient();
@@ -247,4 +247,30 @@ test("conversation that was closed after hello is unsubscribed", () => {
   const [hello, unsubscribe] = frames(client);
   assert.deepEqual([unsubscribe!.type, unsubscribe!.conversation_id], ["unsubscribe", "conv_a"]);
   assert.ok(unsubscribe!.n > hello!.n);
+});
+
+test("messages without an answer are sent again at once on the connection of another ticket", () => {
+  const client = connected({ ping_interval: 100_000 });
+  client.advance(NOW + 3_540_000);
+  client.send("conv_a", "a", { content: "hi" }, NOW + 3_540_000);
+  clear(client);
+  client.tokenReceived({ ticket: "once" }, NOW + 3_540_000);
+  client.socketOpened(SOCKET + 1, NOW + 3_541_000);
+  clear(client);
+  client.receive(SOCKET + 1, WELCOME, NOW + 3_541_000);
+  assert.equal(frame(client, "message").client_message_id, "a");
+});
+
+test("conversations beyond the list of hello are subscribed on the connection of another ticket", () => {
+  const client = connected({ ping_interval: 100_000 });
+  client.advance(NOW + 3_540_000);
+  for (let number = 0; number < 101; number++) client.open(`conv_${number}`, NOW + 3_540_000);
+  for (const request of frames(client, "subscribe")) {
+    client.receive(SOCKET, page(request, 1, 3, 3, { conversation_id: request.conversation_id }), NOW + 3_540_000);
+  }
+  client.tokenReceived({ ticket: "once" }, NOW + 3_540_000);
+  client.socketOpened(SOCKET + 1, NOW + 3_541_000);
+  clear(client);
+  client.receive(SOCKET + 1, WELCOME, NOW + 3_541_000);
+  assert.deepEqual(frames(client).map((sent) => [sent.type, sent.conversation_id]), [["subscribe", "conv_100"]]);
 });

@@ -98,3 +98,40 @@ test("refused ticket is not probed because it opens connections only", async () 
   assert.deepEqual(probes, []);
   assert.ok(backoffOf(chat) <= 2_000);
 });
+
+/** Return a chat some seconds after its handshake was refused, and a function that answers the probe. */
+async function slowlyRefused(seconds: number): Promise<[Chat, any[], () => Promise<void>]> {
+  const WebSocket = RefusedSocket as unknown as typeof globalThis.WebSocket;
+  let respond: ((response: Response) => void) | undefined;
+  const fetch = () => new Promise<Response>((resolve) => (respond = resolve));
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "token", WebSocket, fetch });
+  chats.push(chat);
+  const errors: unknown[] = [];
+  chat.on("error", (problem) => errors.push(problem));
+  await until(() => respond !== undefined);
+  const { now } = Date;
+  Date.now = () => now() + seconds * 1_000;
+  (chat as any)._driver.input((time: number) => (chat as any)._driver.core.advance(time));
+  const finish = async () => {
+    respond!(answered(503, { code: "UNAVAILABLE", retry_after: 45 })());
+    await until(() => errors.length > 0 && chat.status === "waiting");
+    Date.now = now;
+  };
+  return [chat, errors, finish];
+}
+
+test("answer of a probe that outlasts a handshake is obeyed", async () => {
+  const [chat, errors, finish] = await slowlyRefused(12);
+  assert.equal(chat.status, "connecting");
+  await finish();
+  assert.deepEqual(errors.map(({ code }) => code), ["UNAVAILABLE"]);
+  const delay = backoffOf(chat);
+  assert.ok(delay > 44_000 && delay <= 47_000, `${delay}`);
+});
+
+test("probe without an answer ends and the handshake is repeated after the backoff", async () => {
+  const [chat, , finish] = await slowlyRefused(16);
+  assert.equal(chat.status, "waiting");
+  assert.ok(backoffOf(chat) <= 2_000);
+  await finish();
+});

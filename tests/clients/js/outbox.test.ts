@@ -18,6 +18,8 @@ const ack = (command: Json, sequence_id: number, history_id = HISTORY): Json => 
   history_id,
   sequence_id,
 });
+/** The key of the first item that is queued at NOW. */
+const FIRST_KEY = `outbox/000${NOW}`;
 const refusal = (command: Json, code = "MUTED"): Json => error(command, code, { retryable: false });
 const keysOf = (batch: Json): string[] => batch.commands.map((command: Json) => command.client_message_id);
 
@@ -191,7 +193,7 @@ test("discarded message is forgotten and the later ones are sent", () => {
   clear(client);
   client.discard("conv_a", "a", NOW);
   const outputs = clear(client);
-  assert.ok(outputs.some((output) => output.kind === "forget" && output.key === "outbox/0000000000000001"));
+  assert.ok(outputs.some((output) => output.kind === "forget" && output.key === FIRST_KEY));
   const sent = outputs.flatMap((output) => (output.kind === "send" ? [output.frame] : []));
   assert.deepEqual(sent.map((message) => message.client_message_id), ["b"]);
 });
@@ -308,7 +310,7 @@ test("stored outbox of another participant is deleted unsent", () => {
   const outputs = clear(former);
   const sent = outputs.flatMap((output) => (output.kind === "send" ? [output.frame.type] : []));
   assert.deepEqual(sent, ["hello"]);
-  assert.ok(outputs.some((output) => output.kind === "forget" && output.key === "outbox/0000000000000001"));
+  assert.ok(outputs.some((output) => output.kind === "forget" && output.key === FIRST_KEY));
 });
 
 test("text that no frame can carry is an error of the call", () => {
@@ -333,7 +335,7 @@ test("client that is not the drainer sends and writes nothing and shows what the
   const [edit] = take(client, "save");
   assert.equal(edit!.value.targetMessage, "a");
   const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 7, historyId: HISTORY };
-  client.storageChanged("outbox/0000000000000001", null, sent, NOW);
+  client.storageChanged(FIRST_KEY, null, sent, NOW);
   assert.deepEqual(clear(client).map(({ kind }) => kind), ["outbox", "resolved"]);
 });
 
@@ -539,4 +541,52 @@ test("repeat of a message confirms no read mark", () => {
   client.receive(SOCKET, { ...ack(frame(client, "message"), 4), duplicate: true }, NOW);
   client.advance(NOW + 1_000);
   assert.equal(frame(client, "read").sequence_id, 3);
+});
+
+test("fields are those of the call in every attempt", () => {
+  const client = connected();
+  const mentions = ["bob"];
+  client.send("conv_a", "a", { content: "hi", mentions }, NOW);
+  const first = frame(client);
+  mentions.push("carol");
+  client.online(NOW + 1_000);
+  const { id: _, ...second } = frame(client, "message");
+  const { id: __, ...sent } = first;
+  assert.deepEqual(second, { ...sent, mentions: ["bob"] });
+});
+
+test("fields that are no json are an error of the call and hold nothing", () => {
+  const client = connected();
+  assert.throws(() => client.send("conv_a", "a", { content: "hi", metadata: { count: 1n } }, NOW), TypeError);
+  client.send("conv_a", "b", { content: "hi" }, NOW);
+  assert.equal(frame(client).client_message_id, "b");
+});
+
+test("message that was discarded before another client left the outbox to this one stays discarded", () => {
+  const client = connected();
+  send(client, ["a"]);
+  client.receive(SOCKET, refusal(frame(client)), NOW);
+  const stored = Object.fromEntries(take(client, "save").map(({ key, value }) => [key, value]));
+  client.drain(null, NOW);
+  client.discard("conv_a", "a", NOW);
+  client.drain(stored, NOW); // read before the driver has deleted it
+  assert.deepEqual(client.messages("conv_a"), []);
+});
+
+test("later messages of a client follow those of a storage that could not be read before", () => {
+  const stored = Object.fromEntries(
+    ["a", "b"].map((clientMessageId, index) => {
+      const key = `outbox/${String(NOW - 1_000 + index).padStart(16, "0")}`;
+      const none = { target: null, targetMessage: null, historyId: null, error: null, sequenceId: null };
+      const item = { key, conversationId: "conv_a", command: "message", fields: { content: "hi" }, clientMessageId, isAttempted: false };
+      return [key, { ...item, ...none }];
+    }),
+  );
+  const client = newClient({}, 0.5, "/tab");
+  client.drain(null, NOW);
+  connect(client);
+  send(client, ["c"]);
+  const saved = Object.fromEntries(take(client, "save").map(({ key, value }) => [key, value]));
+  client.drain({ ...stored, ...saved }, NOW);
+  assert.deepEqual(keysOf(frame(client, "batch")), ["a", "b", "c"]);
 });

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from scripts.javascript_reference import TARGET, Declarations, declarations, reference
+from scripts.javascript_reference import ROOT, TARGET, Declarations, declarations, reference
+from scripts.node import CLIENT
 from tests.clients.js.node_tests import node
 
+_MEMBER = re.compile(r"(?:^#### `\w+\.|^- `)(\w+)\??[(:]", re.MULTILINE)
 ENTRY = """\
 /** The entry point. */
 import { type Hidden } from "./hidden.js";
@@ -73,6 +76,14 @@ def written(tmp_path: Path) -> Declarations:
 
 def test_reference_is_that_of_the_comments(found: Declarations) -> None:
     assert TARGET.read_text("utf-8") == reference(found), "run `python -m scripts.javascript_reference`"
+
+
+def test_build_shortens_no_name_of_the_reference() -> None:
+    build = (ROOT / CLIENT / "build.mjs").read_text("utf-8")
+    internal = set(build.partition("INTERNAL = `")[2].partition("`")[0].split())
+    members = set(_MEMBER.findall(TARGET.read_text("utf-8")))
+    assert {"open", "resume", "sequenceId", "share"} <= members
+    assert internal & members == set()
 
 
 def test_each_exported_name_and_member_has_a_comment(found: Declarations) -> None:

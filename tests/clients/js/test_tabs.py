@@ -64,6 +64,31 @@ def served(script: bytes) -> Iterator[tuple[str, queue.SimpleQueue[str]]]:
         server.server_close()
 
 
+def run_page(program: str, directory: Path, query: str = "") -> str:
+    """Open a page with the script of a directory in a browser; return what it posts."""
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"]
+    profile = f"--user-data-dir={directory / 'profile'}"
+    with (
+        served((directory / "page.js").read_bytes()) as (address, results),
+        subprocess.Popen(
+            [program, *options, profile, address + query],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            return results.get(timeout=TIMEOUT)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)  # the program can be a script that starts the browser
+
+
+def test_database_that_the_browser_closes_loses_nothing_and_a_sign_out_ends_the_other_tabs(tmp_path: Path) -> None:
+    program = browser()
+    bundle(Path(__file__).with_name("e2e_storage.ts"), tmp_path / "page.js")
+    assert run_page(program, tmp_path) == "ok"
+
+
 def test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed(tmp_path: Path) -> None:
     program = browser()
     bundle(Path(__file__).with_name("e2e_tabs.ts"), tmp_path / "page.js")
@@ -73,19 +98,7 @@ def test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed(tmp_path
     conversation = alice.create_conversation("Tabs")
     token = server.token("alice", "Alice", 3600)
     query = urlencode({"token": token, "wsUrl": server.ready["ws_url"], "conversation": conversation})
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"]
-    with served((tmp_path / "page.js").read_bytes()) as (address, results):
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
-        with subprocess.Popen(
-            [program, *options, profile, f"{address}?{query}"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:
-            try:
-                result = results.get(timeout=TIMEOUT)
-            finally:
-                os.killpg(process.pid, signal.SIGTERM)  # the program can be a script that starts the browser
+    result = run_page(program, tmp_path, f"?{query}")
     events = alice.list_events(conversation)
     http.close()
     server.stop()

@@ -131,3 +131,15 @@ test("sender shows that a service sent a message", () => {
   assert.deepEqual(by!.sender, { participantId: "bob", name: "Bob", type: "human", via: "service" });
   assert.ok(!("via" in alone!.sender!));
 });
+
+test("reaction of a participant who has returned after an erasure is not that of the pseudonym", () => {
+  const view = new View();
+  const alice = { participant_id: "alice", name: "Alice" };
+  view.add([
+    event(1),
+    event(2, "reaction_added", { target: 1, emoji: "🎉", sender: alice }),
+    event(3, "participant_erased", { sender: alice, participant_id: "erased_1" }),
+    event(4, "reaction_added", { target: 1, emoji: "🎉", sender: alice }),
+  ]);
+  assert.deepEqual(view.messages()[0]!.reactions, [{ emoji: "🎉", participants: ["erased_1", "alice"] }]);
+});

@@ -8,6 +8,7 @@
 import { Clock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { Context, historyNumber, type Random } from "./context.ts";
+import { POSITION_KEY } from "./followed.ts";
 import { ITEM_KEY, type Item } from "./items.ts";
 import { Outbox } from "./outbox.ts";
 import type { RoomState } from "./listed.ts";
@@ -15,7 +16,7 @@ import { ReadMark } from "./marks.ts";
 import type { Json, Output, Sent, Status } from "./outputs.ts";
 import type { Participant } from "./people.ts";
 import { ANSWER_TIMEOUT, RepeatedRequest, retryAfter } from "./retries.ts";
-import { POSITION_KEY, Subscription } from "./subscription.ts";
+import { Subscription } from "./subscription.ts";
 import { asMessage, type Message, type Refusal } from "./view.ts";
 
 export const HISTORY_KEY = "history";
@@ -118,6 +119,7 @@ export class Core {
 
   tokenReceived(token: string | { ticket: string }, now: number): void {
     this._connection.tokenReceived(token, this._clock.at(now));
+    this._afterConnectionChange();
   }
 
   tokenFailed(now: number): void {
@@ -134,10 +136,15 @@ export class Core {
     subscribe.push(...this._followed().slice(0, MAX_LISTED).map((subscription) => subscription.entry(id, time)));
   }
 
-  /** Connect again: the socket is closed, or its handshake was refused, with 401 or another status. */
-  socketClosed(socket: number, now: number, minimum = 0): void {
+  /**
+   * Connect again: the socket is closed, or its handshake was refused, with 401 or another status.
+   *
+   * @param minimum - How many milliseconds to wait at least; null if a request by HTTP has still to tell why.
+   */
+  socketClosed(socket: number, now: number, minimum: number | null = 0): void {
     const time = this._clock.at(now);
     if (!this._connection.isCurrent(socket)) return;
+    if (minimum === null) return this._connection.refused(time);
     this._connection.lost(time, minimum);
     this._afterConnectionChange();
   }
@@ -198,7 +205,7 @@ export class Core {
       this._marks.set(conversationId, mark);
       const subscription = new Subscription(conversationId, this._context, mark, resume);
       this._subscriptions.set(conversationId, subscription);
-      if (resume && historyId === this._context.historyId && sequenceId !== undefined) subscription.resume(sequenceId);
+      if (resume && historyId === this._context.historyId && sequenceId !== undefined) subscription.resumeAfter(sequenceId);
       if (this._connection.isOpen) subscription.start(time);
     } else if (resume) known.keepPosition();
   }
@@ -225,11 +232,11 @@ export class Core {
     return this._subscriptions.get(conversationId)?.requestOlder(this._clock.at(now)) ?? false;
   }
 
-  /** Queue a message. Throws TypeError for lone surrogates, which no frame can carry. */
+  /** Queue a message. Throws TypeError for what no frame can carry. */
   send(conversationId: string, clientMessageId: string, fields: Json, now: number): void {
-    requireText(fields);
+    const copy = copied(fields);
     this._typing.delete(conversationId); // the message ends it
-    this._outbox.addMessage(conversationId, clientMessageId, fields);
+    this._outbox.addMessage(conversationId, clientMessageId, copy, now);
     this._finish(this._clock.at(now));
   }
 
@@ -240,8 +247,7 @@ export class Core {
    * @throws RangeError - There was no pending message with this clientMessageId.
    */
   update(conversationId: string, command: string, target: number | string, fields: Json, now: number): void {
-    requireText(fields);
-    this._outbox.addUpdate(conversationId, command, target, fields);
+    this._outbox.addUpdate(conversationId, command, target, copied(fields), now);
     this._finish(this._clock.at(now));
   }
 
@@ -538,6 +544,12 @@ export class Core {
 const itemsOf = (stored: Record<string, Json>): Item[] =>
   Object.keys(stored).filter((key) => key.startsWith(ITEM_KEY)).map((key) => stored[key] as Item);
 
-function requireText(fields: Json): void {
-  if (/\p{Surrogate}/u.test(fields.content ?? "")) throw new TypeError("content contains half of a character");
+/**
+ * Return a copy of fields, which no caller can change: all attempts have the same body.
+ *
+ * @throws TypeError - They are no JSON, or contain a lone surrogate.
+ */
+function copied(fields: Json): Json {
+  if (/\p{Surrogate}/u.test(fields.content ?? "")) throw new TypeError("lone surrogate");
+  return JSON.parse(JSON.stringify(fields));
 }

@@ -5,6 +5,8 @@ import type { Json, Status } from "./outputs.ts";
 import { ANSWER_TIMEOUT, Backoff, retryAfter } from "./retries.ts";
 
 const TOKEN_TIMEOUT = 30_000;
+/** Within how many milliseconds HTTP must give the reason of a refused handshake. */
+const PROBE_TIMEOUT = 15_000;
 const PONG_TIMEOUT = 5_000;
 /** After how many milliseconds a connection is replaced: API Gateway ends it after two hours. */
 const ROTATION = 6_600_000;
@@ -94,6 +96,11 @@ export class Connection {
       this._isRenewing = false;
       this._renewalDue = now + this._renewals.next();
     }
+  }
+
+  /** Await the reason of a refusal. */
+  refused(now: number): void {
+    this._enter("connecting", now + PROBE_TIMEOUT);
   }
 
   /** Await the answer to `hello`, which the caller sends now. */

@@ -16,7 +16,7 @@ export const size = (frame: Json): number => encoder.encode(JSON.stringify(frame
 export const isRefusal = (error: Json): boolean => error.retryable === false && !TRANSIENT.test(error.code);
 
 /** Return the ordered part of a history id, `<number>.<name>`. */
-export const historyNumber = (historyId: string | null): number => (historyId === null ? -1 : parseInt(historyId));
+export const historyNumber = (historyId: string | null): number => parseInt(historyId ?? "-1");
 
 /** Numbers frames, and adds the history id to those about positions. */
 export class Context {

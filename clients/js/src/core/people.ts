@@ -86,7 +86,7 @@ export class People {
   /** Apply an ephemeral push. */
   pushed(frame: Json, now: number, expires: number): void {
     const id: string = frame.participant_id ?? frame.participant?.participant_id;
-    if (frame.type === "read") this._patch(id, { readUpTo: Math.max(frame.sequence_id, this._readUpTo(id)) });
+    if (frame.type === "read") this._patch(id, { readUpTo: Math.max(frame.sequence_id, this.participants.get(id)?.readUpTo ?? 0) });
     if (frame.type === "presence") {
       this._patch(id, { online: frame.online });
       if (!frame.online) this.end(id);
@@ -139,10 +139,6 @@ export class People {
     const name = frame.participant.name;
     this._typists.set(id, { sentAt: frame.sent_at, until: frame.is_typing ? until : 0, name });
     this.isChanged = true;
-  }
-
-  private _readUpTo(id: string): number {
-    return this.participants.get(id)?.readUpTo ?? 0;
   }
 
   private _patch(id: string, fields: Partial<Participant>): void {

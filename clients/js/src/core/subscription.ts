@@ -1,73 +1,30 @@
 /** The subscription of one conversation: keeps its timeline at the head of the log. */
 
-import { type Context, isRefusal } from "./context.ts";
-import type { ReadMark } from "./marks.ts";
-import type { Json, Notification } from "./outputs.ts";
-import { People } from "./people.ts";
+import { isRefusal } from "./context.ts";
+import { Followed } from "./followed.ts";
+import type { Json } from "./outputs.ts";
 import { RepeatedRequest, retryAfter } from "./retries.ts";
 import { Timeline } from "./timeline.ts";
-import { View } from "./view.ts";
 
 /** How many milliseconds a gap may stay open before `sync`: pushes overtake each other. */
 const GAP_PATIENCE = 250;
 /** How many missed events are fetched. After more of them, the view begins anew at the newest page. */
 const MAX_CATCH_UP = 500;
 const OLDER_EVENTS = 50;
-/** How many events more than the window are kept, so that few are dropped one by one. */
-const WINDOW_SLACK = 100;
-export const POSITION_KEY = "position/";
-
-interface OlderPage {
-  after: number;
-  events: Json[];
-}
-
-/** The last sequence id that the page has so far. */
-const reachedBy = (page: OlderPage): number => page.events.at(-1)?.sequence_id ?? page.after;
 
 /** Subscribes, fills gaps by `sync`, and fetches older events; at most one request of each kind at a time. */
-export class Subscription {
-  timeline = new Timeline();
-  view = new View();
-  readonly people = new People();
+export class Subscription extends Followed {
   isEnded = false;
   private _isSubscribed = false;
   private _askedAfter: number | null = null;
   /** Until when a gap may stay open. */
   private _gapDue = Infinity;
-  private _older: OlderPage | null = null;
-  private _taken: Json[] = [];
-  /** Whether the user has fetched older events, which stay. */
-  private _isExtended = false;
-  private readonly _request: RepeatedRequest;
-  private readonly _olderRequest: RepeatedRequest;
-  private readonly _requests: readonly RepeatedRequest[];
-
-  constructor(
-    readonly conversationId: string,
-    private readonly _context: Context,
-    private readonly _readMark: ReadMark,
-    private _savesPosition: boolean,
-  ) {
-    this.people.readUpTo = _readMark.wanted; // of a former subscription
-    const repeated = (send: () => string) => new RepeatedRequest(send, _context.random);
-    this._requests = [
-      (this._request = repeated(() => this._sendRequest())),
-      (this._olderRequest = repeated(() => this._send("sync", { after: reachedBy(this._older!) }))),
-    ];
-  }
-
-  /** Begin after a stored position instead of at the newest page. */
-  resume(position: number): void {
-    this.timeline.resume(position);
-    this._replaced([]);
-  }
-
-  /** Save the position from now on. */
-  keepPosition(): void {
-    this._savesPosition = true;
-    if (this.timeline.isLoaded) this._savePosition();
-  }
+  private readonly _request = new RepeatedRequest(() => this._sendRequest(), this._context.random);
+  private readonly _olderRequest = new RepeatedRequest(
+    () => this._send("sync", { after: this._reached() }),
+    this._context.random,
+  );
+  private readonly _requests = [this._request, this._olderRequest];
 
   /** Return the entry for the list of `hello`, whose answer has this id. */
   entry(frameId: string, now: number): Json {
@@ -112,11 +69,6 @@ export class Subscription {
     this._notify("ended", { code });
   }
 
-  /** Return the events that came into the view since the last call. */
-  takeNewEvents(): Json[] {
-    return this._taken.splice(0);
-  }
-
   /** Fetch the events before the marked start; return whether there are any. */
   requestOlder(now: number): boolean {
     const { start } = this.timeline;
@@ -126,34 +78,6 @@ export class Subscription {
       if (this._isSubscribed) this._olderRequest.start(now);
     }
     return true;
-  }
-
-  /** Move the read mark up to an event; the marks of a moment are sent as one. */
-  read(sequenceId: number, now: number, isOpen: boolean): void {
-    if (sequenceId <= this.people.readUpTo) return;
-    this.mark(sequenceId);
-    this._readMark.want(sequenceId, now, isOpen);
-  }
-
-  /** The last event that the user has read, as far as it is in the view. */
-  get seen(): number {
-    return Math.min(this.people.readUpTo, this.timeline.position);
-  }
-
-  /** Apply a `read` of any participant; the own one comes from another device. */
-  readPushed(frame: Json): void {
-    this.people.pushed(frame, 0, 0);
-    if (frame.participant_id === this._context.me) this.mark(frame.sequence_id, frame.unread_count);
-  }
-
-  /** Move the own read mark forward. The messages after it are counted here, or by the server if the view begins later. */
-  mark(sequenceId: number, unreadCount?: number): void {
-    if (sequenceId < this.people.readUpTo) return;
-    const isUnread = (event: Json) =>
-      event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._context.me;
-    const { start, events } = this.timeline;
-    const isBefore = unreadCount !== undefined && sequenceId + 1 < start!;
-    this.people.read(sequenceId, isBefore ? unreadCount : events.filter(isUnread).length);
   }
 
   /** Apply pushed events. */
@@ -217,10 +141,6 @@ export class Subscription {
     if (!this._request.isRunning) this._request.start(now);
   }
 
-  private _notify(kind: Notification["kind"], fields?: object): void {
-    this._context.notify(kind, this.conversationId, fields);
-  }
-
   private _send(type: string, fields: Json): string {
     return this._context.send(type, { conversation_id: this.conversationId, ...fields });
   }
@@ -253,72 +173,36 @@ export class Subscription {
     }
   }
 
-  private _beginAnew(): void {
-    this.view = new View();
-    this._isExtended = false;
-    this._taken = [];
-    this._older = null;
+  protected override _beginAnew(): void {
+    super._beginAnew();
     this._gapDue = Infinity;
     this._request.plan();
     this._olderRequest.plan();
   }
 
+  /** Return the last sequence id that the older events have so far. */
+  private _reached(): number {
+    const { events, after } = this._older!;
+    return events.at(-1)?.sequence_id ?? after;
+  }
+
   private _takeOlder(frame: Json, now: number): void {
     this._olderRequest.answered();
-    const older = this._older!;
     const { start } = this.timeline;
     if (frame.reset || start === null) {
       this._older = null;
       return;
     }
-    const last = reachedBy(older);
-    older.events.push(...frame.events.filter((e: Json) => last < e.sequence_id && e.sequence_id < start));
-    const reached = reachedBy(older);
+    const last = this._reached();
+    const { events } = this._older!;
+    events.push(...frame.events.filter((e: Json) => last < e.sequence_id && e.sequence_id < start));
+    const reached = this._reached();
     if (reached < start - 1) {
       if (reached > last) this._olderRequest.start(now);
       else this._olderRequest.failed(now);
       return;
     }
-    const { events } = older;
-    this._older = null;
-    this._isExtended = true;
-    this.timeline.prepend(events);
-    this._show("prepended", events);
-  }
-
-  private _apply(events: readonly Json[]): void {
-    const applied = this.timeline.apply(events);
-    if (!applied.length) return;
-    for (const event of applied) this.people.applied(event, this._context.me);
-    this._show("appended", applied);
-    this._savePosition();
-    this._trim();
-  }
-
-  private _trim(): void {
-    const { events, position } = this.timeline;
-    const { window } = this._context;
-    if (this._isExtended || this._older || events.length <= window + WINDOW_SLACK) return;
-    const start = position + 1 - window;
-    this.timeline.trim(start);
-    this.view.trim(start);
-    this._notify("trimmed", { start });
-  }
-
-  private _replaced(events: Json[]): void {
-    this._show("replaced", events, { historyId: this._context.historyId ?? "", start: this.timeline.start });
-  }
-
-  private _show(kind: "replaced" | "prepended" | "appended", events: Json[], fields?: object): void {
-    this.view.add(events);
-    this._taken.push(...events);
-    this._notify(kind, { events, ...fields });
-  }
-
-  /** Save the position after its events were notified: a restart repeats events rather than skip them. */
-  private _savePosition(): void {
-    const { historyId } = this._context;
-    if (this._savesPosition) this._context.save(POSITION_KEY + this.conversationId, { sequenceId: this.timeline.position, historyId });
+    this._prepend(events);
   }
 
   /** Fetch missing events: at once if the server has more, else if the gap stays open. */

@@ -26,7 +26,7 @@ export class Timeline {
   }
 
   /** Begin with the event after a stored position. */
-  resume(position: number): void {
+  resumeAfter(position: number): void {
     this.start = position + 1;
     this.position = position;
     this.noteHead(position);
@@ -38,7 +38,7 @@ export class Timeline {
    */
   load(first: number, events: readonly Json[], head: number): Json[] {
     this.events = [];
-    this.resume(first - 1);
+    this.resumeAfter(first - 1);
     this.noteHead(head);
     return this.apply(events);
   }

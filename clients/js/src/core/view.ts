@@ -67,7 +67,7 @@ export interface Message {
 }
 
 interface Erasure {
-  number: number;
+  sequence_id: number;
   participantId: string;
   pseudonym: string;
 }
@@ -82,8 +82,10 @@ export const camelCased = (object: Json): any =>
     Object.entries(object).map(([name, value]) => [name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()), value]),
   );
 
-const asSender = ({ participant_id: participantId, name, type, via }: Json): Sender =>
-  via ? { participantId, name, type, via } : { participantId, name, type };
+const asSender = ({ participant_id: participantId, name, type, via }: Json): Sender => ({
+  ...{ participantId, name, type },
+  ...(via && { via }),
+});
 
 /** Return a message with the fields of the log or of the outbox. */
 export const asMessage = (fields: Json): Message => ({
@@ -138,7 +140,7 @@ export class View {
           break;
         }
         case "participant_erased":
-          this._erasures.push({ number, participantId: event.sender.participant_id, pseudonym: event.participant_id });
+          this._erasures.push({ sequence_id: number, participantId: event.sender.participant_id, pseudonym: event.participant_id });
           this._folded.clear();
           break;
         case "content_expired":
@@ -179,15 +181,13 @@ export class View {
 
   private _fold(number: number): Message {
     let message = asMessage(this._events.get(number)!);
-    const updates = this._updates.get(number);
-    if (updates) for (const update of bySequence(updates, "sequence_id")) message = updated(message, update);
-    if (this._erasures.length) for (const erasure of bySequence(this._erasures, "number")) message = erased(message, erasure);
+    // Those who were erased can return, and react again.
+    const updates: Json[] = [...(this._updates.get(number) ?? []), ...this._erasures];
+    updates.sort((one, other) => one.sequence_id - other.sequence_id);
+    for (const update of updates) message = update.pseudonym ? erased(message, update as Erasure) : updated(message, update);
     return number <= this._expiredUpTo ? { ...message, ...EMPTIED, isExpired: true, isDeleted: false } : message;
   }
 }
-
-const bySequence = <T extends Json>(items: T[], field: string): T[] =>
-  items.length > 1 ? items.sort((one, other) => one[field] - other[field]) : items;
 
 function updated(message: Message, update: Json): Message {
   if (message.isDeleted || message.isExpired) return message;
@@ -210,8 +210,8 @@ function reacted(reactions: readonly Reaction[], update: Json): Reaction[] {
   return [...chosen].map(([emoji, participants]) => ({ emoji, participants })).filter((r) => r.participants.length);
 }
 
-function erased(message: Message, { number, participantId, pseudonym }: Erasure): Message {
-  if (message.sequenceId! > number) return message;
+function erased(message: Message, { sequence_id, participantId, pseudonym }: Erasure): Message {
+  if (message.sequenceId! > sequence_id) return message;
   const { sender, reactions } = message;
   if (sender?.participantId === participantId) {
     const erasedSender = { ...sender, participantId: pseudonym, name: "Erased" };
