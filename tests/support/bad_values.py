@@ -117,7 +117,7 @@ _NOT_INTEGERS = {
     "negative": Bad("-1"),
     "more than a double holds exactly": Bad(str(2**53)),
     "more than 64 bits": Bad(str(2**64)),
-    "a thousand digits": Bad("9" * 1_000),
+    "as many digits as a double has": Bad("9" * 308),
 }
 EMOJI = {
     **_texts(64),
@@ -271,6 +271,7 @@ NOT_JSON = {
     "minus Infinity": '{"type":"ping","x":-Infinity}',
     "beyond a double": '{"type":"ping","x":1e999}',
     "minus beyond a double": '{"type":"ping","x":-1e999}',
+    "a whole number beyond a double": f'{{"type":"ping","x":{"9" * 1_000}}}',
     "a leading zero": '{"type":"ping","x":01}',
     "a plus sign": '{"type":"ping","x":+1}',
     "a bare fraction": '{"type":"ping","x":.5}',

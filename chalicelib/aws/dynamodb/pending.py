@@ -35,7 +35,6 @@ from chalicelib.aws.dynamodb.pending_items import (
 )
 from chalicelib.aws.dynamodb.standings import change_standing_op
 from chalicelib.aws.dynamodb.table import Table, chunks, parallel_batch_get
-from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.consent import PendingMembership, Standing
 from chalicelib.core.model.conversations import Membership
@@ -46,8 +45,6 @@ _REQUEST = 100
 """Items that one request of a list reads at least, so that a few expired ones need no further request."""
 _ERASE_BATCH = 25
 """Items that are erased in one batch; each has one more in its conversation."""
-_BLOCKS_AT_ONCE = 16
-"""Reads in parallel."""
 
 
 class DynamoPending:
@@ -65,23 +62,25 @@ class DynamoPending:
     def consents(self, adder_id: str, participant_ids: Sequence[str]) -> dict[str, Consent]:
         """Return the consent of each of these participants: three items each.
 
-        A block changes the standing, too, on which the addition is conditional. BatchGetItem is only
-        read-committed: it may show that standing, and the block not yet. So GetItem reads the blocks, afterwards.
+        A block changes the standing, too, on which the addition is conditional. One BatchGetItem could show that
+        standing, and the block not yet: only its individual reads are serializable with a transaction (Developer
+        Guide, "Isolation levels for DynamoDB transactions"). So another one reads the blocks, afterwards.
         """
         found, rules = self._gather(
             lambda: parallel_batch_get(self._table, self._gather, list(map(standing_key, participant_ids))),
             lambda: self._revocations.rules_of(participant_ids),
         )
-        items = {(item["pk"], item["sk"]): item for item in found}
-        blocks: list[Item | None] = []
-        for batch in chunks(participant_ids, _BLOCKS_AT_ONCE):
-            keys = [block_key(person, adder_id) for person in batch]
-            blocks += self._gather(*(functools.partial(self._table.get, *key) for key in keys))
+        blocks = parallel_batch_get(
+            self._table, self._gather, [block_key(person, adder_id) for person in participant_ids]
+        )
+        items = {(item["pk"], item["sk"]): item for item in (*found, *blocks)}
         return {
             person: Consent(
-                standing_from_item(person, items.get(standing_key(person))), block is not None, rules[person]
+                standing_from_item(person, items.get(standing_key(person))),
+                block_key(person, adder_id) in items,
+                rules[person],
             )
-            for person, block in zip(participant_ids, blocks, strict=True)
+            for person in participant_ids
         }
 
     def standing(self, participant_id: str) -> Standing:
