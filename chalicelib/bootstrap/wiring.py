@@ -194,7 +194,7 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime, entries: Entri
         event_log=DynamoEventLog(dynamo, conversations_table, gather),
         conversations=DynamoConversations(dynamo, conversations_table, gather, entries),
         memberships=DynamoMemberships(dynamo, conversations_table, gather),
-        moderation=DynamoModeration(dynamo, conversations_table),
+        moderation=DynamoModeration(dynamo, conversations_table, gather),
         connections=connections,
         subscriptions=subscriptions,
         feeds=feeds,

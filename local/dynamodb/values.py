@@ -98,7 +98,7 @@ def _base64_text(content: Any) -> str:
         text = base64.b64encode(base64.b64decode(content, validate=True)).decode()
     except (binascii.Error, ValueError):
         raise DynamoError("SerializationException", "A binary value is not valid base64") from None
-    return content if text == content else text  # the last character may have bits that mean nothing
+    return text  # the last character of the content may have bits that mean nothing
 
 
 def _list(value: Value, content: Any, depth: int) -> Value:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import takewhile
 
 import pytest
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.identity.model import Identity
 from local.faults.client import DynamoClient
-from tests.invariants.cases import STEPS_OF_MANY, WRITES, Case, require_indexed, verify_end
+from tests.invariants.cases import CALLS_OF_MANY, WRITES, Case, require_indexed, verify_end
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import error_of
@@ -31,9 +30,7 @@ def crash_everywhere(tables: Tables, case: Case) -> int:
         case.act(harness.process(client, skew=case.delay, stale=case.stale))
 
     points = 0
-    for point in crash_points(tables.engine, begin, act):
-        if case.calls is not None and point.number > case.calls:
-            break
+    for point in crash_points(tables.engine, begin, act, case.calls):
         with point as harness:
             repeat(case, harness)
             verify_end(case, harness)
@@ -227,9 +224,8 @@ NOBODY_YET = Setup(members=("alice",), non_members=GUESTS, sockets=(), subscribe
 
 
 def creations_that_die(tables: Tables) -> Iterator[CrashPoint[Harness]]:
-    """Crash at each step, but not at the many reads of the fan-out that follows."""
-    points = crash_points(tables.engine, lambda: tables.harness(NOBODY_YET), create_many)
-    return takewhile(lambda point: point.number <= STEPS_OF_MANY, points)
+    """Crash at each step, but not at the many reads of blocks and of the fan-out."""
+    return crash_points(tables.engine, lambda: tables.harness(NOBODY_YET), create_many, CALLS_OF_MANY)
 
 
 def create_many(harness: Harness, client: DynamoClient) -> None:

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.model.actors import Service
+from chalicelib.core.protocol.queries import AuditQuery
+from chalicelib.core.protocol.requests import UpdateParticipant
 from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
 from tests.invariants.checker import check
 from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.invariants.test_group_commit import PATIENT, leave_queued
 from tests.invariants.update_cases import FIRST, HEART
@@ -142,3 +146,38 @@ def test_reader_during_an_update_gets_the_old_or_the_new_version(
 
     acts: dict[str, Act] = {"alice changes it": CHANGES[changes], "carol reads": READERS[reads]}
     interleave(tables, Setup(), acts, judge, store=store, arrange=alice_spoke_and_others_reacted, samples=20)
+
+
+SHOP = Service("shop").as_principal()
+ACTS_WITH_TWO_ENTRIES: dict[str, Act] = {
+    "update": lambda process: process.app.conversations.moderation.update(
+        SHOP,
+        process.harness.conversation,
+        process.harness.participant_id("bob"),
+        UpdateParticipant(role="moderator", muted_for=60),
+    ),
+    "succession": lambda process: process.app.conversations.members.remove(
+        SHOP, process.harness.conversation, process.harness.participant_id("alice")
+    ),
+}
+
+
+def read_audit(process: Process) -> Any:
+    moderation = process.app.conversations.moderation
+    return moderation.audit(SHOP, process.harness.conversation, AuditQuery())["entries"]
+
+
+@PARTLY
+@pytest.mark.parametrize("act", ACTS_WITH_TWO_ENTRIES)
+def test_reader_of_the_audit_gets_a_prefix(tables: Tables, store: Store, act: str) -> None:
+    """A reader continues after the last entry."""
+
+    def judge(harness: Harness, ends: Results) -> None:
+        assert ends.succeeded_names() == ["a service acts", "another one reads"]
+        entries = read_audit(harness.process(skew=1.0))
+        assert len(entries) == 2
+        read = ends["another one reads"]
+        assert read == entries[: len(read)]
+
+    acts: dict[str, Act] = {"a service acts": ACTS_WITH_TWO_ENTRIES[act], "another one reads": read_audit}
+    interleave(tables, Setup(), acts, judge, store=store, samples=30)

@@ -1,6 +1,6 @@
 """A crash at each store call of an operation, before and after its effect. A read has none, so it crashes once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -45,8 +45,11 @@ def crash_points(
     engine: DynamoClient,
     setup: Callable[[], World],
     operation: Callable[[World, DynamoClient], object],
+    numbers: Collection[int] | None = None,
 ) -> Iterator[CrashPoint[World]]:
     """Crash ``operation`` at each of its store calls in turn, each time in a new world made by ``setup``.
+
+    ``numbers`` are those of the calls, from 1 on; by default all.
 
     A write crashes before its effect, and after it; a read crashes once, as nothing can differ.
 
@@ -55,6 +58,8 @@ def crash_points(
     no store call, AssertionError if it makes fewer calls than the first time.
     """
     for number, name in enumerate(_store_calls(engine, setup(), operation), start=1):
+        if numbers is not None and number not in numbers:
+            continue
         for fault in (CRASH_BEFORE,) if name in READS else (CRASH_BEFORE, CRASH_AFTER):
             world = setup()
             point = CrashPoint(world, number, name, fault.after)

@@ -51,7 +51,7 @@ class DynamoDeploymentLog:
 
     def queued(self, limit: int) -> list[tuple[str, Event]]:
         """Return the oldest queued entries that have not expired, however many have."""
-        items = itertools.islice(self._table.query(queued_pk(), prefix=EVENT_PREFIX), limit)
+        items = itertools.islice(self._table.query(queued_pk(), prefix=EVENT_PREFIX, page=limit), limit)
         return [(item["sk"], json_codec.parse(item["event"])) for item in items]
 
     def append(self, entries: Sequence[tuple[str, Event]]) -> None:

@@ -96,6 +96,12 @@ class DynamoErasures:
         items = self._table.query(PENDING_ERASURES, between=due_by(now), limit=limit)
         return [parse_due_sk(item["sk"])[1] for item in items]
 
+    def await_moves(self, job: ErasureJob) -> None:
+        """Check the items of which each transaction has one that moves a location: the standing, and the job."""
+        key = standing_key(job.participant_id)
+        is_erasing = self._table.condition_op(*key, "attribute_exists(#erasing)")
+        self._dynamo.try_transact([require_running_op(self._table, job), is_erasing])
+
     def finish(self, job: ErasureJob, standing: Standing, done_at: int) -> bool:
         """Save that the job is done, and forget whose it was, with their standing."""
         change = "SET #done_at = :done_at, #total = :done REMOVE #participant_id, #pseudonym_salt"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 from chalicelib.aws.dynamodb.append_steps import require_member_op
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.keys import (
-    AUDIT_PREFIX,
     BAN_PREFIX,
     INVITE_PREFIX,
+    audit_sk,
     audit_sk_after,
     ban_key,
     conversation_pk,
@@ -22,21 +24,24 @@ from chalicelib.aws.dynamodb.moderation_items import (
     ban_from_item,
     invite_from_item,
     invite_to_item,
+    newest_positions,
     position_outside_commits,
 )
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.core.model.conversations import Membership
+from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invite
 
 
 class DynamoModeration:
     """The `ModerationStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, gather: Gather) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
         self._table = Table(dynamo, table)
+        self._gather = gather
 
     def ban(self, conversation_id: str, participant_id: str) -> Ban | None:
         """Return the ban of a participant."""
@@ -89,8 +94,19 @@ class DynamoModeration:
         guards = [] if by.is_service else [require_member_op(self._table, by, role=True)]
         return [*guards, self._table.put_op(item)]
 
-    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[AuditRecord]:
-        """Return audit entries in ascending order."""
-        between = (audit_sk_after(after), sk_up_to(AUDIT_PREFIX))
-        items = self._table.query(conversation_pk(conversation_id), between=between, limit=limit)
-        return [audit_record_from_item(item) for item in items]
+    def audit(self, head: Head, after: int | str, limit: int) -> list[AuditRecord]:
+        """Return audit entries in ascending order.
+
+        A query is only read-committed with respect to transactions: it can miss entries of the newest append.
+        GetItem, which is serializable, reads those, in one more round trip at the end of the log.
+        """
+        pk, newest = conversation_pk(head.conversation_id), head.sequence_id
+        low, high = audit_sk_after(after), sk_up_to(audit_sk(newest, ""))
+        if low > high:
+            return []
+        items = {item["sk"]: item for item in self._table.query(pk, between=(low, high), limit=limit)}
+        last = high if len(items) < limit else max(items)
+        missing = [sk for sk in newest_positions(newest) if sk not in items and low <= sk < last]
+        found = self._gather(*(functools.partial(self._table.get, pk, sk) for sk in missing)) if missing else []
+        items |= {item["sk"]: item for item in found if item is not None}
+        return [audit_record_from_item(items[sk]) for sk in sorted(items)[:limit]]

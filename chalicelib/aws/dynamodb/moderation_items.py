@@ -83,6 +83,15 @@ def position_in_commit(number: int) -> str:
     return f"{number:02d}"
 
 
+def newest_positions(head: int) -> list[str]:
+    """Return the sort keys that entries of the append which moved the head can have: it has two at most.
+
+    The first one can be that of an event before the last, the succession of an owner.
+    """
+    first, second = position_in_commit(0), position_in_commit(1)
+    return [audit_sk(head - 1, first), audit_sk(head, first), audit_sk(head, second)]
+
+
 def position_outside_commits(now: int) -> str:
     """Return a position for an entry of no commit: by time (ms), and unique."""
     return f"at{now:015d}{secrets.token_hex(4)}"

@@ -204,7 +204,7 @@ class Moderation:
             raise ValidationFailed.at("after", "must not be given together with cursor")
         position = paging.start_key(query.cursor)
         after = (query.after or 0) if position is None else position
-        records = self._moderation.audit(conversation_id, after, query.limit + 1)
+        records = self._moderation.audit(head, after, query.limit + 1)
         self._access.require_permission(Action.READ_AUDIT, conversation_id, caller)
         page = records[: query.limit]
         next_key = page[-1].position if len(records) > len(page) else None

@@ -151,11 +151,14 @@ class Roster:
         """
         if leaving.role != "owner":
             return None
-        roster = self._memberships.roster(leaving.conversation_id)
+        chat, newest = head.conversation_id, head.sequence_id
+        read = self._memberships
+        roster, last = self._gather(lambda: read.roster(chat), lambda: self._event_log.event(chat, newest))
         others = [member for member in roster if member.participant_id != leaving.participant_id]
         owner = next((member.participant_id for member in others if member.role == "owner"), None)
-        found = owner and self._memberships.membership(head.conversation_id, owner)
-        if len(roster) < head.participant_count or (owner and (not found or found.role != "owner")):
+        changed = owner or (last.event.get("participant", {}).get("participant_id") if last else None)
+        found = read.membership(chat, changed) if changed and changed != leaving.participant_id else None
+        if len(roster) < head.participant_count or bool(owner) != (found is not None and found.role == "owner"):
             raise WriteConflict
         return None if owner else others
 

@@ -98,7 +98,7 @@ class Views:
             lambda: self.participants(head),
             lambda: self._log_reader.messages_before(head, None, LATEST_MESSAGES if messages else 1),
         )
-        events = newest.events or self._last_message(head)
+        events = newest.events or (self._last_message(head) if head.last_message <= newest.head else [])
         shown = self._own_reactions.mark(caller, events)
         member = self._access.require_member(conversation_id, caller)
         if details is None:

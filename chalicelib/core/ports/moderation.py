@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invite
 
 
@@ -47,6 +47,9 @@ class ModerationStore(Protocol):
         """
         ...
 
-    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[AuditRecord]:
-        """Return up to `limit` entries in ascending order, after a sequence id or after a position."""
+    def audit(self, head: Head, after: int | str, limit: int) -> list[AuditRecord]:
+        """Return up to `limit` entries in ascending order, after a sequence id or after a position.
+
+        They are those up to the head, and of its append all: a reader who continues after them has missed none.
+        """
         ...

@@ -64,6 +64,16 @@ class ErasureStore(Protocol):
         """
         ...
 
+    def await_moves(self, job: ErasureJob) -> None:
+        """Return when no transaction is under way that moves a location, as the end of a membership does.
+
+        After this, `data_locations` shows all locations that there were before.
+
+        Raises:
+            WriteConflict: there may be one.
+        """
+        ...
+
     def finish(self, job: ErasureJob, standing: Standing, done_at: int) -> bool:
         """Save that the job is done and forget whose it was, with their standing.
 

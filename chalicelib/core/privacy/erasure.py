@@ -121,18 +121,22 @@ class Erasure:
                     return 0.0
         if self._erasures.data_locations(job.participant_id):
             return min(delays, default=0.0)
-        self._finish(job)
-        return None
+        return None if self._finish(job) else 0.0
 
-    def _finish(self, job: ErasureJob) -> None:
+    def _finish(self, job: ErasureJob) -> bool:
+        """End an erasure; return False if there is a data location after all."""
         self._disconnect(job)
         self._participant_data.delete_participant(job.participant_id)
         self._reports.erase_copies(job.participant_id)
         backoff = new_backoff(self._runtime)
         while True:
+            # Of a transaction that moves a location, a query can show neither the old one nor the new one.
+            retry_on_conflict(self._runtime, functools.partial(self._erasures.await_moves, job))
             current, standing = self._erasures.job(job.job_id), self._pending.standing(job.participant_id)
             if current is None or current.pseudonym_salt != job.pseudonym_salt:
-                return
+                return True
+            if self._erasures.data_locations(job.participant_id):
+                return False
             # Others can still block the participant, and add them to conversations: each changes the standing.
             retry_on_conflict(self._runtime, functools.partial(self._blocks.erase_blocks, job))
             self._pending.erase_pending(job.participant_id)
@@ -142,7 +146,7 @@ class Erasure:
             self._profiles.erase(job.participant_id)
             finish = functools.partial(self._erasures.finish, current, standing, milliseconds(self._clock))
             if retry_on_conflict(self._runtime, finish):
-                return
+                return True
             backoff.wait()
 
     def _disconnect(self, job: ErasureJob) -> None:

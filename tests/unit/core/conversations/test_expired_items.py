@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.aws.dynamodb.creation import PROVISIONAL_TTL
 from chalicelib.core.kernel.errors import Unavailable
-from chalicelib.core.protocol.queries import ConversationsQuery, PageQuery, ServiceConversationsQuery
+from chalicelib.core.protocol.queries import ConversationsQuery, ServiceConversationsQuery
 from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
 
@@ -48,13 +48,13 @@ def of_a_participant(harness: AppHarness, cursor: str | None) -> dict[str, Any]:
     return harness.chat.backend.overview.list(query)
 
 
-def all_of(harness: AppHarness, page: Pages, name: str) -> list[dict[str, Any]]:
-    """Return the entries of all pages."""
-    found: list[dict[str, Any]] = []
+def listed(harness: AppHarness, page: Pages) -> list[str]:
+    """Return the conversations of all pages."""
+    found: list[str] = []
     cursor: str | None = None
     while True:
         answer = page(harness, cursor)
-        found += answer[name]
+        found += [entry["conversation_id"] for entry in answer["conversations"]]
         if (cursor := answer.get("next_cursor")) is None:
             return found
 
@@ -69,26 +69,4 @@ def test_conversations_after_interrupted_creations_are_listed(page: Pages, numbe
         interrupt_a_creation(harness)
     harness.clock.advance(PROVISIONAL_TTL + 1)
     created += [harness.create_conversation("alice") for _ in range(2)]
-    listed = [entry["conversation_id"] for entry in all_of(harness, page, "conversations")]
-    assert listed == sorted(created)
-
-
-def test_open_reports_after_expired_ones_are_listed() -> None:
-    harness = AppHarness({"CHAT_LIMIT_REPORT_BURST": "100"})
-    chat = harness.create_conversation("alice", "bob")
-
-    def report(reason: str) -> None:
-        target = harness.send_message("alice", chat, "spam")
-        harness.chat.conversations.reports.report(principal("bob"), chat, target, reason)
-
-    for number in range(12):
-        report(f"old {number}")
-        harness.clock.advance(1)
-    harness.clock.advance(harness.chat.settings.timing.report_lifetime)
-    report("new")
-
-    def page(harness: AppHarness, cursor: str | None) -> dict[str, Any]:
-        query = PageQuery.model_validate({"limit": "1", "cursor": cursor})
-        return harness.chat.conversations.reports.list_all(query)
-
-    assert [entry["reason"] for entry in all_of(harness, page, "reports")] == ["new"]
+    assert listed(harness, page) == sorted(created)

@@ -13,6 +13,7 @@ from chalicelib.core.model.conversations import ConversationState
 from chalicelib.core.protocol.requests import UpdateParticipant
 from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
+from tests.unit.core.conversations.test_service_conversations import SHOP, create
 
 
 class LateQueries(MemoryEngine):
@@ -93,3 +94,27 @@ def test_last_owner_is_not_demoted_beside_one_who_has_just_been() -> None:
     with pytest.raises(LastOwner):
         room.change("alice", "alice", "member")
     assert room.owners == ["alice"]
+
+
+def test_member_who_has_just_become_owner_remains_the_only_one() -> None:
+    room = Room("bob", "carol")
+    room.change("alice", "bob", "moderator")
+    room.late(lambda: room.change("alice", "carol", "owner"))
+    room.leave("alice")
+    assert room.owners == ["carol"]
+
+
+def test_owner_is_demoted_beside_one_who_has_just_become_owner() -> None:
+    room = Room("bob")
+    room.late(lambda: room.change("alice", "bob", "owner"))
+    room.change("alice", "alice", "member")
+    assert room.owners == ["bob"]
+
+
+def test_only_owner_leaves_right_after_becoming_owner() -> None:
+    harness = AppHarness()
+    chat, conversations = create(harness, alice="member", bob="member"), harness.chat.conversations
+    conversations.moderation.update(SHOP, chat, "alice", UpdateParticipant(role="owner"))
+    conversations.members.leave(principal("alice"), chat)
+    (bob,) = harness.chat.stores.memberships.roster(chat)
+    assert (bob.participant_id, bob.role) == ("bob", "owner")

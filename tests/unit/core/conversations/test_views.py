@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb.keys import event_sk, membership_key
+from chalicelib.aws.dynamodb.keys import event_sk
 from chalicelib.core.conversations.prices import stored_price
 from chalicelib.core.kernel.errors import RateLimited, ValidationFailed
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol.queries import ConversationsQuery, ExportQuery
 from chalicelib.core.protocol.requests import UpdatePersonalState
 from local.faults.engine import MemoryEngine
-from tests.support.app_harness import ENVIRONMENT, AppHarness, principal
+from tests.support.app_harness import AppHarness, principal
 
 
 class CountingEngine(MemoryEngine):
@@ -148,22 +148,6 @@ def test_list_and_export_are_charged_for_the_conversations_that_they_read(reques
     assert len(list_page(harness, order="created")["conversations"]) == conversations
 
 
-@pytest.mark.parametrize("limit", [1, 2, 100])
-def test_expired_memberships_do_not_end_the_list_by_creation(limit: int) -> None:
-    """Those of creations that were never completed remain in the table until DynamoDB deletes them."""
-    harness = AppHarness()
-    made = create(harness, 6)
-    for conversation_id in (made[0], made[2], made[3]):
-        pk, sk = membership_key(conversation_id, "bob")
-        harness.store.update_item(
-            TableName=ENVIRONMENT["CHAT_CONVERSATIONS_TABLE"],
-            Key={"pk": {"S": pk}, "sk": {"S": sk}},
-            UpdateExpression="SET expires_at = :past",
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
-    assert walk(harness, limit) == [made[1], made[4], made[5]]
-
-
 class LateQueries(MemoryEngine):
     """An engine whose queries do not show an event yet: its transaction is ending."""
 
@@ -190,3 +174,14 @@ def test_head_of_a_conversation_is_not_beyond_its_messages(hidden: int, messages
         assert view["head"] == hidden - 1
     if messages:
         assert [message["sequence_id"] for message in view["messages"]] == list(range(2, hidden))
+
+
+@pytest.mark.parametrize("messages", [False, True])
+def test_message_beyond_the_head_is_not_shown(messages: bool) -> None:
+    harness = AppHarness(engine=LateQueries)
+    chat = harness.create_conversation("alice", "bob")
+    harness.send_message("alice", chat)
+    assert isinstance(harness.store, LateQueries)
+    harness.store.hidden = event_sk(2)
+    view = harness.chat.conversations.views.view(chat, principal("bob"), messages=messages)
+    assert (view["head"], view.get("last_message"), view.get("messages", [])) == (1, None, [])

@@ -262,3 +262,23 @@ def test_job_for_a_purged_conversation_leaves_nothing(harness: PublishingHarness
     assert harness.chat.conversations.lifecycle.purge_due(60) == 1
     harness.publish(chat)
     assert harness.publishing.cursors.cursors(chat) == []
+
+
+class CountingEngine(MemoryEngine):
+    """An engine that counts the items that queries return."""
+
+    read = 0
+
+    def query(self, **request: Any) -> Any:
+        page = super().query(**request)
+        self.read += len(page["Items"])
+        return page
+
+
+def test_no_more_of_a_long_queue_is_read_than_is_appended() -> None:
+    harness = PublishingHarness(engine=CountingEngine)
+    for number in range(3 * APPENDED_AT_ONCE):
+        harness.chat.backend.suspensions.suspend(f"bob_{number}")
+    assert isinstance(harness.store, CountingEngine)
+    harness.store.read = 0
+    assert len(log_of(harness).queued(APPENDED_AT_ONCE)) == harness.store.read == APPENDED_AT_ONCE
