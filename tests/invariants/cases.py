@@ -19,9 +19,9 @@ from tests.invariants.tables import SECRET
 from tests.support.fakes import START_TIME
 
 OTHERS = ("alice", "carol")
-CALLS_OF_MANY = frozenset({*range(1, 8), *range(64, 71)})
-"""Store calls of a creation with 60 participants that are tested with a failure: the first reads, of which two are
-of blocks, the last of those, the transactions, and some reads after them."""
+CALLS_OF_MANY = frozenset(range(1, 12))
+"""Store calls of a creation with 60 participants that are tested with a failure: reads, transactions, calls to
+finalize, and some reads."""
 
 
 EVERYBODY = Setup()
