@@ -1,4 +1,4 @@
-"""An addition while the transaction of a block ends: a BatchGetItem may show the standing after it, and no block."""
+"""An addition while the transaction of a block ends: one batch may show the standing after it, and no block."""
 
 from __future__ import annotations
 
