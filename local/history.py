@@ -77,7 +77,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _write(file: Path, number: int, place: list[str | int] | None) -> None:
-    written = file.with_suffix(".new")
+    written = file.with_name(f"{file.name}.new")
     with written.open("w", encoding="utf-8") as output:
         json.dump({"number": number, "place": place}, output)
         output.flush()

@@ -16,6 +16,8 @@ from local.dynamodb.directory import FILE, OWNER, Directory, backup
 from local.dynamodb.engine import Engine
 from local.embedded import embedded_services
 from local.errors import LocalError
+from local.history import FILE as HISTORY_FILE
+from local.history import directory_history_id
 from tests.dynamodb.targets import OperationFailed, Target, in_process, item
 
 
@@ -182,6 +184,17 @@ def test_backup_into_a_directory_with_anything_else_is_refused(tmp_path: Path, l
     (target / left).rename(target / f"{FILE}.unfinished")  # as an interrupted backup leaves it
     backup(source, target)
     assert {path.name for path in target.iterdir()} == {FILE}
+
+
+@pytest.mark.parametrize("left", [f"{FILE}.unfinished", f"{HISTORY_FILE}.new", HISTORY_FILE])
+def test_interrupted_backup_can_be_repeated(tmp_path: Path, left: str) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    with Directory(source):
+        directory_history_id(source, "conversations")
+    target.mkdir()
+    (target / left).write_bytes(b"half of it")
+    backup(source, target)
+    assert {path.name for path in target.iterdir()} == {FILE, HISTORY_FILE}
 
 
 def test_deleted_lock_is_reported_as_another_instance_may_have_opened_the_directory(tmp_path: Path) -> None:
