@@ -9,7 +9,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** An order that compresses well, as found by trying: letters that minified code has often. No n, which is a field of frames. */
-export const DIGITS = "teyihcrsldauxgmSoXvwBIqpYAkCDEFGHjJKLMNOPQRfTUVWbzZ";
+export const DIGITS = "thHiecasldkXxgmuoCEwVrjpYqASDvFGyIJKLMNOPQRfTUBWbzZ";
 
 /** Return a pattern of the members that begin with an underscore, or are among some names. */
 export const members = (internal) => `(?:_[A-Za-z]\\w*|${internal.trim().split(/\s+/).join("|")})`;

@@ -273,6 +273,26 @@ def test_action_without_an_answer_is_shown_and_spoken(people: People, open_page:
 
 
 @whole_only
+def test_further_conversations_that_cannot_be_loaded_are_reported(
+    people: People, open_page: OpenPage, watch: Watch
+) -> None:
+    people("alice-h12").create_conversation("Log")
+
+    def listed(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "next_cursor": "further"})
+
+    def prepare(page: Page) -> None:
+        page.route(re.compile(r"/conversations\?limit=100$"), listed)
+        page.route(re.compile(r"/conversations\?.*cursor=further"), lambda route: route.abort())
+
+    watch.expect("Failed to load")
+    page = open_page("alice-h12", prepare=prepare)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".toast")).to_contain_text("The server does not answer. Try again.")
+
+
+@whole_only
 def test_text_that_is_too_long_to_send_is_spoken(people: People, open_page: OpenPage) -> None:
     log = people("alice-h9").create_conversation("Log")
     page = open_page("alice-h9", f"/c/{log}", script=HEAR)
@@ -289,9 +309,12 @@ def test_failure_that_repeats_itself_is_spoken_once(people: People, open_page: O
     page.evaluate(
         """() => {
           globalThis.attempts = 0;
-          IDBObjectStore.prototype.put = () => {
+          const full = new DOMException("full", "QuotaExceededError");
+          Object.defineProperty(IDBTransaction.prototype, "error", { get: () => full });
+          IDBObjectStore.prototype.put = function () {
             attempts++;
-            throw new DOMException("full", "QuotaExceededError");
+            this.transaction.abort();
+            return {};
           };
         }"""
     )

@@ -25,7 +25,6 @@ ONE_CLIENT = {
     "test_many_conversations_are_subscribed_at_the_rate_that_the_server_accepts": "python",
     "test_conversation_that_is_closed_and_opened_again_resumes_after_its_last_event": "python",
     "test_message_is_not_stored_before_an_earlier_one": "python",
-    "test_message_that_no_frame_can_carry_is_refused_and_holds_no_other": "python",
     "test_conversation_resumes_where_another_client_on_the_storage_has_shown_it_last": "js",
     "test_client_shares_its_storage_until_the_last_change_is_durable": "js",
     "test_change_that_the_storage_refuses_late_replaces_no_later_one": "js",

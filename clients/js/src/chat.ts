@@ -95,7 +95,8 @@ export class Chat extends Observable<Chat> {
    * Follow a conversation.
    *
    * @returns its room when the newest messages are there; each call returns the same room until it is closed.
-   * @throws ChatError (by the promise) if it does not exist, or is not visible to the participant.
+   * @throws ChatError (by the promise) if it does not exist, or is not visible to the participant; with the code
+   *   `CLOSED` if the chat is closed.
    */
   async open(conversationId: string, { signal, immediately, resume }: OpenOptions = {}): Promise<Room> {
     signal?.throwIfAborted();
@@ -104,6 +105,7 @@ export class Chat extends Observable<Chat> {
     if (!room || room.error) {
       room?.end();
       room = new Room(conversationId, core, this);
+      if (this._driver.isStopped) room.end();
       this._rooms.set(conversationId, room);
     }
     this.input((now) => core.open(conversationId, now, resume));

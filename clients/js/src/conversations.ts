@@ -30,7 +30,9 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   private _historyId: string | null = null;
   /** The unread messages of conversations that are not loaded. */
   private _unreadElsewhere = 0;
-  private _loading: Promise<void> | null = null;
+  private _loading: Promise<unknown> | null = null;
+  /** How many calls of `more` wait, which throw the error of a load. */
+  private _waiting = 0;
   private _isStale = false;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _core!: Core;
@@ -68,11 +70,20 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     return super.on(...parameters);
   }
 
-  /** Load further conversations; resolves when they are there. */
+  /**
+   * Load further conversations; resolves when they are there.
+   *
+   * @throws ChatError (by the promise) if they cannot be loaded; call it again then.
+   */
   async more(): Promise<void> {
     await this._begin();
     this._pages++;
-    await this.reload();
+    this._waiting++;
+    const error = await this._loaded();
+    this._waiting--;
+    if (!error) return;
+    this._pages--;
+    throw error;
   }
 
   /** Archive or pin a conversation, or mute its notifications, or undo it; resolves when the server has it. */
@@ -84,9 +95,14 @@ export class ConversationList extends Observable<readonly Conversation[]> {
 
   /** Load the list again. It is done by itself for each connection, and when pushes were missed. */
   async reload(): Promise<void> {
+    await this._loaded();
+  }
+
+  /** Load the list, once more if it is being loaded; resolve with the error if that fails. */
+  private async _loaded(): Promise<unknown> {
     if (this._pages < 1) return;
     this._isStale = true;
-    await (this._loading ??= this._load().finally(() => (this._loading = null)));
+    return (this._loading ??= this._load().finally(() => (this._loading = null)));
   }
 
   private _notify(notification: Notification): void {
@@ -202,16 +218,18 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   }
 
   /** Load the first pages until nothing has happened meanwhile that they can lack. */
-  private async _load(): Promise<void> {
+  private async _load(): Promise<unknown> {
     try {
       while (this._isStale && this._pages > 0) {
         this._isStale = false;
         await this._loadPages(await this._chat.ready);
       }
     } catch (error) {
-      this._chat.failed(error);
+      if (!this._waiting) this._chat.failed(error);
       this._loadLater(RETRY);
+      return error;
     }
+    return;
   }
 
   private async _loadPages(core: Core): Promise<void> {

@@ -156,6 +156,7 @@ export class Driver {
 
   /** Try again what the storage has refused. */
   private _tryAgain(): void {
+    clearTimeout(this._repeating);
     this._refused.clear();
     this._makeNext();
   }
@@ -185,7 +186,6 @@ export class Driver {
         this._makeNext();
       });
     } else if (this._refused.size && !this.isStopped) {
-      clearTimeout(this._repeating);
       this._repeating = setTimeout(() => this._tryAgain(), REPEAT_DELAY);
     }
   }
@@ -313,7 +313,7 @@ export class Driver {
     } catch (error) {
       if (!(error instanceof ChatError)) this._chat.failed(error); // of the token callback
       const { details, status, isRetryable } = error as Partial<ChatError>;
-      // Any other response without a code is none of the server.
+      // Any other response without a code is not from the server.
       if (details?.code || status === 413) body = { code: "TOO_LARGE", ...details, type: "error", retryable: isRetryable };
     }
     this.input((now) => this.core!.batchPosted(requestId, body, now));

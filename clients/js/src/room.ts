@@ -136,7 +136,7 @@ export class Room extends Observable<Room> {
     return (this.start ?? 1) > 1;
   }
 
-  /** Why the conversation is ended: it was deleted, or the participant is not a member. */
+  /** Why the conversation has ended: it was deleted, or the participant is not a member. */
   get error(): ChatError | null {
     return this._error;
   }
@@ -148,25 +148,22 @@ export class Room extends Observable<Room> {
    * @returns a promise that resolves when the message is in the log, once.
    * @throws ChatError (by the promise) if the server refuses it; it is then shown as failed and holds the later ones
    *   until `retry` or `discard`. Its code is `DISCARDED` if the message was deleted.
+   * @throws TypeError (by the promise) for what no frame can carry: lone surrogates, or more than 60 levels of `metadata`.
    */
   send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
     const clientMessageId = newId();
     // The core leaves out undefined fields.
-    const fields = { content, reply_to: replyTo, mentions: mentions?.length ? mentions : undefined, metadata: metadata || undefined };
-    const sent = this._sent(clientMessageId);
-    try {
-      this._chat.input((now) => this._core.send(this.id, clientMessageId, fields, now));
-    } catch (error) {
-      this._settle(clientMessageId)?.reject(error);
-    }
-    return sent;
+    const fields = { content, reply_to: replyTo, mentions: mentions?.length ? mentions : undefined, metadata };
+    return this._sent(clientMessageId, (now) => this._core.send(this.id, clientMessageId, fields, now));
   }
 
-  /** Send a failed message again, and the later ones that it holds. */
+  /**
+   * Send a failed message again, and the later ones that it holds.
+   *
+   * @throws RangeError (by the promise) if no pending or failed message has this id.
+   */
   retry(clientMessageId: string): Promise<SentMessage> {
-    const sent = this._sent(clientMessageId);
-    this._chat.input((now) => this._core.retry(this.id, clientMessageId, now));
-    return sent;
+    return this._sent(clientMessageId, (now) => this._core.retry(this.id, clientMessageId, now));
   }
 
   /** Delete a failed message; the later ones are sent. */
@@ -253,19 +250,22 @@ export class Room extends Observable<Room> {
         break;
       }
       case "withdrawn":
-        this._settle(notification.clientMessageId)?.reject(
-          chatError({ code: "DISCARDED", message: "deleted before it was in the log" }),
-        );
+        this._settle(notification.clientMessageId)?.reject(chatError({ code: "DISCARDED", message: "deleted" }));
         break;
       case "refused":
         this._settle(notification.clientMessageId)?.reject(chatError(notification.error));
     }
   }
 
-  /** Return the promise of the place of a message: all that await it share one. */
-  private _sent(clientMessageId: string): Promise<SentMessage> {
+  /** Send a message, and return the promise of its place: all that await it share one. */
+  private _sent(clientMessageId: string, give: (now: number) => void): Promise<SentMessage> {
     const waiter = this._sends.get(clientMessageId) ?? newWaiter<SentMessage>();
     this._sends.set(clientMessageId, waiter);
+    try {
+      this._chat.input(give);
+    } catch (error) {
+      this._settle(clientMessageId)?.reject(error);
+    }
     if (this._isClosed) this.end();
     return waiter.promise;
   }

@@ -709,6 +709,46 @@ test("nothing is awaited for ever in what is closed", async () => {
   assert.equal(await other.older(), false);
 });
 
+test("conversation is not opened in a closed chat, and nothing waits for that", async () => {
+  const [chat] = newChat();
+  await chat.close();
+  for (const resume of [false, true]) await assert.rejects(chat.open("conv_a", { resume }), { code: "CLOSED" });
+});
+
+test("retry of an unknown message rejects", async () => {
+  const [chat] = newChat();
+  const room = await chat.open("conv_a");
+  await assert.rejects(room.retry("unknown"), RangeError);
+  const { clientMessageId } = await room.send("hi");
+  await assert.rejects(room.retry(clientMessageId), RangeError);
+  await chat.close();
+});
+
+test("message that a full storage has refused is not stored after a sign-out", async () => {
+  let isFull = true;
+  const storage = new MemoryStorage();
+  const [save, clear] = [storage.save.bind(storage), storage.clear.bind(storage)];
+  storage.save = (key, value) => {
+    if (isFull) throw new Error("no space left");
+    save(key, value);
+  };
+  storage.clear = () => {
+    clear();
+    isFull = false;
+  };
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const [chat, errors] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  await until(() => errors.length > 0);
+  await turn(); // the next attempt is planned
+  await chat.signOut();
+  mock.timers.tick(1_000);
+  mock.timers.reset();
+  await turn();
+  assert.deepEqual(storage.load(), {});
+});
+
 test("send into a conversation that has ended is over when it is opened again", async () => {
   const [chat] = newChat(undefined, (frame) => (frame.type === "message" ? [] : answer(frame)));
   const room = await chat.open("conv_a");

@@ -227,6 +227,13 @@ test("pong of a later ping answers the earlier ones", () => {
   assert.deepEqual(take(client, "disconnect"), []);
 });
 
+test("online events in a row do not keep a dead connection", () => {
+  const client = connected();
+  for (const seconds of [0, 2, 4]) client.online(NOW + 1_000 * seconds);
+  client.advance(NOW + 5_000);
+  assert.equal(take(client, "disconnect").length, 1);
+});
+
 test("lost unsubscribe is sent again when an event comes", () => {
   const client = connected();
   client.open("conv_a", NOW);

@@ -256,6 +256,17 @@ test("list is loaded again for unknown conversations and higher heads and after 
   await until(() => requests.length === 5);
 });
 
+test("further rows that cannot be loaded reject the call, which can be repeated", async () => {
+  const first = { conversations: [entry(2)], next_cursor: "next" };
+  const second = { conversations: [entry(3, { conversation_id: "conv_b" })] };
+  const answers: Json[] = [first, { error: { code: "UNAVAILABLE" } }, first, second];
+  const { list, requests, errors } = await listed(() => answers.shift()!);
+  await until(() => list.rows.length === 1);
+  await assert.rejects(list.more(), { code: "UNAVAILABLE" });
+  await list.more();
+  assert.deepEqual([list.rows.length, list.hasMore, requests.length, errors], [2, false, 4, []]);
+});
+
 test("event of a conversation that is not open loads the list again", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let head = 2;

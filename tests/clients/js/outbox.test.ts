@@ -590,3 +590,24 @@ test("later messages of a client follow those of a storage that could not be rea
   client.drain({ ...stored, ...saved }, NOW);
   assert.deepEqual(keysOf(frame(client, "batch")), ["a", "b", "c"]);
 });
+
+/** Return objects in objects. */
+const nested = (levels: number): Json => (levels > 1 ? { a: nested(levels - 1) } : {});
+
+test("message that no frame can carry is refused and holds no other", () => {
+  const client = connected();
+  const lone = "\ud83d"; // half of an emoji, as of a text that was cut
+  const metadata = [{ text: [lone] }, { [lone]: 1 }, nested(62)];
+  const unsendable = [{ content: lone }, ...metadata.map((value) => ({ content: "hi", metadata: value }))];
+  for (const fields of unsendable) assert.throws(() => client.send("conv_a", "key", fields, NOW), TypeError);
+  assert.deepEqual(client.messages("conv_a"), []);
+  const read = [{ content: "\\ud83d" }, { content: "😀", metadata: nested(59) }, { content: "hi", metadata: { a: NaN } }];
+  for (const fields of read) client.send(fields.content, "key", fields, NOW);
+  assert.deepEqual(frames(client, "message").map(({ content }) => content), ["\\ud83d", "😀", "hi"]);
+});
+
+test("conversation that no frame can name is not opened", () => {
+  const client = connected();
+  assert.throws(() => client.open("\ud83d", NOW), TypeError);
+  assert.deepEqual(frames(client), []);
+});

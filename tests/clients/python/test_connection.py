@@ -293,6 +293,14 @@ def test_pong_of_a_later_ping_answers_the_earlier_ones() -> None:
     assert take(client, CloseSocket) == []
 
 
+def test_online_events_in_a_row_do_not_keep_a_dead_connection() -> None:
+    client = connected(ping_interval=240)
+    for seconds in (0, 2, 4):
+        client.online(NOW + seconds)
+    client.advance(NOW + 5)
+    assert take(client, CloseSocket) == [CloseSocket(SOCKET)]
+
+
 def test_lost_unsubscribe_is_sent_again_when_an_event_comes() -> None:
     client = connected()
     client.open("conv_a", NOW)

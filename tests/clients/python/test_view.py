@@ -79,6 +79,18 @@ def test_erased_participant_is_renamed_in_reactions() -> None:
     assert message.reactions == (Reaction("🎉", ("erased_1",)),)
 
 
+def test_reaction_of_a_participant_who_has_returned_after_an_erasure_is_not_that_of_the_pseudonym() -> None:
+    alice = {"participant_id": "alice", "name": "Alice"}
+    reacted = {"target": 1, "emoji": "🎉", "sender": alice}
+    [message] = folded(
+        event(1),
+        event(2, "reaction_added", **reacted),
+        event(3, "participant_erased", sender=alice, participant_id="erased_1"),
+        event(4, "reaction_added", **reacted),
+    )
+    assert message.reactions == (Reaction("🎉", ("erased_1", "alice")),)
+
+
 def test_expired_messages_have_no_content() -> None:
     first, second = folded(event(1), event(2), event(3, "content_expired", up_to=1))
     assert (first.is_expired, first.content) == (True, None)

@@ -175,6 +175,38 @@ def test_send_waits_on_when_its_conversation_has_ended_and_is_opened_again() -> 
     talk(steps)
 
 
+def test_iteration_of_a_room_that_has_ended_is_over_when_the_conversation_is_opened_again() -> None:
+    async def steps(server: Silent, chat: Chat, room: Room) -> None:
+        async def follow() -> None:
+            async for _ in room.changes:
+                pass
+
+        following = asyncio.ensure_future(follow())
+        server.socket.push({"type": "conversation_removed", "conversation_id": "conv_a", "reason": "removed"})
+        await room.changes.until(lambda _: room.ended is not None)
+        await chat.open("conv_a")
+        await following
+
+    talk(steps)
+
+
+def test_room_that_replaces_an_ended_one_stays_open_when_that_is_closed() -> None:
+    async def steps(server: Silent, chat: Chat, _: Room) -> None:
+        server.answers = lambda frame: []
+        room = chat.room("conv_b")
+        room.changes.on(lambda _: room.ended and chat.room("conv_b"))
+        opening = asyncio.ensure_future(chat.open("conv_b"))
+        server.socket.push({"type": "conversation_deleted", "conversation_id": "conv_b"})
+        with pytest.raises(RefusedError, match="cannot be opened"):
+            await opening
+        room.close()
+        again = chat.opened("conv_b")
+        assert again is not None
+        assert again is not room
+
+    talk(steps)
+
+
 def test_events_between_the_call_and_the_iteration_are_yielded() -> None:
     async def steps(server: Silent, _: Chat, room: Room) -> None:
         events = room.events()

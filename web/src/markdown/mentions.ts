@@ -6,7 +6,7 @@ const LETTER = /[\p{L}\p{N}_]/u;
 export function* mentionsIn<Named extends { name: string }>(text: string, named: readonly Named[]) {
   for (let at = 0, end = 0; (at = text.indexOf("@", end)) >= 0; ) {
     const start = (end = at + 1);
-    if (/\w/.test(text[at - 1] ?? "")) continue; // in an address of mail
+    if (/\w/.test(text[at - 1] ?? "")) continue; // in an e-mail address
     const isWhole = ({ name }: Named) => name && text.startsWith(name, start) && !LETTER.test(text[start + name.length] ?? "");
     const found = named.filter(isWhole);
     const longest = Math.max(0, ...found.map(({ name }) => name.length));

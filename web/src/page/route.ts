@@ -26,7 +26,7 @@ export function parseRoute(fragment: string): Route {
   };
 }
 
-/** Return a part of an address as it was before the encoding, or null if it is not encoded rightly. */
+/** Return a part of an address as it was before the encoding, or null if the encoding is invalid. */
 function decoded(part: string): string | null {
   try {
     return decodeURIComponent(part);

@@ -142,6 +142,7 @@ export const de: Texts = {
     VALIDATION_FAILED: "Der Server nimmt diese Eingabe nicht an.",
     UNAVAILABLE: "Der Server antwortet nicht. Versuche es erneut.",
     UNAUTHORIZED: "Du bist nicht mehr angemeldet.",
+    UNKNOWN_PROTOCOL: "Diese Seite ist veraltet. Lade sie neu.",
   },
   errorUnknown: "Das hat nicht geklappt. Versuche es erneut.",
 

@@ -154,6 +154,7 @@ export const en = {
     VALIDATION_FAILED: "The server does not accept that input.",
     UNAVAILABLE: "The server does not answer. Try again.",
     UNAUTHORIZED: "You are not signed in any more.",
+    UNKNOWN_PROTOCOL: "This page is out of date. Reload it.",
   } as Record<string, string>,
   errorUnknown: "That did not work. Try again.",
 

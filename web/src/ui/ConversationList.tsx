@@ -102,7 +102,7 @@ export function ConversationList() {
         )}
         {query && !shown?.length && <p class="empty-list faint">{t.noMatches(app.search.value.trim())}</p>}
         {session.hasMore.value && !query && (
-          <button type="button" class="button more-rows" onClick={() => void session.list.more()}>
+          <button type="button" class="button more-rows" onClick={() => void session.attempt(() => session.list.more())}>
             {t.loadMore}
           </button>
         )}

@@ -194,9 +194,10 @@ export class Core {
 
   /**
    * Follow a conversation from its newest page, or from the stored position, which is then kept up to date: also for
-   * one that is followed already.
+   * one that is followed already. Throws TypeError for an id that no frame can carry.
    */
   open(conversationId: string, now: number, resume = false): void {
+    copied({ conversationId });
     const time = this._clock.at(now);
     const known = this._subscriptions.get(conversationId);
     if (!known || known.isEnded) {
@@ -251,7 +252,7 @@ export class Core {
     this._finish(this._clock.at(now));
   }
 
-  /** Send a failed message again, and the later ones that it holds. */
+  /** Send a failed message again, and the later ones that it holds. Throws RangeError if there is no such message. */
   retry(conversationId: string, clientMessageId: string, now: number): void {
     this._outbox.retry(conversationId, clientMessageId);
     this._finish(this._clock.at(now));
@@ -547,9 +548,11 @@ const itemsOf = (stored: Record<string, Json>): Item[] =>
 /**
  * Return a copy of fields, which no caller can change: all attempts have the same body.
  *
- * @throws TypeError - They are no JSON, or contain a lone surrogate.
+ * @throws TypeError - They are not JSON, contain a lone surrogate, or have more than 60 levels: the server reads 64, of
+ *   which a batch has some, and its error would not name the command, which would be repeated for ever.
  */
 function copied(fields: Json): Json {
-  if (/\p{Surrogate}/u.test(fields.content ?? "")) throw new TypeError("lone surrogate");
-  return JSON.parse(JSON.stringify(fields));
+  const text = JSON.stringify(fields, null, 1); // each level is indented by a blank, and lone surrogates are escaped
+  if (/^ {61}|\\ud/m.test(text.replace(/\\\\/g, ""))) throw new TypeError("unsendable");
+  return JSON.parse(text);
 }

@@ -26,8 +26,8 @@ export class Connection {
   private _stepDue = Infinity;
   private _pingInterval = DEFAULT_PING_INTERVAL;
   private _pingDue = Infinity;
-  private _pongId = "";
-  private _pongDue = Infinity;
+  /** The deadlines of pongs, by the number of the first frame of their ping. */
+  private readonly _awaited = new Map<number, number>();
   private _renewalDue = Infinity;
   private _isRenewing = false;
   private _rotationDue = Infinity;
@@ -67,12 +67,8 @@ export class Connection {
 
   /** Begin anew if there is no connection yet; test an open one by a ping. */
   online(now: number): void {
-    if (this.isOpen) {
-      this._pingDue = now;
-      this._pongDue = Infinity; // only an answer to the new ping counts: a former one can be late
-    } else if (this.state === "waiting" || this._hasSocket) {
-      this._connect(now);
-    }
+    if (this.isOpen) this._pingDue = now;
+    else if (this.state === "waiting" || this._hasSocket) this._connect(now);
   }
 
   /** Use a token for the handshake, or to renew that of the open connection. A ticket is for another connection. */
@@ -134,9 +130,9 @@ export class Connection {
     if (this.isOpen && !this._isRenewing) this._renew(now);
   }
 
-  /** Note that the connection is alive. */
+  /** Note that the connection is alive: a pong answers the earlier pings, too, but no later one. */
   ponged(frame: Json): void {
-    if (frame.id === this._pongId) this._pongDue = Infinity;
+    for (const id of this._awaited.keys()) if (id <= frame.id) this._awaited.delete(id);
   }
 
   /** Connect again, unless the server forbids it. */
@@ -146,7 +142,7 @@ export class Connection {
   }
 
   get due(): number {
-    return Math.min(this._stepDue, this._pingDue, this._pongDue, this._renewalDue, this._rotationDue);
+    return Math.min(this._stepDue, this._pingDue, this._renewalDue, this._rotationDue, ...this._awaited.values());
   }
 
   /** Let timers end; `heads` returns the positions to name in each of some pings. */
@@ -155,7 +151,7 @@ export class Connection {
       if (this.state === "waiting") this._connect(now);
       else this.lost(now);
     }
-    if (now >= this._pongDue) {
+    if (now >= Math.min(...this._awaited.values())) {
       this.lost(now);
     } else if (now >= this._rotationDue) {
       this._connect(now);
@@ -168,9 +164,7 @@ export class Connection {
   private _ping(now: number, pings: Json[]): void {
     this._pingDue = now + this._pingInterval;
     const ids = pings.map((heads) => this._context.send("ping", { heads }));
-    if (this._pongDue < Infinity) return;
-    this._pongId = ids[0]!;
-    this._pongDue = now + PONG_TIMEOUT;
+    this._awaited.set(+ids[0]!, now + PONG_TIMEOUT);
   }
 
   private _renew(now: number): void {
@@ -193,7 +187,8 @@ export class Connection {
     this._stepDue = due;
     if (hadSocket && !this._hasSocket) outputs.push({ kind: "disconnect", socket: this._socket });
     if (!this.isOpen) {
-      this._pingDue = this._pongDue = this._renewalDue = this._rotationDue = Infinity;
+      this._pingDue = this._renewalDue = this._rotationDue = Infinity;
+      this._awaited.clear();
       this._isRenewing = false;
     }
     if (before !== state) outputs.push({ kind: "status", status: state });

@@ -84,7 +84,6 @@ export class Outbox extends Flights {
    * without an attempt is folded in. Throws RangeError if there is no such message in the outbox.
    */
   addUpdate(conversationId: string, command: string, target: number | string, fields: Json, wallTime: number): void {
-    const lane = this._lane(conversationId);
     const place = this._resolved.get(String(target));
     const known = place?.sequenceId ?? target;
     if (typeof known === "number") {
@@ -92,24 +91,25 @@ export class Outbox extends Flights {
       this._queue(this._newItem(conversationId, command, fields, wallTime, { target: known, historyId }));
       return;
     }
-    const message = lane.message(known);
-    if (!message) throw new RangeError("no pending message has the id " + known);
+    const message = this._message(conversationId, known);
     if (!this._foldIn(message, command, fields)) {
       this._queue(this._newItem(conversationId, command, fields, wallTime, { targetMessage: known }));
     }
   }
 
-  /** Send a failed message again, and with it the later ones that it holds. */
+  /**
+   * Send a failed message again, and with it the later ones that it holds. Throws RangeError if there is no such message
+   * in the outbox.
+   */
   retry(conversationId: string, clientMessageId: string): void {
-    const lane = this._lane(conversationId);
-    const message = lane.message(clientMessageId);
-    if (!message?.error || message.isGone) return;
+    const message = this._message(conversationId, clientMessageId);
+    if (!message.error || message.isGone) return;
     if (refersToHistory(message) && message.historyId !== this._context.historyId) {
       this._refuse(message, OTHER_HISTORY);
       return;
     }
     message.error = null;
-    lane.notBefore = 0;
+    this._lane(conversationId).notBefore = 0;
     this._save(message);
   }
 
@@ -163,6 +163,12 @@ export class Outbox extends Flights {
         } else if (!item.error) this._refuse(item, OTHER_HISTORY);
       }
     }
+  }
+
+  private _message(conversationId: string, clientMessageId: string): Item {
+    const message = this._lane(conversationId).message(clientMessageId);
+    if (!message) throw new RangeError("no pending message " + clientMessageId);
+    return message;
   }
 
   /** Delete updates whose message left the storage: they have no target any more. */

@@ -89,4 +89,6 @@ class Changes(Generic[T]):
         async for value in self:
             if condition(value):
                 return value
+        if condition(value := self._current()):  # the last change came with the end
+            return value
         raise ChatClosedError("The chat was closed before.")

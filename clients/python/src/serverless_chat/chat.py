@@ -129,7 +129,7 @@ class Chat:
         room = self.room(conversation_id)
         await room.changes.until(lambda _: room.is_loaded or room.ended is not None)
         if room.ended is not None:
-            self.close_room(conversation_id)
+            room.close()
             raise RefusedError(room.ended, "The conversation cannot be opened.")
         return room
 
@@ -159,7 +159,10 @@ class Chat:
             window=self._window,
         )
         if known is None or known.ended is not None:
-            waiting = None if known is None else known.waiting
+            waiting = None
+            if known is not None:
+                waiting = known.waiting
+                known.changes.close()
             self._rooms[conversation_id] = Room(self, conversation_id, waiting)
             if self._is_closed:
                 self._rooms[conversation_id].end()

@@ -25,9 +25,9 @@ class DurableStorage:
         self.repeat()
 
     def repeat(self) -> None:
-        """Carry out the remembered orders. One that fails stops no others but the items after an item.
+        """Carry out the remembered orders. An item that cannot be stored holds the later items, and nothing else.
 
-        An item that is stored without an earlier one would be sent by the next start, and the earlier one never.
+        The next start would send a later item that is stored without it, and the earlier one never.
         """
         self.error, is_held = None, False
         for key, order in list(self._waiting.items()):

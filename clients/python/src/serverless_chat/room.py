@@ -26,7 +26,7 @@ class Room:
     """
 
     def __init__(self, chat: Chat, conversation_id: str, waiting: Waiting | None = None) -> None:
-        """`waiting` is that of the room in whose place this one is: its sends still wait."""
+        """`waiting` is that of the room that this one replaces, whose sends still wait."""
         self.id = conversation_id
         self.changes: Changes[list[Message]] = Changes(lambda: self.messages)
         self.ended: str | None = None
@@ -172,7 +172,8 @@ class Room:
 
     def close(self) -> None:
         """Stop following the conversation. Its outbox is still sent."""
-        self._chat.close_room(self.id)
+        if self._chat.opened(self.id) is self:
+            self._chat.close_room(self.id)
 
     def end(self) -> None:
         """End what waits for it: it is closed."""

@@ -53,15 +53,14 @@ class Erasure:
     pseudonym: str
 
 
-def fold(
-    event: JsonObject, updates: Iterable[JsonObject], erasures: Iterable[Erasure], is_expired: bool
-) -> Message:
-    """Return the message of an event; updates and erasures are in the order of the log."""
+def fold(event: JsonObject, changes: Iterable[JsonObject | Erasure], is_expired: bool) -> Message:
+    """Return the message of an event; its updates and all erasures are in the order of the log.
+
+    A participant who was erased can return and react again: that reaction is after the erasure.
+    """
     message = as_sent(event)
-    for update in updates:
-        message = _updated(message, update)
-    for erasure in erasures:
-        message = _erased(message, erasure)
+    for change in changes:
+        message = _erased(message, change) if isinstance(change, Erasure) else _updated(message, change)
     if is_expired:
         message = _emptied(message)._replace(is_expired=True, is_deleted=False)
     return message

@@ -113,11 +113,6 @@ class View:
     def _fold(self, number: int) -> Message:
         if not self._erasures and number not in self._updates and number > self._expired_up_to:
             return as_sent(self._messages[number])  # most of them
-        updates = sorted(self._updates.get(number, {}).items())
-        erasures = sorted(self._erasures.items())
-        return fold(
-            self._messages[number],
-            (update for _, update in updates),
-            (erasure for _, erasure in erasures),
-            number <= self._expired_up_to,
-        )
+        changes: dict[int, JsonObject | Erasure] = {**self._updates.get(number, {}), **self._erasures}
+        in_order = (changes[sequence_id] for sequence_id in sorted(changes))
+        return fold(self._messages[number], in_order, number <= self._expired_up_to)
