@@ -14,6 +14,12 @@ from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
+_FILLS = """(selector) => {
+  const element = document.querySelector(selector);
+  const frame = element.shadowRoot.querySelector(".frame");
+  const { padding } = getComputedStyle(frame);
+  return frame.clientHeight === element.clientHeight && padding === "0px";
+}"""
 
 
 @contextmanager
@@ -92,6 +98,8 @@ def test_list_and_conversation_are_separate_components_that_the_page_joins(
     page.locator("#list").get_by_role("button", name="One").first.click()
     expect(page.locator("#room").get_by_role("article").last).to_contain_text("the only message")
     expect(page.locator("#room").get_by_role("navigation")).to_have_count(0)
+    for view in ("#list", "#room"):
+        assert page.evaluate(_FILLS, view), f"the component {view} is not as large as its element"
     page.evaluate("() => document.activeElement.shadowRoot.activeElement.blur()")
     page.keyboard.press("i")
     expect(page.locator("#room").get_by_role("textbox", name="Message One")).to_be_focused()

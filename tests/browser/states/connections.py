@@ -26,7 +26,7 @@ def news(stage: Stage) -> Visit:
     other = alice.create_conversation("Other", [bob])
     created = alice.create_conversation("News", [bob, carol])
     first = alice.post_message(created, "the original")["sequence_id"]
-    fill(created, [f"old {number}" for number in range(150)], alice, carol)
+    fill(created, [f"old {number}" for number in range(150)], alice, carol, bob)
     bob.put(f"/conversations/{created}/read", {"sequence_id": alice.get_head(created)}).expect(200)
     fill(created, [f"fresh {number}" for number in range(30)], carol)
     alice.post_message(created, "an answer", reply_to=first)

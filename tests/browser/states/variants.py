@@ -124,9 +124,9 @@ def signing_out(visit: Visit) -> Iterator[None]:
     """Let the page offer to sign out."""
     chat = visit.page.locator("serverless-chat")
     chat.evaluate("chat => { chat.setAttribute('sign-out', ''); chat.setAttribute('view', 'conversation') }")
-    visit.expect(".frame.conversation")
+    visit.expect(".view-conversation")
     chat.evaluate("chat => chat.setAttribute('view', 'both')")
-    visit.expect(".frame.both")
+    visit.expect(".view-both")
     visit.page.locator(button("Settings")).click()
     visit.expect(item("Sign out"))
     yield
@@ -182,8 +182,8 @@ WISHES = Scene(
         "notifications": notified,
         "refused notifications": refused_notifications,
         "sign-out": signing_out,
-        "list alone": attribute("view", "list", ".frame.list"),
-        "conversation alone": attribute("view", "conversation", ".frame.conversation"),
+        "list alone": attribute("view", "list", ".view-list"),
+        "conversation alone": attribute("view", "conversation", ".view-conversation"),
     },
 )
 

@@ -28,7 +28,7 @@ export function Frame() {
   }, []);
   const isConversationShown = view === "conversation" || !!app.session.openId.value;
   return (
-    <div class={`frame ${view} ${isConversationShown ? "showing-conversation" : "showing-list"}`} part="frame" lang={texts.value.language} dir={texts.value.direction}>
+    <div class={`frame view-${view} ${isConversationShown ? "showing-conversation" : "showing-list"}`} part="frame" lang={texts.value.language} dir={texts.value.direction}>
       <ConnectionBanner />
       <div class="panes">
         {view !== "conversation" && <ConversationList />}
