@@ -308,7 +308,7 @@ def test_sign_out_ends_the_session_in_every_tab_and_deletes_what_is_on_the_devic
     page.goto(f"{url}config.json")
     assert "thought" not in storages(page)
     left = page.evaluate(_STORED_VALUES)
-    assert [value for value in left if not isinstance(value, float)] == [], "no more than the number of the session"
+    assert [value for value in left if not isinstance(value, float)] == [], "more than the number of the session"
     assert [query.get("prompt") for query in provider.authorizations[-2:]] == ["login", "login"]
     provider.is_waiting = False
     tab.reload()
