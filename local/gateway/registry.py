@@ -41,10 +41,10 @@ class Channel(Protocol):
 
 
 class ClosedChannel:
-    """The channel of a connection whose socket is gone. It keeps nothing of the socket in memory."""
+    """The channel of a connection whose socket has ended. It keeps nothing of the socket in memory."""
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
-        """Do nothing: the client has left."""
+        """Do nothing: the connection has ended."""
 
     def is_open(self) -> bool:
         """Return False."""

@@ -1,4 +1,4 @@
-"""The focus stays where the user works when rows move, and goes to something near when its place disappears."""
+"""The focus stays where the user works when rows move, and moves to something near when its place disappears."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ class DynamoEventLog:
     def events_by_id(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[StoredEvent]:
         """Return events by their sequence ids.
 
-        BatchGetItem is only read-committed with respect to transactions: an event that the head and its message
-        show already can be missing. GetItem, which is serializable, reads those.
+        A batch as a unit is only read-committed with respect to transactions: should it miss an event that the
+        head or its message has shown, GetItem reads it.
         """
         keys = [event_key(conversation_id, sequence_id) for sequence_id in sequence_ids]
         items = parallel_batch_get(self._table, self._gather, keys)

@@ -82,7 +82,7 @@ class Waiters(Protocol):
         """Remove a waiter; a no-op if it has left."""
 
     def committed(self, conversation_id: str, queue_ids: Collection[str]) -> None:
-        """Notify and remove the waiters of these runs; notify the one that leads next when the caller ends."""
+        """Notify and remove the waiters of these runs; notify the next leader when the caller's job ends."""
 
 
 class WaitStrategy(NamedTuple):

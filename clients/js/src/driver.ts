@@ -49,7 +49,7 @@ export class Driver {
     private readonly _chat: Chat,
   ) {
     this._WebSocket = _options.WebSocket ?? globalThis.WebSocket;
-    if (!this._WebSocket) throw new TypeError("no WebSocket: pass one");
+    if (!this._WebSocket) throw new TypeError("no WebSocket: use Node 22, or pass one");
   }
 
   /** Load the storage, and connect. */

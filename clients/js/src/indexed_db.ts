@@ -15,15 +15,16 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
     request.onerror = () => reject(request.error);
   });
 
-/** Read until it succeeds. */
-async function again<T>(read: () => Promise<T>): Promise<T> {
-  for (;;) {
+/** Read until it succeeds, or until the signal; then there is no result. */
+async function again<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  while (!signal.aborted) {
     try {
       return await read();
     } catch {
       await new Promise((resolve) => setTimeout(resolve, RETRY));
     }
   }
+  return;
 }
 
 /** News for the other tabs: a value was saved, or deleted. */
@@ -88,16 +89,16 @@ export class IndexedDbStorage implements Storage {
     channel.onmessage = ({ data: { key, sent, isSaved } }: MessageEvent<News>) => {
       const read = async () => settled((await this._store("readonly")).get(key));
       const apply = async () => {
-        const value = await again(read);
-        if (!value && isSaved) return; // it was deleted meanwhile, and the next message says whether it was sent
+        const value = await again(read, signal);
+        if (!value && isSaved) return; // it was deleted meanwhile, and the next message shows whether it was sent
         if (!signal.aborted) events.changed(key, value ?? null, sent);
       };
       news = news.then(apply, apply); // in the order of the messages
     };
     const drain = async () => {
-      const stored = await again(() => this.load());
+      const stored = await again(() => this.load(), signal);
       if (signal.aborted) return;
-      events.drains(stored);
+      events.drains(stored!);
       await new Promise((resolve) => (signal.onabort = resolve));
     };
     navigator.locks.request(this._name, { signal }, drain).catch(() => {}); // closed before its turn

@@ -221,7 +221,7 @@ export class Room extends Observable<Room> {
   end(): void {
     this._isClosed = true;
     this._cameOlder(false);
-    const error = chatError({ code: "CLOSED", message: "closed" });
+    const error = chatError({ code: "CLOSED", message: "the chat is closed" });
     this._loaded.reject(error);
     for (const { reject } of this._sends.values()) reject(error);
     this._sends.clear();
@@ -240,7 +240,7 @@ export class Room extends Observable<Room> {
         this._cameOlder(true);
         break;
       case "ended":
-        this._error = chatError({ code: notification.code, message: notification.code });
+        this._error = chatError({ code: notification.code, message: "the conversation has ended" });
         this._loaded.reject(this._error);
         this._cameOlder(false);
         break;
@@ -250,7 +250,7 @@ export class Room extends Observable<Room> {
         break;
       }
       case "withdrawn":
-        this._settle(notification.clientMessageId)?.reject(chatError({ code: "DISCARDED", message: "deleted" }));
+        this._settle(notification.clientMessageId)?.reject(chatError({ code: "DISCARDED", message: "deleted before it was sent" }));
         break;
       case "refused":
         this._settle(notification.clientMessageId)?.reject(chatError(notification.error));

@@ -68,6 +68,32 @@ async function tabReadsAgain(): Promise<void> {
   globalThis.setTimeout = wait;
 }
 
+/** A tab that ends reads no more, also if its reads have failed. */
+async function endedTabReadsNoMore(): Promise<void> {
+  const { open } = IDBFactory.prototype;
+  globalThis.setTimeout = ((call: () => void) => wait(call)) as typeof setTimeout;
+  const [writer, reader] = [newStorage(), newStorage()];
+  await Promise.all([writer.load(), reader.load()]);
+  const [, drains, endWriter] = share(writer);
+  await drains;
+  const [, , end] = share(reader);
+  disconnect(reader);
+  let attempts = 0;
+  IDBFactory.prototype.open = () => {
+    attempts++;
+    return open.call(indexedDB, "newer", 1);
+  };
+  await writer.save("first", {});
+  await until(() => attempts > 2);
+  end();
+  const atTheEnd = attempts;
+  for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => wait(resolve));
+  require(attempts <= atTheEnd + 1, `it has read ${attempts - atTheEnd} times after its end`);
+  IDBFactory.prototype.open = open;
+  globalThis.setTimeout = wait;
+  endWriter();
+}
+
 /** Changes are applied in the order of their news, however long it takes to read each value. */
 async function newsStayInOrder(): Promise<void> {
   const [writer, reader] = [newStorage(), newStorage()];
@@ -115,7 +141,7 @@ async function signOutEndsTheOtherTabs(): Promise<void> {
 }
 
 const problems: string[] = [];
-for (const part of [databaseIsOpenedAgain, tabReadsAgain, newsStayInOrder, signOutEndsTheOtherTabs]) {
+for (const part of [databaseIsOpenedAgain, tabReadsAgain, endedTabReadsNoMore, newsStayInOrder, signOutEndsTheOtherTabs]) {
   await part().catch((error) => problems.push(`${part.name}: ${error}`));
 }
 await fetch("/result", { method: "POST", body: problems.join("\n") || "ok" });

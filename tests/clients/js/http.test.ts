@@ -86,14 +86,23 @@ test("response that is not of the server refuses no message", async () => {
     new Response('{"message": "Forbidden"}', { status: 403 }),
     new Response('{"message": "Request Entity Too Large"}', { status: 413 }),
   ];
-  const posted: unknown[] = [];
-  const chat = newChat(async ({ body }) => responses[posted.push(body) - 1]!);
+  const read: Promise<unknown>[] = [];
+  const chat = newChat(async () => {
+    const response = responses.shift()!;
+    const body = response.json.bind(response);
+    response.json = () => {
+      read.push(body());
+      return read.at(-1)!;
+    };
+    return response;
+  });
   const room = await chat.open("conv_a");
   const sent = room.send("é".repeat(20_000));
   for (const count of [1, 2]) {
-    await until(() => posted.length === count);
+    await until(() => read.length === count);
     assert.deepEqual(room.messages.map(({ status }) => status), ["pending"]);
-    for (let turns = 0; turns < 200; turns++) await turn(); // until the client has read the response, and waits
+    await Promise.allSettled(read);
+    await turn(); // now the client waits
     chat.online();
   }
   await assert.rejects(sent, { code: "TOO_LARGE" });

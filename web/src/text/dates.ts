@@ -35,7 +35,7 @@ export function dayOf(iso: string | null): number {
 /** The day of the texts that are shown: they are read again on the next one. */
 const today = signal(dayOf(null));
 
-/** Note the day. To be called every now and then: nothing tells of midnight, or of the end of a sleep. */
+/** Note the day. To be called every now and then: no event marks midnight, or the end of a sleep. */
 export const noteDay = (): void => void (today.value = dayOf(null));
 
 /** Return how many days ago a moment was. */

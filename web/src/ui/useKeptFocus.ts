@@ -4,7 +4,7 @@ import { useApp } from "./app.ts";
 
 /**
  * Return a reference for a list of rows with buttons, or for a message. Browsers take the focus from an element that is
- * moved or removed: here a row keeps it when it moves, and otherwise it goes to the message, or to the first button of
+ * moved or removed: here a row keeps it when it moves, and otherwise it moves to the message, or to the first button of
  * the list, or of the part of the page around it.
  */
 export function useKeptFocus<List extends HTMLElement = HTMLUListElement>(): RefObject<List | null> {

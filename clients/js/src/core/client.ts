@@ -139,7 +139,7 @@ export class Core {
   /**
    * Connect again: the socket is closed, or its handshake was refused, with 401 or another status.
    *
-   * @param minimum - How many milliseconds to wait at least; null if a request by HTTP has still to tell why.
+   * @param minimum - How many milliseconds to wait at least; null if a request by HTTP must still give the reason.
    */
   socketClosed(socket: number, now: number, minimum: number | null = 0): void {
     const time = this._clock.at(now);
@@ -553,6 +553,6 @@ const itemsOf = (stored: Record<string, Json>): Item[] =>
  */
 function copied(fields: Json): Json {
   const text = JSON.stringify(fields, null, 1); // each level is indented by a blank, and lone surrogates are escaped
-  if (/^ {61}|\\ud/m.test(text.replace(/\\\\/g, ""))) throw new TypeError("unsendable");
+  if (/^ {61}|\\ud/m.test(text.replace(/\\\\/g, ""))) throw new TypeError("a field has more than 60 levels, or half of a character");
   return JSON.parse(text);
 }

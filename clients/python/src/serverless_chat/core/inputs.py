@@ -105,7 +105,7 @@ class Inputs:
         self._sender.send("hello", id=frame_id, subscribe=entries, **self._feed.hello_fields())
 
     def socket_refused(self, socket: int, now: float) -> None:
-        """Wait for a request over HTTP that tells why; `socket_closed` follows with its answer."""
+        """Wait for the reason, which a request over HTTP returns; `socket_closed` follows with it."""
         time = self._clock.at(now)
         if self._connection.is_current(socket):
             self._connection.refused(time)

@@ -241,7 +241,7 @@ class ChatApp(App[None]):
         self._change(lambda: change(message, emoji))
 
     def _change(self, change: Callable[[], object]) -> None:
-        """Change a message, unless it is gone: another screen or the end of the conversation can be first."""
+        """Change a message, unless it was removed: another screen or the end of the conversation can be first."""
         try:
             change()
         except KeyError:
