@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -19,26 +20,39 @@ async def lines(descriptor: int = 0) -> AsyncIterator[str]:
     `sys.stdin`, would delay the end of the program until the next line comes.
     """
     loop = asyncio.get_running_loop()
-    received: asyncio.Queue[str | OSError | None] = asyncio.Queue(BUFFERED_LINES)
-
-    def put(value: str | OSError | None) -> None:
-        asyncio.run_coroutine_threadsafe(received.put(value), loop).result()
+    received: asyncio.Queue[str | OSError | None] = asyncio.Queue()
+    free = threading.Semaphore(BUFFERED_LINES)
+    is_ended = threading.Event()
 
     def read() -> None:
-        try:
-            for line in _read(descriptor):
-                put(line)
-            put(None)
-        except OSError as error:
-            put(error)
-        except RuntimeError:  # the loop is closed: the command has ended
-            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the command has ended
+            for value in _values(descriptor):
+                free.acquire()
+                if is_ended.is_set():
+                    return
+                # Not a coroutine that waits for room: it would be cancelled, or never run, at the end of the loop.
+                loop.call_soon_threadsafe(received.put_nowait, value)
 
     threading.Thread(target=read, name="standard input", daemon=True).start()
-    while (value := await received.get()) is not None:
-        if isinstance(value, OSError):
-            raise value
-        yield value
+    try:
+        while (value := await received.get()) is not None:
+            if isinstance(value, OSError):
+                raise value
+            free.release()
+            yield value
+    finally:
+        is_ended.set()
+        free.release()
+
+
+def _values(descriptor: int) -> Iterator[str | OSError | None]:
+    """Yield the lines, and None at their end or the error that ended them."""
+    try:
+        yield from _read(descriptor)
+    except OSError as error:
+        yield error
+    else:
+        yield None
 
 
 def _read(descriptor: int) -> Iterator[str]:
