@@ -6,7 +6,8 @@ A handler never raises: API Gateway would answer a handshake with 502, and a fra
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ChatError, RateLimited, Suspended, Unauthorized
@@ -16,6 +17,9 @@ from chalicelib.identity.errors import diagnosis_of
 from chalicelib.observability import logs
 from chalicelib.observability.context import observer
 from chalicelib.observability.invocation import invocation
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Application
 
 OK = {"statusCode": 200}
 
@@ -40,8 +44,7 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
             observer.bind(participant_id=identity.participant_id)
             chat = bootstrap.application()
             surplus = chat.sessions.connections.open(connection_id, identity)
-            if surplus:
-                chat.realtime.fan_out.close_surplus(surplus, chat.settings.limits.connections)
+            close_surplus(chat, identity.participant_id, surplus)
         except (Unauthorized, InvalidCredentials) as error:
             logs.log_refused_credential(diagnosis_of(error))
             return {"statusCode": 401}
@@ -57,6 +60,17 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
     # developer guide, "Set up a $connect route that requires a WebSocket subprotocol").
     headers = {"Sec-WebSocket-Protocol": credentials.subprotocol} if credentials.subprotocol else {}
     return {"statusCode": 200, "headers": headers}
+
+
+def close_surplus(chat: Application, participant_id: str, connection_ids: Sequence[str]) -> None:
+    """Close the connections above the limit. An error is only logged: the new connection is open."""
+    try:
+        if connection_ids:
+            limit = chat.settings.limits.connections
+            chat.realtime.fan_out.close_surplus(participant_id, connection_ids, limit)
+    except ChatError as problem:
+        # If the handshake failed, no `$disconnect` would delete its connection. A later one closes the rest.
+        logs.log_failure(problem)
 
 
 def message(event: dict[str, Any]) -> dict[str, Any]:

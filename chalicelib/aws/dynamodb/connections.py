@@ -65,11 +65,11 @@ class DynamoConnections:
         pk, sk = refusal_key(participant_id)
         self._table.put({"pk": pk, "sk": sk, "until": until, "expires_at": until // 1000 + 1})
 
-    def opened(self, participant_id: str) -> tuple[list[str], int]:
+    def opened(self, participant_id: str, now: int) -> tuple[list[str], int]:
         """Return the connections that are not being closed, oldest first, and until when none may be opened."""
         items = list(self._table.query(participant_pk(participant_id), prefix=OPENED_OR_REFUSED_PREFIX))
         refused_until = max((item["until"] for item in items if item["sk"] == REFUSED), default=0)
-        found = [item for item in items if item["sk"] != REFUSED and "is_closing" not in item]
+        found = [item for item in items if item["sk"] != REFUSED and item.get("closing_until", 0) <= now]
         found.sort(key=lambda item: (item.get("connected_at", 0), item["sk"]))
         return [item["sk"].removeprefix(OPENED_PREFIX) for item in found], refused_until
 
@@ -78,13 +78,14 @@ class DynamoConnections:
         items = self._table.query(participant_pk(participant_id), prefix=OPENED_PREFIX)
         return [item["sk"].removeprefix(OPENED_PREFIX) for item in items]
 
-    def begin_closing(self, participant_id: str, connection_id: str) -> bool:
+    def begin_closing(self, participant_id: str, connection_id: str, now: int, until: int) -> bool:
         """Mark a connection as being closed; return False if another caller did, or if it is closed."""
         return self._table.try_update(
             *opened_connection_key(participant_id, connection_id),
-            "SET #is_closing = :yes",
-            "attribute_exists(#pk) AND attribute_not_exists(#is_closing)",
-            yes=True,
+            "SET #closing_until = :until",
+            "attribute_exists(#pk) AND (attribute_not_exists(#closing_until) OR #closing_until <= :now)",
+            now=now,
+            until=until,
         )
 
     def get(self, connection_id: str) -> Connection | None:
@@ -167,12 +168,14 @@ class DynamoConnections:
             self._table.try_delete(*key, "#generation <= :generation", generation=generation)
         return subscriptions
 
-    def close(self, connection_id: str) -> tuple[Connection | None, list[Subscription]]:
+    def close(
+        self, connection_id: str, participant_id: str = ""
+    ) -> tuple[Connection | None, list[Subscription]]:
         """Delete a connection, first of all, so that no subscription can be added, and then its subscriptions."""
         item = self._table.delete(*connection_key(connection_id))
         connection = None if item is None else connection_from_item(item)
         if connection is None:
-            return None, self._delete_rest(connection_id, "", has_feed=False)
+            return None, self._delete_rest(connection_id, participant_id)
         return connection, self._delete_rest(
             connection_id, connection.participant_id, has_feed=connection.has_feed
         )

@@ -32,10 +32,10 @@ class ConnectionStore(Protocol):
         """Let a participant open no connection until a time (ms)."""
         ...
 
-    def opened(self, participant_id: str) -> tuple[list[str], int]:
+    def opened(self, participant_id: str, now: int) -> tuple[list[str], int]:
         """Return a participant's connections, the oldest first, and until when (ms) none may be opened.
 
-        Connections that are being closed are left out.
+        Connections that are being closed at `now` (ms) are left out.
         """
         ...
 
@@ -43,8 +43,11 @@ class ConnectionStore(Protocol):
         """Return all of a participant's connections, also those that never sent a frame or are being closed."""
         ...
 
-    def begin_closing(self, participant_id: str, connection_id: str) -> bool:
-        """Mark a connection as being closed. Of concurrent callers, one gets True."""
+    def begin_closing(self, participant_id: str, connection_id: str, now: int, until: int) -> bool:
+        """Mark a connection as being closed up to a time (ms). Of concurrent callers, one gets True.
+
+        The caller may crash before it closes the connection: at `until`, the mark has no meaning any more.
+        """
         ...
 
     def get(self, connection_id: str) -> Connection | None:
@@ -83,8 +86,10 @@ class ConnectionStore(Protocol):
         """
         ...
 
-    def close(self, connection_id: str) -> tuple[Connection | None, list[Subscription]]:
-        """Delete a connection and its subscriptions; return both."""
+    def close(
+        self, connection_id: str, participant_id: str = ""
+    ) -> tuple[Connection | None, list[Subscription]]:
+        """Delete a connection and its subscriptions; return both. `participant_id` is as in `mark_stale`."""
         ...
 
     def refresh_token(

@@ -95,7 +95,7 @@ class FanOut:
         _, ended = self._connections.close(connection_id)
         self._debounce_offline(self._announce_offline(ended, deadline), deadline)
 
-    def close_surplus(self, connection_ids: Sequence[str], limit: int) -> None:
+    def close_surplus(self, participant_id: str, connection_ids: Sequence[str], limit: int) -> None:
         """Post a last frame to connections above the limit and close them; `$disconnect` deletes them."""
         frame = self._payload(
             disconnect("TOO_MANY_CONNECTIONS", f"You have more than {limit} connections.", reconnect=False)
@@ -104,7 +104,7 @@ class FanOut:
         gone = self._poster.post_all({connection_id: [frame] for connection_id in connection_ids}, deadline)
         for connection_id in connection_ids:
             if connection_id in gone:
-                self._connections.close(connection_id)
+                self._connections.close(connection_id, participant_id)
             else:
                 self._poster.close(connection_id)
 

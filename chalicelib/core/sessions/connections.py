@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _FEED_ATTEMPTS = 4
 MAX_CLOSED_AT_ONCE = 10
 """The most connections that one handshake closes: more are left after the limit was lowered."""
+CLOSING_SECONDS = 60.0
+"""After how long a handshake closes a connection again that an earlier one was to close, and did not, as after a
+crash. A handshake takes 29 seconds at most (API Gateway quotas, "Integration timeout")."""
 
 
 class Connections:
@@ -96,22 +99,24 @@ class Connections:
 
     def _admit(self, connection: Connection, identity: Identity) -> list[str]:
         """Let a new connection stay; return those to be closed for it. Raises as `open` does."""
+        now = connection.connected_at
         rules, (opened, refused_until) = self._runtime.gather(
             lambda: self._revocations.rules(identity.participant_id),
-            lambda: self._connections.opened(identity.participant_id),
+            lambda: self._connections.opened(identity.participant_id, now),
         )
         accepted = identity.under(rules)
-        if refused_until > connection.connected_at:
-            wait = (refused_until - connection.connected_at) / 1000
+        if refused_until > now:
+            wait = (refused_until - now) / 1000
             raise RateLimited("Too many frames: connect later.", retry_after=wait)
         if accepted.type != identity.type:
             self._connections.refresh_token(connection, identity.expires_at, None, accepted.type)
         surplus = opened[: max(len(opened) - self._runtime.limits.connections, 0)]
+        until = now + round(CLOSING_SECONDS * 1000)
         return [
             other
             for other in surplus[:MAX_CLOSED_AT_ONCE]
             if other != connection.connection_id
-            and self._connections.begin_closing(identity.participant_id, other)
+            and self._connections.begin_closing(identity.participant_id, other, now, until)
         ]
 
     def refuse(self, participant_id: str) -> float:

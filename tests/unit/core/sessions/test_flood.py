@@ -31,8 +31,14 @@ def open_connection(harness: AppHarness, connection_id: str, participant_id: str
     identity = Identity(participant_id, None, int(harness.clock.now()) + 3600)
     harness.clock.advance(0.01)
     surplus = harness.chat.sessions.connections.open(connection_id, identity)
-    harness.chat.realtime.fan_out.close_surplus(surplus, harness.chat.settings.limits.connections)
+    limit = harness.chat.settings.limits.connections
+    harness.chat.realtime.fan_out.close_surplus(participant_id, surplus, limit)
     return surplus
+
+
+def opened(harness: AppHarness) -> list[str]:
+    """Return alice's connections that are not being closed."""
+    return harness.chat.stores.connections.opened("alice", milliseconds(harness.clock))[0]
 
 
 def test_oldest_connection_above_the_limit_is_closed_with_a_reason(harness: AppHarness) -> None:
@@ -59,7 +65,7 @@ def test_connection_that_is_gone_is_deleted(harness: AppHarness) -> None:
     harness.poster.stale.add("a=")
     assert open_connection(harness, "c=") == ["a="]
     assert harness.chat.stores.connections.get("a=") is None
-    assert harness.chat.stores.connections.opened("alice") == (["b=", "c="], 0)
+    assert opened(harness) == ["b=", "c="]
 
 
 def test_handshakes_are_charged_to_the_budget(harness: AppHarness) -> None:
