@@ -3,15 +3,18 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import NotFound
 from tests.invariants.checker import Verdict, check
 from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import BOTH_STORES, Act, Arrange, Results, Store, interleave, some_of
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
+from tests.support.sequential import run_backwards, run_sequential
 
 OTHERS = ("alice", "carol")
 OPEN = Setup(non_members=("dave", "erin"), is_open=True)
@@ -366,8 +369,9 @@ def test_concurrent_revocations_count_once(tables: Tables, engine_tables: Tables
 
 
 @BOTH_STORES
+@pytest.mark.parametrize("gather", [run_sequential, run_backwards], ids=["head first", "membership first"])
 def test_invite_creation_concurrent_with_demotion_is_before_it_or_rejected(
-    tables: Tables, engine_tables: Tables, store: Store
+    tables: Tables, engine_tables: Tables, store: Store, gather: Gather
 ) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         demoted = ends.succeeded("alice demotes carol and looks")
@@ -387,9 +391,9 @@ def test_invite_creation_concurrent_with_demotion_is_before_it_or_rejected(
         "carol invites": lambda process: process.create_invite("carol"),
         "alice demotes carol and looks": demotes_and_looks,
     }
-    interleave(
-        tables, CAROL_MODERATES, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables
-    )
+    samples = some_of(store, 40)
+    options: dict[str, Any] = {"store": store, "samples": samples, "engine_tables": engine_tables}
+    interleave(tables, CAROL_MODERATES, acts, judge, gather=gather, **options)
 
 
 @BOTH_STORES

@@ -181,3 +181,38 @@ def test_reader_of_the_audit_gets_a_prefix(tables: Tables, store: Store, act: st
 
     acts: dict[str, Act] = {"a service acts": ACTS_WITH_TWO_ENTRIES[act], "another one reads": read_audit}
     interleave(tables, Setup(), acts, judge, store=store, samples=30)
+
+
+def invites(process: Process) -> Any:
+    return process.create_invite("alice")
+
+
+def revokes_its_invite(process: Process) -> Any:
+    return process.revoke_invite("alice", process.create_invite("alice"))
+
+
+BESIDE_THE_LOG: dict[str, Act] = {"invites": invites, "invites and revokes": revokes_its_invite}
+BESIDES: dict[str, Act] = {"an act": ACTS_WITH_TWO_ENTRIES["update"], "another invite": invites}
+
+
+@pytest.mark.parametrize("store", Store)
+@pytest.mark.parametrize("beside", BESIDE_THE_LOG)
+@pytest.mark.parametrize("other", BESIDES)
+@pytest.mark.parametrize("backwards_in_time", [False, True], ids=["rising clocks", "falling clocks"])
+def test_entry_of_an_invite_appears_after_all_that_a_reader_has(
+    tables: Tables, store: Store, beside: str, other: str, backwards_in_time: bool
+) -> None:
+    """Invites append no event, and the clocks of those who create and revoke them differ."""
+
+    def judge(harness: Harness, ends: Results) -> None:
+        ends.succeeded_names()
+        entries = read_audit(harness.process(skew=1.0))
+        read = ends["a third one reads"]
+        assert read == entries[: len(read)]
+
+    acts: dict[str, Act] = {
+        "alice invites": BESIDE_THE_LOG[beside],
+        "another one acts": BESIDES[other],
+        "a third one reads": read_audit,
+    }
+    interleave(tables, Setup(), acts, judge, store=store, samples=24, backwards_in_time=backwards_in_time)

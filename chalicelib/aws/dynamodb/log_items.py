@@ -60,6 +60,7 @@ def head_to_item(head: Head) -> Item:
         "direct": head.direct or None,
         "opener_messages": head.opener_messages or None,
         "blockers": {departed_key(blocker): blocker for blocker in head.blockers} if head.direct else None,
+        "audited_at": head.audited_at or None,
     }
 
 
@@ -84,6 +85,7 @@ def head_from_item(item: Item) -> Head:
         direct=item.get("direct", ""),
         opener_messages=item.get("opener_messages", 0),
         blockers=frozenset(item.get("blockers", {}).values()),
+        audited_at=item.get("audited_at", 0),
     )
 
 

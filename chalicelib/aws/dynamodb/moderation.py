@@ -13,6 +13,7 @@ from chalicelib.aws.dynamodb.keys import (
     audit_sk_after,
     ban_key,
     conversation_pk,
+    head_key,
     invite_key,
     invite_use_key,
     sk_after,
@@ -77,28 +78,45 @@ class DynamoModeration:
         page = [item for item in items[:limit] if not self._dynamo.is_expired(item)]
         return page, items[limit - 1]["sk"].removeprefix(prefix) if len(items) > limit else None
 
-    def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
-        """Save a new invite; return False if `by` is not as read."""
+    def save_invite(self, invite: Invite, by: Membership, head: Head, entry: AuditEntry) -> bool:
+        """Save a new invite; return False if `by` or the head is not as read."""
         put = self._table.put_op(invite_to_item(invite), "attribute_not_exists(#pk)")
         return self._dynamo.try_transact([put, *self._audited_ops(by, head, invite.created_at, entry)])
 
-    def revoke_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry, now: int) -> bool:
-        """Delete an invite; return False if it does not exist or `by` is not as read."""
+    def revoke_invite(self, invite: Invite, by: Membership, head: Head, entry: AuditEntry, now: int) -> bool:
+        """Delete an invite; return False if it does not exist, or `by` or the head is not as read."""
         key = invite_key(invite.conversation_id, invite.invite_id)
         delete = self._table.delete_op(*key, "attribute_exists(#pk)")
         return self._dynamo.try_transact([delete, *self._audited_ops(by, head, now, entry)])
 
-    def _audited_ops(self, by: Membership, head: int, now: int, entry: AuditEntry) -> list[Operation]:
-        """Require that the acting member still has the role, and write the audit entry."""
-        item = audit_entry_to_item(by.conversation_id, head, position_outside_commits(now), now, entry)
+    def _audited_ops(self, by: Membership, head: Head, now: int, entry: AuditEntry) -> list[Operation]:
+        """Require that the acting member still has the role, and write the audit entry after all that are there.
+
+        As the head must be as read, no append and no other entry is before it that a reader may have seen without
+        it. Clocks differ, so its time is later than that of the entry before, whatever the clock says.
+        """
+        at = max(now, head.audited_at + 1)
+        position = position_outside_commits(at)
+        item = audit_entry_to_item(head.conversation_id, head.sequence_id, position, at, entry)
+        note = self._table.update_op(
+            *head_key(head.conversation_id),
+            "SET #audited_at = :at",
+            "#sequence_id = :head AND #state = :live AND "
+            + ("#audited_at = :was" if head.audited_at else "attribute_not_exists(#audited_at)"),
+            at=at,
+            head=head.sequence_id,
+            live=head.state.value,
+            **({"was": head.audited_at} if head.audited_at else {}),
+        )
         guards = [] if by.is_service else [require_member_op(self._table, by, role=True)]
-        return [*guards, self._table.put_op(item)]
+        return [*guards, note, self._table.put_op(item)]
 
     def audit(self, head: Head, after: int | str, limit: int) -> list[AuditRecord]:
         """Return audit entries in ascending order.
 
         A query is only read-committed with respect to transactions: it can miss entries of the newest append.
-        GetItem, which is serializable, reads those, in one more round trip at the end of the log.
+        GetItem, which is serializable, reads those, in one more round trip at the end of the log. The entry of an
+        invite needs no such read: none is after it before its transaction has ended.
         """
         pk, newest = conversation_pk(head.conversation_id), head.sequence_id
         low, high = audit_sk_after(after), sk_up_to(audit_sk(newest, ""))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from chalicelib.aws.dynamodb.keys import (
     AUDIT_PREFIX,
     audit_sk,
@@ -92,9 +90,12 @@ def newest_positions(head: int) -> list[str]:
     return [audit_sk(head - 1, first), audit_sk(head, first), audit_sk(head, second)]
 
 
-def position_outside_commits(now: int) -> str:
-    """Return a position for an entry of no commit: by time (ms), and unique."""
-    return f"at{now:015d}{secrets.token_hex(4)}"
+def position_outside_commits(audited_at: int) -> str:
+    """Return the position of an entry of no commit, by its time (ms), which is later than that of the one before.
+
+    Earlier versions appended eight random characters: they let two entries have the same time.
+    """
+    return f"at{audited_at:015d}"
 
 
 def audit_entry_to_item(

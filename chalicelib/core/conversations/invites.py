@@ -64,7 +64,7 @@ class Invites:
             entry = AuditEntry(
                 "invite_created", actor.participant_id, invite_id=invite.invite_id, service=caller.service
             )
-            is_saved = self._moderation.save_invite(invite, actor, head.sequence_id, entry)
+            is_saved = self._moderation.save_invite(invite, actor, head, entry)
             return invite if is_saved else None
 
         return {"invite": secret, **serializers.invite(self._write(caller, conversation_id, write))}
@@ -85,9 +85,7 @@ class Invites:
             entry = AuditEntry(
                 "invite_revoked", actor.participant_id, invite_id=revoked_id, service=caller.service
             )
-            # Entries at one head are ordered by time, and clocks differ: this one belongs after the creation.
-            now = max(milliseconds(self._clock), invite.created_at + 1)
-            is_revoked = self._moderation.revoke_invite(invite, actor, head.sequence_id, entry, now)
+            is_revoked = self._moderation.revoke_invite(invite, actor, head, entry, milliseconds(self._clock))
             return invite if is_revoked else None
 
         self._write(caller, conversation_id, write)

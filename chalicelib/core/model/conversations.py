@@ -59,6 +59,8 @@ class Head:
     """Messages of the opener of a direct conversation before it is accepted; those of services do not count."""
     blockers: frozenset[str] = frozenset()
     """The participants of a direct conversation who block the other one."""
+    audited_at: int = 0
+    """The time in milliseconds, as it orders them, of the newest audit entry that belongs to no append."""
 
     @property
     def excluded(self) -> Mapping[str, int]:

@@ -31,16 +31,18 @@ class ModerationStore(Protocol):
         """Return a page of invites that have not expired, as `bans` does."""
         ...
 
-    def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
-        """Save a new invite with its audit entry at this head; return False if `by` is not as read.
+    def save_invite(self, invite: Invite, by: Membership, head: Head, entry: AuditEntry) -> bool:
+        """Save a new invite with its audit entry at this head; return False if `by` or the head is not as read.
 
         Raises:
             WriteConflict: nothing was written.
         """
         ...
 
-    def revoke_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry, now: int) -> bool:
-        """Delete an invite, with an audit entry; return False if it does not exist or `by` is not as read.
+    def revoke_invite(self, invite: Invite, by: Membership, head: Head, entry: AuditEntry, now: int) -> bool:
+        """Delete an invite, with an audit entry.
+
+        Returns False if it does not exist, or `by` or the head is not as read.
 
         Raises:
             WriteConflict: nothing was written.

@@ -28,6 +28,7 @@ HEAD = Head(
     direct="accepted",
     opener_messages=1,
     blockers=frozenset({"bob"}),
+    audited_at=1_699_999_998_000,
 )
 MEMBER = Membership(
     conversation_id=CONVERSATION,
