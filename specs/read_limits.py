@@ -16,6 +16,8 @@ BASE = 20
 """The units that any request may read."""
 PER_NAMED = 2
 """The units for each id that a request names, and for each conversation of a list."""
+PAGE_UNITS = 70
+"""The units of a page of a list whose entries are small items: 101 of 2.6 KB at most."""
 SLACK = 256 * 1024
 """The bytes of the log that a request may read beside twice its answer."""
 
@@ -31,6 +33,7 @@ class Reads(enum.Enum):
     EDITS = "the message with its edits and reactions: 1 for 4 KB"
     CONVERSATIONS = "2 for each conversation of the caller"
     LISTED = "2 for each conversation of the page"
+    ENTRIES = "70 for the entries of the page, and for those that have expired"
     FORMER = "4 for each conversation that the caller is or was in"
     SUBSCRIPTIONS = "10 more for each conversation that it names"
     COMMANDS = "for each of its commands what that reads by itself"
@@ -81,15 +84,15 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"POST {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
     f"PATCH {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
     f"DELETE {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
-    f"GET {_C}/bans": (), f"DELETE {_C}/bans": (_R.SUBSCRIBERS,), f"POST {_C}/invites": (),
-    f"GET {_C}/invites": (), f"DELETE {_C}/invites/{{invite}}": (), f"GET {_C}/audit": (),
+    f"GET {_C}/bans": (_R.ENTRIES,), f"DELETE {_C}/bans": (_R.SUBSCRIBERS,), f"POST {_C}/invites": (),
+    f"GET {_C}/invites": (_R.ENTRIES,), f"DELETE {_C}/invites/{{invite}}": (), f"GET {_C}/audit": (_R.ENTRIES,),
     f"GET {_C}/messages": (_R.LOG,), f"GET {_C}/events": (_R.LOG,),
     f"POST {_C}/messages": (_R.SUBSCRIBERS, _R.FEED),
     "POST /batch": (_R.COMMANDS,), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
     f"DELETE {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
     f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
-    f"PATCH {_C}/me": (), f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
+    f"PATCH {_C}/me": (), f"GET {_C}/pending": (_R.ENTRIES,), f"DELETE {_C}/pending": (),
     "GET /me/blocks": (), "PUT /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
     "DELETE /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
     "PUT /me/profile": (), "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
@@ -103,10 +106,11 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"POST /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
     f"PATCH /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
     f"DELETE /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
-    f"GET /service{_C}/bans": (), f"DELETE /service{_C}/bans": (_R.SUBSCRIBERS,),
-    f"GET /service{_C}/audit": (), f"POST /service{_C}/invites": (), f"GET /service{_C}/invites": (),
+    f"GET /service{_C}/bans": (_R.ENTRIES,), f"DELETE /service{_C}/bans": (_R.SUBSCRIBERS,),
+    f"GET /service{_C}/audit": (_R.ENTRIES,), f"POST /service{_C}/invites": (),
+    f"GET /service{_C}/invites": (_R.ENTRIES,),
     f"DELETE /service{_C}/invites/{{invite}}": (),
-    f"GET /service{_C}/pending": (), f"DELETE /service{_C}/pending": (),
+    f"GET /service{_C}/pending": (_R.ENTRIES,), f"DELETE /service{_C}/pending": (),
     f"DELETE /service{_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"GET /service{_C}/reports": (_R.LOG,), f"PATCH /service{_C}/reports/{{report}}": (),
     "GET /service/reports": (_R.LOG, _R.LISTED),
@@ -132,6 +136,7 @@ def most_units(request: str, facts: Facts) -> float:
         Reads.EDITS: math.ceil(facts.edits / UNIT),
         Reads.CONVERSATIONS: 2 * facts.conversations,
         Reads.LISTED: 2 * facts.listed,
+        Reads.ENTRIES: PAGE_UNITS,
         Reads.FORMER: 4 * (facts.conversations + facts.former),
         Reads.SUBSCRIPTIONS: 10 * facts.named,
     }

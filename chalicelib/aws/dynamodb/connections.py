@@ -168,9 +168,7 @@ class DynamoConnections:
             self._table.try_delete(*key, "#generation <= :generation", generation=generation)
         return subscriptions
 
-    def close(
-        self, connection_id: str, participant_id: str = ""
-    ) -> tuple[Connection | None, list[Subscription]]:
+    def close(self, connection_id: str, participant_id: str = "") -> tuple[Connection | None, list[Subscription]]:
         """Delete a connection, first of all, so that no subscription can be added, and then its subscriptions."""
         item = self._table.delete(*connection_key(connection_id))
         connection = None if item is None else connection_from_item(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from chalicelib.aws.dynamodb.append_steps import require_member_op
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
@@ -16,7 +17,6 @@ from chalicelib.aws.dynamodb.keys import (
     head_key,
     invite_key,
     invite_use_key,
-    sk_after,
     sk_up_to,
 )
 from chalicelib.aws.dynamodb.moderation_items import (
@@ -29,9 +29,8 @@ from chalicelib.aws.dynamodb.moderation_items import (
     position_outside_commits,
 )
 from chalicelib.aws.dynamodb.table import Table
-from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel.concurrency import Gather
-from chalicelib.core.model.conversations import Head, Membership
+from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invite
 
 
@@ -51,7 +50,7 @@ class DynamoModeration:
 
     def bans(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Ban], str | None]:
         """Return a page of the bans."""
-        items, next_after = self._page(conversation_id, BAN_PREFIX, after, limit)
+        items, next_after = self._table.page(conversation_pk(conversation_id), BAN_PREFIX, after, limit)
         return [ban_from_item(item) for item in items], next_after
 
     def invite(self, conversation_id: str, invite_id: str) -> Invite | None:
@@ -65,18 +64,8 @@ class DynamoModeration:
 
     def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
         """Return a page of the invites, without those that have expired."""
-        items, next_after = self._page(conversation_id, INVITE_PREFIX, after, limit)
+        items, next_after = self._table.page(conversation_pk(conversation_id), INVITE_PREFIX, after, limit)
         return [invite_from_item(item) for item in items], next_after
-
-    def _page(
-        self, conversation_id: str, prefix: str, after: str | None, limit: int
-    ) -> tuple[list[Item], str | None]:
-        """Return items by their keys, fewer if some have expired, and the last key read if there are more."""
-        between = (prefix if after is None else sk_after(f"{prefix}{after}"), sk_up_to(prefix))
-        pk = conversation_pk(conversation_id)
-        items = list(self._table.query(pk, between=between, limit=limit + 1, include_expired=True))
-        page = [item for item in items[:limit] if not self._dynamo.is_expired(item)]
-        return page, items[limit - 1]["sk"].removeprefix(prefix) if len(items) > limit else None
 
     def save_invite(self, invite: Invite, by: Membership, head: Head, entry: AuditEntry) -> bool:
         """Save a new invite; return False if `by` or the head is not as read."""
@@ -98,15 +87,16 @@ class DynamoModeration:
         at = max(now, head.audited_at + 1)
         position = position_outside_commits(at)
         item = audit_entry_to_item(head.conversation_id, head.sequence_id, position, at, entry)
+        is_first = "attribute_not_exists(#audited_at)"
+        values: dict[str, Any] = {} if not head.audited_at else {"was": head.audited_at}
         note = self._table.update_op(
             *head_key(head.conversation_id),
             "SET #audited_at = :at",
-            "#sequence_id = :head AND #state = :live AND "
-            + ("#audited_at = :was" if head.audited_at else "attribute_not_exists(#audited_at)"),
+            f"#sequence_id = :head AND #state = :live AND {'#audited_at = :was' if values else is_first}",
             at=at,
             head=head.sequence_id,
-            live=head.state.value,
-            **({"was": head.audited_at} if head.audited_at else {}),
+            live=ConversationState.LIVE.value,
+            **values,
         )
         guards = [] if by.is_service else [require_member_op(self._table, by, role=True)]
         return [*guards, note, self._table.put_op(item)]

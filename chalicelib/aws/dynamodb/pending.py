@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import require_member_op
@@ -22,8 +21,6 @@ from chalicelib.aws.dynamodb.keys import (
     conversation_pk,
     membership_key,
     participant_pk,
-    sk_after,
-    sk_up_to,
 )
 from chalicelib.aws.dynamodb.membership_items import membership_from_item
 from chalicelib.aws.dynamodb.pending_items import (
@@ -41,8 +38,8 @@ from chalicelib.core.model.conversations import Membership
 from chalicelib.core.ports.consent import Consent
 from chalicelib.core.ports.revocations import RevocationStore
 
-_REQUEST = 100
-"""Items that one request of a list reads at least, so that a few expired ones need no further request."""
+_LEAST_READ = 100
+"""Items that a page reads at least, so that a few expired ones do not make it shorter."""
 _ERASE_BATCH = 25
 """Items that are erased in one batch; each has one more in its conversation."""
 
@@ -197,9 +194,5 @@ class DynamoPending:
     def _page(
         self, pk: str, prefix: str, after: str | None, limit: int
     ) -> tuple[list[PendingMembership], str | None]:
-        between = (prefix if after is None else sk_after(f"{prefix}{after}"), sk_up_to(prefix))
-        found = self._table.query(pk, between=between, page=max(limit + 1, _REQUEST))
-        items = list(itertools.islice(found, limit + 1))
-        page = items[:limit]
-        next_after = page[-1]["sk"].removeprefix(prefix) if len(items) > limit else None
-        return [pending_from_item(item) for item in page], next_after
+        items, next_after = self._table.page(pk, prefix, after, limit, least_read=_LEAST_READ)
+        return [pending_from_item(item) for item in items], next_after

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.errors import CONDITION_FAILED, ConditionFailed, error_response
-from chalicelib.aws.dynamodb.keys import Key
+from chalicelib.aws.dynamodb.keys import Key, sk_after, sk_up_to
 from chalicelib.aws.dynamodb.values import (
     Item,
     marshal,
@@ -104,6 +104,24 @@ class Table:
             if "LastEvaluatedKey" not in answer or left == 0:
                 return
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def page(
+        self, pk: str, prefix: str, after: str | None, limit: int, *, least_read: int = 0
+    ) -> tuple[list[Item], str | None]:
+        """Return items below a prefix, by their keys, and the key for `after` of the next page if there are more.
+
+        The prefix is left out of these keys. Expired items make a page shorter: one that went on until it was full
+        would read any number of them. `least_read` items are read in any case, so that a few of them do not.
+        """
+        between = (prefix if after is None else sk_after(f"{prefix}{after}"), sk_up_to(prefix))
+        most_read = max(limit + 1, least_read)
+        read = list(self.query(pk, between=between, limit=most_read, include_expired=True))
+        items = [item for item in read if not self._dynamo.is_expired(item)]
+        if len(items) > limit:
+            read = items[:limit]
+        elif len(read) < most_read:
+            return items, None
+        return items[:limit], read[-1]["sk"].removeprefix(prefix)
 
     # ---- writes ----------------------------------------------------------------------------------------
 

@@ -135,9 +135,20 @@ class ConsentRules:
         if standing.added >= limits.added_conversations:
             standing = self._recounted(standing)
         if 2 * standing.pending >= limits.pending_memberships:
-            visible, _ = self._pending.visible(participant_id, None, limits.pending_memberships)
-            if len(visible) < standing.pending:
-                self._corrected(standing._replace(pending=len(visible)))
+            visible = self._visible(participant_id)
+            if visible < standing.pending:
+                self._corrected(standing._replace(pending=visible))
+
+    def _visible(self, participant_id: str) -> int:
+        """Return how many pending memberships a participant sees, up to the limit."""
+        count = 0
+        after: str | None = None
+        while room := self._runtime.limits.pending_memberships - count:
+            entries, after = self._pending.visible(participant_id, after, room)
+            count += len(entries)
+            if after is None:
+                break
+        return count
 
     def _recounted(self, standing: Standing) -> Standing:
         """Return a standing with the true number of memberships, unless that was counted shortly before."""

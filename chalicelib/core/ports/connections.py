@@ -86,9 +86,7 @@ class ConnectionStore(Protocol):
         """
         ...
 
-    def close(
-        self, connection_id: str, participant_id: str = ""
-    ) -> tuple[Connection | None, list[Subscription]]:
+    def close(self, connection_id: str, participant_id: str = "") -> tuple[Connection | None, list[Subscription]]:
         """Delete a connection and its subscriptions; return both. `participant_id` is as in `mark_stale`."""
         ...
 

@@ -97,7 +97,10 @@ class PendingStore(Protocol):
     def visible(
         self, participant_id: str, after: str | None, limit: int
     ) -> tuple[list[PendingMembership], str | None]:
-        """Return a page of the pending memberships that a participant sees, and the key for `after`."""
+        """Return a page of the pending memberships that a participant sees, and the key for `after`.
+
+        It can be short, and even empty, if some have expired.
+        """
         ...
 
     def visible_in(self, conversation_id: str, participant_id: str) -> list[PendingMembership]:
@@ -113,7 +116,7 @@ class PendingStore(Protocol):
     def invited(
         self, conversation_id: str, after: str | None, limit: int
     ) -> tuple[list[PendingMembership], str | None]:
-        """Return a page of all pending memberships in a conversation, and the key for `after`."""
+        """Return a page of all pending memberships in a conversation, likewise."""
         ...
 
     def invited_participant(self, conversation_id: str, participant_id: str) -> list[PendingMembership]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.core.kernel.errors import ChatError, Forbidden
@@ -138,6 +140,22 @@ def test_counts_of_pending_memberships_are_corrected() -> None:
         assert len(own_pending(harness, "bob")) == 1
         decline(harness, chat)
         run_jobs(harness, chat)
+
+
+def test_pending_memberships_after_many_expired_ones_are_counted() -> None:
+    harness = AppHarness({**CONSENT, "CHAT_LIMIT_PENDING_MEMBERSHIPS": "20"})
+    for _ in range(7):
+        harness.clock.advance(harness.chat.settings.timing.pending_lifetime + 1)
+        for chat in [closed_chat(harness) for _ in range(25)]:
+            add_pending(harness, chat)
+            run_jobs(harness, chat)
+    page: dict[str, Any] = {"next_cursor": None}
+    visible = 0
+    while "next_cursor" in page:
+        query = {"membership": "pending", "limit": "100", "cursor": page["next_cursor"]}
+        page = harness.chat.conversations.pending.list(principal("bob"), ConversationsQuery.model_validate(query))
+        visible += len(page["pending"])
+    assert visible == 20
 
 
 def test_blocked_adder_does_not_use_up_the_limit() -> None:

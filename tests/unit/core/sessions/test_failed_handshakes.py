@@ -1,4 +1,4 @@
-"""Handshakes that fail after the connection was written, and those that do not close all that they are to close."""
+"""Handshakes that fail after the connection was written, or leave connections open that they are to close."""
 
 from __future__ import annotations
 
