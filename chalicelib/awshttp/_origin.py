@@ -76,11 +76,16 @@ def _resolve(host: str, port: int, timeout: float) -> list[Address]:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             results.append(error)
+        except UnicodeError:
+            results.append(OSError("the host name cannot be encoded"))
         else:
             results.append([(family, address) for family, _, _, _, address in found])
 
     thread = threading.Thread(target=resolve, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError("the process can start no thread to resolve the host name") from error
     thread.join(max(timeout, 0))
     if not results:
         raise TimeoutError("the host name was not resolved in time")

@@ -18,7 +18,6 @@ from typing import Any
 from chalicelib.awshttp._clock import Clock
 from chalicelib.awshttp._connection import Connection
 from chalicelib.awshttp._origin import Address, Origin, Resolver
-from chalicelib.awshttp._state import ConnectionState
 from chalicelib.awshttp._tls import TlsContext
 
 IDLE_TIMEOUT = 45.0
@@ -74,10 +73,13 @@ class ConnectionGroup:
             self.remove_if_ended(self.connections[fd])
 
     def close_active(self) -> None:
-        """Close all connections with something in flight: a late response must not meet the next request."""
-        active = [each for each in self.connections.values() if each.state is not ConnectionState.IDLE]
-        for connection in active:
-            self.remove(connection)
+        """Close all connections with something in flight: a late response must not meet the next request.
+
+        After an error of a transfer, one can be open and neither in flight nor in `idle`.
+        """
+        kept = {connection.fd for connection in self.idle}
+        for fd in self.connections.keys() - kept:
+            self.remove(self.connections[fd])
 
     def close_idle_since(self, oldest: float) -> None:
         """Close the connections that were last used before `oldest`, by the wall clock."""

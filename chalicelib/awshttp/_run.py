@@ -99,6 +99,8 @@ class Run:
         expired = [each for each in connections if each.state is not _IDLE and each.expires_at <= now]
         for connection in expired:
             self._rotate_unreachable_address(connection)
+            if connection.is_reused and connection.idle_since < self._started_at:
+                self._group.close_idle_since(self._started_at)  # a freeze may have ended all that were kept
             self._fail(connection)
 
     def _start(self, transfer: Transfer) -> None:

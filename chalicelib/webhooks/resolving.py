@@ -37,7 +37,10 @@ def resolve(host: str, port: int, timeout: float) -> list[Address]:
             results.append([Address(family, sockaddr) for family, _, _, _, sockaddr in found])
 
     thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError("no thread can be started") from error
     thread.join(max(timeout, 0))
     if not results:
         raise TimeoutError

@@ -25,7 +25,8 @@ class ParallelCalls:
     def run(self, *calls: Callable[[], Any]) -> list[Any]:
         """Run all calls at the same time, and return their results. The last one runs in the calling thread.
 
-        When all have finished, raises the first error in the order of the calls.
+        So do those for which the process can start no thread, one after another. When all have finished, raises
+        the first error in the order of the calls.
         """
         outcomes: list[tuple[Any, BaseException | None]] = [(None, None)] * len(calls)
         finished: SimpleQueue[None] = SimpleQueue()
@@ -36,12 +37,18 @@ class ParallelCalls:
             except BaseException as error:  # noqa: BLE001 — raised in the caller's thread
                 outcomes[index] = None, error
 
-        others = len(calls) - 1
-        for index in range(others):
-            self._worker().run(partial(run, index), finished)
-        if calls:
-            run(others)
-        for _ in range(others):
+        own = [len(calls) - 1] if calls else []
+        for index in range(len(calls) - 1):
+            try:
+                worker = self._worker()
+            except RuntimeError:
+                # Calls before it run already: an error here would end the wait for them.
+                own.append(index)
+            else:
+                worker.run(partial(run, index), finished)
+        for index in own:
+            run(index)
+        for _ in range(len(calls) - len(own)):
             finished.get()
         for _, error in outcomes:
             if error is not None:
@@ -49,7 +56,10 @@ class ParallelCalls:
         return [result for result, _ in outcomes]
 
     def _worker(self) -> _Worker:
-        """Return an idle worker, or a new one: their number is unlimited, so nested calls cannot deadlock."""
+        """Return an idle worker, or a new one: their number is unlimited, so nested calls cannot deadlock.
+
+        Raises RuntimeError if the process can start no thread.
+        """
         try:
             return self._idle.pop()
         except IndexError:

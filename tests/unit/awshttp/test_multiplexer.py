@@ -53,6 +53,24 @@ def test_request_that_timed_out_is_not_safe_to_retry(peer: RawPeer) -> None:
     assert len(peer.requests) == 2
 
 
+class RepeatedTransfer(FakeTransfer):
+    """Sends its request again until there is a response."""
+
+    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
+        super().on_response(response, safe_to_retry=safe_to_retry)
+        return None if response is not None else 0.0
+
+
+def test_request_that_timed_out_on_a_kept_connection_is_repeated_on_a_new_one(peer: RawPeer) -> None:
+    """After a freeze, all that are kept may have ended without a trace."""
+    client = PoolRig(peer.url, patience=1)
+    assert client.send(*transfers(3)) == [200] * 3
+    kept = len(peer.connections)
+    peer.script.append(HANG)
+    assert client.send(RepeatedTransfer()) == [0, 200]
+    assert connections_used(peer)[-1] == kept
+
+
 def test_unreachable_peer_is_no_response() -> None:
     with raw_peer() as peer:
         client = PoolRig(peer.url)

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.awshttp import Origin
 from chalicelib.awshttp._origin import ADDRESS_TTL, Resolver
 from tests.support.fakes import FakeClock
+from tests.support.threads import without_new_threads
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,17 @@ def test_rotation_makes_the_next_address_the_current_one(monkeypatch: pytest.Mon
 def test_unknown_host_raises_the_error_of_the_system() -> None:
     with pytest.raises(socket.gaierror):
         Resolver(Origin("http://nowhere.invalid"), FakeClock()).address(10)
+
+
+def test_name_that_cannot_be_encoded_is_an_error_of_the_network() -> None:
+    """Nothing of the thread that resolves it is written to the log of the process."""
+    with pytest.raises(OSError, match="cannot be encoded"):
+        Resolver(Origin(f"http://{'a' * 64}.example"), FakeClock()).address(10)
+
+
+def test_process_that_can_start_no_thread_resolves_no_name() -> None:
+    with without_new_threads(), pytest.raises(OSError, match="no thread"):
+        Resolver(Origin("http://a.example"), FakeClock()).address(10)
 
 
 def test_resolution_stops_at_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import socket
 import threading
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from chalicelib.awshttp import _pool
 from chalicelib.awshttp._state import ConnectionState
 from tests.support.raw_peer import OK, RawPeer, Say
-from tests.unit.awshttp.fakes import PoolRig, SkewedClock, connections_used, transfers
+from tests.unit.awshttp.fakes import FakeTransfer, PoolRig, SkewedClock, connections_used, transfers
 
 
 def idle_connections(client: PoolRig, wanted: int) -> int:
@@ -131,3 +133,30 @@ def test_threads_share_a_pool_without_sharing_connections(peer: RawPeer, client:
         thread.join()
     assert statuses == [[200] * 5] * 120
     assert len(peer.connections) <= 6 * 5
+
+
+class NoCredentials(Exception):
+    """The credentials that sign a request cannot be found at the moment."""
+
+
+class UnsignedTransfer(FakeTransfer):
+    def next_request(self) -> bytes:
+        raise NoCredentials
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["a kept connection", "a new one"])
+def test_error_of_a_transfer_leaves_no_connection_that_is_neither_used_nor_idle(
+    peer: RawPeer, client: PoolRig, is_kept: bool
+) -> None:
+    """When the peer closes it, it would fail every later run."""
+    if is_kept:
+        assert client.send() == [200]
+    with pytest.raises(NoCredentials):
+        client.send(UnsignedTransfer())
+    group = client.pool.acquire(1)
+    assert [*group.connections.values()] == group.idle
+    client.pool.release(group)
+    for connection in peer.connections:
+        with contextlib.suppress(OSError):  # it is closed already
+            connection.shutdown(socket.SHUT_RDWR)
+    assert client.send() == [200]

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.core.kernel.concurrency import Gather, ParallelCalls, run_parallel
 from tests.support.sequential import run_sequential
+from tests.support.threads import without_new_threads
 
 
 @pytest.mark.parametrize("gather", [run_parallel, run_sequential])
@@ -59,6 +60,22 @@ def test_calls_that_meet_ending_threads_are_run() -> None:
     calls = ParallelCalls(idle_seconds=0.0005)
     for number in range(2_000):
         assert calls.run(lambda: number, lambda: -number) == [number, -number]  # noqa: B023
+
+
+def test_calls_run_one_after_another_in_a_process_that_can_start_no_thread() -> None:
+    """None of them runs on after `run` has returned."""
+    ran: list[int] = []
+
+    def fail() -> None:
+        ran.append(2)
+        raise ValueError
+
+    calls = ParallelCalls()
+    with without_new_threads():
+        assert calls.run(lambda: 1, lambda: 2, lambda: 3) == [1, 2, 3]
+        with pytest.raises(ValueError, match=r"^$"):
+            calls.run(lambda: ran.append(1), fail, lambda: ran.append(3))
+    assert sorted(ran) == [1, 2, 3]
 
 
 def test_nested_gathering_does_not_deadlock() -> None:
