@@ -12,7 +12,8 @@ marked as stale.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from chalicelib.core.kernel import json_codec
@@ -92,8 +93,7 @@ class FanOut:
         deadline = self._clock.monotonic() + self._timing.http_fan_out
         self._poster.post_all({connection_id: [self._payload(final_frame)]}, deadline)
         self._poster.close(connection_id)
-        _, ended = self._connections.close(connection_id)
-        self._debounce_offline(self._announce_offline(ended, deadline), deadline)
+        self._delete(connection_id, deadline)
 
     def close_surplus(self, participant_id: str, connection_ids: Sequence[str], limit: int) -> None:
         """Post a last frame to connections above the limit and close them; `$disconnect` deletes them."""
@@ -104,9 +104,13 @@ class FanOut:
         gone = self._poster.post_all({connection_id: [frame] for connection_id in connection_ids}, deadline)
         for connection_id in connection_ids:
             if connection_id in gone:
-                self._connections.close(connection_id, participant_id)
+                self._delete(connection_id, deadline, participant_id)
             else:
                 self._poster.close(connection_id)
+
+    def _delete(self, connection_id: str, deadline: float, participant_id: str = "") -> None:
+        _, ended = self._connections.close(connection_id, participant_id)
+        self._debounce_offline(self._announce_offline(ended, deadline), deadline)
 
     def _announce_offline(self, ended: Sequence[Subscription], deadline: float) -> list[Push]:
         """Post the pushes that are not debounced; return all."""
@@ -127,8 +131,6 @@ class FanOut:
 
     def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
         """Carry out pushes; return the recipients that no longer exist."""
-        if not pushes:
-            return []
         activities = [push for push in pushes if isinstance(push, Activity)]
         started = self._clock.monotonic()
         subscribers: dict[str, list[Subscription]] = {}
@@ -204,12 +206,10 @@ class FanOut:
         found: list[Subscription] = []
         for start in range(0, len(participant_ids), _LOOKUP_CONCURRENCY):
             chunk = participant_ids[start : start + _LOOKUP_CONCURRENCY]
-            for connections in self._gather(*(self._connections_of(participant_id) for participant_id in chunk)):
+            reads = [partial(self._connections.active_connections_of, each) for each in chunk]
+            for connections in self._gather(*reads):
                 found += connections
         return found
-
-    def _connections_of(self, participant_id: str) -> Callable[[], list[Subscription]]:
-        return lambda: self._connections.active_connections_of(participant_id)
 
     def _post(self, deliveries: _Deliveries, deadline: float) -> list[Subscription]:
         """Post, and disconnect connections with an expired token; return the recipients that no longer exist."""

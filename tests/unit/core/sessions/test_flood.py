@@ -68,6 +68,19 @@ def test_connection_that_is_gone_is_deleted(harness: AppHarness) -> None:
     assert opened(harness) == ["b=", "c="]
 
 
+def test_participant_whose_gone_connection_is_deleted_is_shown_as_offline(harness: AppHarness) -> None:
+    """Nothing else would tell: its subscriptions are deleted, and no `$disconnect` comes."""
+    chat = harness.create_conversation("alice", "bob")
+    harness.connect("bob=", "bob", chat)
+    harness.connect("a=", "alice", chat)
+    open_connection(harness, "b=")
+    harness.poster.stale.add("a=")
+    harness.poster.posts.clear()
+    assert open_connection(harness, "c=") == ["a="]
+    (frame,) = harness.posted("bob=", "presence")
+    assert (frame["participant"]["participant_id"], frame["online"]) == ("alice", False)
+
+
 def test_handshakes_are_charged_to_the_budget(harness: AppHarness) -> None:
     """They take the account's quota of new connections, and rows: also those that are closed at once."""
     opened = 0
