@@ -152,21 +152,28 @@ class DynamoConnections:
                 # Closing was interrupted: nothing else would remove the rest before it expires.
                 return self._delete_rest(connection_id, participant_id)
             # It sent a frame since; or it was marked as stale already, which may have been interrupted.
-            self._end_generation(connection_from_item(failed.item), generation)
-            return None
-        return [] if old is None else self._end_generation(connection_from_item(old), generation)
+            connection = connection_from_item(failed.item)
+            ended = self._end_generation(connection, generation)
+            return [each for each, was_there in ended if was_there] if connection.is_stale else None
+        if old is None:
+            return []
+        return [each for each, _ in self._end_generation(connection_from_item(old), generation)]
 
-    def _end_generation(self, connection: Connection, generation: int) -> list[Subscription]:
-        """Remove a generation from the fan-out and the directory; return what it was subscribed to."""
+    def _end_generation(self, connection: Connection, generation: int) -> list[tuple[Subscription, bool]]:
+        """Remove a generation from the fan-out and the directory.
+
+        Returns what it was subscribed to, each with whether this has removed it from the fan-out.
+        """
         connection_id, owner = connection.connection_id, connection.participant_id
         if connection.has_feed:
             self._feeds.remove(owner, connection_id, generation)
         subscriptions = self._subscriptions.subscriptions_of_connection(connection_id)
-        keys = [active_connection_key(owner, connection_id)]
-        keys += [subscription_keys(connection_id, each.conversation_id)[1] for each in subscriptions]
-        for key in keys:
+        keys = [subscription_keys(connection_id, each.conversation_id)[1] for each in subscriptions]
+        removed = [
             self._table.try_delete(*key, "#generation <= :generation", generation=generation)
-        return subscriptions
+            for key in (active_connection_key(owner, connection_id), *keys)
+        ]
+        return list(zip(subscriptions, removed[1:], strict=True))
 
     def close(self, connection_id: str, participant_id: str = "") -> tuple[Connection | None, list[Subscription]]:
         """Delete a connection, first of all, so that no subscription can be added, and then its subscriptions."""

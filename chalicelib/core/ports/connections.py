@@ -81,6 +81,7 @@ class ConnectionStore(Protocol):
     ) -> list[Subscription] | None:
         """Mark a connection as stale and end its subscriptions; return these.
 
+        Of one that is marked already, returns those that another call has not ended, as after a crash.
         Returns None if it has sent a frame since that generation. `participant_id`, if known, helps to clean up
         after a connection that no longer exists.
         """

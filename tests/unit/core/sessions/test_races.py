@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from chalicelib.core.kernel.errors import NotFound
+from chalicelib.awshttp import NoResponse
+from chalicelib.core.kernel.errors import NotFound, Unavailable
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Subscription
 from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
@@ -19,6 +21,7 @@ from chalicelib.core.protocol.requests import (
     UpdateConversation,
     UpdateParticipant,
 )
+from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness
 
 
@@ -165,6 +168,35 @@ def test_late_410_does_not_affect_a_revived_connection(harness: AppHarness, sock
     harness.send_frame(socket, type="ping")
     assert stores.connections.mark_stale(socket, 1) is None
     assert [s.generation for s in stores.subscriptions.subscribers(conversation_id)] == [3]
+
+
+class NoDeletions(MemoryEngine):
+    """An engine that does not answer deletions, while it is down."""
+
+    is_down = False
+
+    def delete_item(self, **request: Any) -> Any:
+        if self.is_down:
+            raise NoResponse
+        return super().delete_item(**request)
+
+
+def test_participant_is_shown_as_offline_after_an_interrupted_end_of_their_connection() -> None:
+    harness = AppHarness(engine=NoDeletions)
+    assert isinstance(harness.store, NoDeletions)
+    chat = harness.create_conversation("alice", "bob")
+    harness.connect("a=", "alice", chat)
+    harness.connect("b=", "bob", chat)
+    harness.poster.posts.clear()
+    harness.poster.stale.add("a=")
+    harness.store.is_down = True
+    with pytest.raises(Unavailable):
+        harness.send_frame("b=", type="message", conversation_id=chat, content="1", client_message_id="1")
+    assert harness.posted("b=", "presence") == [], "it is marked as stale, and nothing else is done"
+    harness.store.is_down = False
+    for number in ("2", "3"):
+        harness.send_frame("b=", type="message", conversation_id=chat, content=number, client_message_id=number)
+    assert [frame["online"] for frame in harness.posted("b=", "presence")] == [False]
 
 
 def test_expired_connection_is_closed_at_the_next_push(harness: AppHarness, socket: str) -> None:
