@@ -144,14 +144,12 @@ class DynamoPendingOffline:
         item = self._table.delete(*pending_offline_key(conversation_id, participant_id))
         return None if item is None else int(item["left_at"])
 
-    def claim_pending_offline(self, conversation_id: str, disconnect_id: str) -> list[str]:
-        """Delete the records of a disconnect; return the members. A later disconnect has other records."""
-        claimed: list[str] = []
-        for item in self._table.query(conversation_pk(conversation_id), prefix=PENDING_OFFLINE_PREFIX):
-            if item["disconnect_id"] != disconnect_id:
-                continue
-            if self._table.try_delete(
-                item["pk"], item["sk"], "#disconnect_id = :disconnect", disconnect=disconnect_id
-            ):
-                claimed.append(str(item["participant_id"]))
-        return claimed
+    def pending_offline(self, conversation_id: str, disconnect_id: str) -> list[str]:
+        """Return the members that have a record of a disconnect. A later disconnect has other records."""
+        items = self._table.query(conversation_pk(conversation_id), prefix=PENDING_OFFLINE_PREFIX)
+        return [item["participant_id"] for item in items if item["disconnect_id"] == disconnect_id]
+
+    def claim_pending_offline(self, conversation_id: str, participant_id: str, disconnect_id: str) -> bool:
+        """Delete the record of a member, if it is still that of a disconnect."""
+        key = pending_offline_key(conversation_id, participant_id)
+        return self._table.try_delete(*key, "#disconnect_id = :disconnect", disconnect=disconnect_id)

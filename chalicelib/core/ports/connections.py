@@ -216,6 +216,10 @@ class PendingOfflineStore(Protocol):
         """Delete the record of a member; return when (ms) it was made, None if there is none."""
         ...
 
-    def claim_pending_offline(self, conversation_id: str, disconnect_id: str) -> list[str]:
-        """Delete the records of a disconnect; return the members. At most one caller gets each of them."""
+    def pending_offline(self, conversation_id: str, disconnect_id: str) -> list[str]:
+        """Return the members that have a record of a disconnect."""
+        ...
+
+    def claim_pending_offline(self, conversation_id: str, participant_id: str, disconnect_id: str) -> bool:
+        """Delete the record of a member if it is that of a disconnect. Of concurrent callers, one gets True."""
         ...

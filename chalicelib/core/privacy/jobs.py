@@ -26,6 +26,7 @@ from chalicelib.core.ports.profiles import ProfileStore
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.retention import Retention
 from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import PRESENCE, Presence, decode_job, encode_job
 
 ERASURE, RETENTION = "erasure", "retention"
@@ -129,8 +130,12 @@ class Jobs:
             raise UnknownJob("a presence job must name batches") from None
         while pending:
             batch, pending = pending[:OFFLINE_CONCURRENCY], pending[OFFLINE_CONCURRENCY:]
-            pushes = [push for offline in batch for push in self._presence.resolve(offline)]
-            self._fan_out.deliver(pushes, within=self._timing.socket_fan_out)
+            pushes: list[Push] = []
+            try:
+                for offline in batch:
+                    pushes += self._presence.resolve(offline)
+            finally:  # those that were resolved before an error are not found again
+                self._fan_out.deliver(pushes, within=self._timing.socket_fan_out)
             if pending and self._clock.monotonic() >= deadline:
                 self._send(encode_job(pending), 0.0)
                 return

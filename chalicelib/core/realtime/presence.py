@@ -186,14 +186,21 @@ class Presence:
         return True
 
     def resolve(self, pending: PendingOffline) -> list[ToSubscribers]:
-        """Claim the records of a disconnect; return the pushes for those of its members who are still offline."""
-        participant_ids = self._pending_offline.claim_pending_offline(
-            pending.conversation_id, pending.disconnect_id
-        )
+        """Claim the records of a disconnect; return the pushes for those of its members who are still offline.
+
+        All that can fail comes before the first claim, so that a repeat of the job finds the records again.
+        """
+        conversation_id, disconnect_id = pending
+        participant_ids = self._pending_offline.pending_offline(conversation_id, disconnect_id)
         if not participant_ids:
             return []
-        offline = self._offline_members(pending.conversation_id, participant_ids, is_pending=True)
-        return self._offline_pushes(offline)
+        offline = self._offline_members(conversation_id, participant_ids, is_pending=True)
+        claimed = {
+            participant_id
+            for participant_id in participant_ids
+            if self._pending_offline.claim_pending_offline(conversation_id, participant_id, disconnect_id)
+        }
+        return self._offline_pushes([(head, actor) for head, actor in offline if actor.participant_id in claimed])
 
 
 def encode_job(pending: Sequence[PendingOffline]) -> str:
