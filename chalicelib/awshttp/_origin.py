@@ -16,6 +16,8 @@ from chalicelib.awshttp._clock import Clock
 
 ADDRESS_TTL = 30.0
 """For how many seconds resolved addresses are used, by the wall clock: it runs on while a function is frozen."""
+FAILURE_TTL = 1.0
+"""For how many seconds a name is not resolved again after it took so long: connections would wait one by one."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 Address = tuple[socket.AddressFamily, Any]
 """An address family, and an address as `socket.connect` takes it."""
@@ -43,19 +45,29 @@ class Origin:
 class Resolver:
     """The addresses of an origin's host, in turn. Safe to use from any thread."""
 
-    def __init__(self, origin: Origin, clock: Clock) -> None:
+    def __init__(self, origin: Origin, clock: Clock, failure_ttl: float = FAILURE_TTL) -> None:
         self._origin = origin
         self._clock = clock
+        self._failure_ttl = failure_ttl
         self._lock = threading.Lock()
         self._addresses: deque[Address] = deque()
         self._resolved_at = 0.0
+        self._failed_at = 0.0
 
     def address(self, timeout: float) -> Address:
         """Return the current address. Raises OSError if there is none within `timeout` seconds."""
+        now = self._clock.now()
         with self._lock:
-            if self._addresses and 0 <= self._clock.now() - self._resolved_at < ADDRESS_TTL:
+            if self._addresses and 0 <= now - self._resolved_at < ADDRESS_TTL:
                 return self._addresses[0]
-        addresses = _resolve(self._origin.host, self._origin.port, timeout)
+            if 0 <= now - self._failed_at < self._failure_ttl:
+                raise OSError("the host name was not resolved a moment ago")
+        try:
+            addresses = _resolve(self._origin.host, self._origin.port, timeout)
+        except TimeoutError:
+            if timeout >= self._failure_ttl:
+                self._failed_at = self._clock.now()
+            raise
         with self._lock:
             self._addresses = deque(addresses)
             self._resolved_at = self._clock.now()

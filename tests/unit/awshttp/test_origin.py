@@ -89,6 +89,47 @@ def test_unknown_host_raises_the_error_of_the_system() -> None:
         Resolver(Origin("http://nowhere.invalid"), FakeClock()).address(10)
 
 
+class SlowDns:
+    """`socket.getaddrinfo` that does not return, until it is released."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.queries = 0
+        self._release = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", self._resolve)
+
+    def _resolve(self, *_: Any, **__: Any) -> list[Any]:
+        self.queries += 1
+        self._release.wait(10)
+        return []
+
+    def release(self) -> None:
+        self._release.set()
+
+
+def test_name_that_was_not_resolved_in_time_is_not_waited_for_by_each_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loop of a fan-out would stand still as often, and each query leaves a thread for long."""
+    dns, clock = SlowDns(monkeypatch), FakeClock()
+    resolver = Resolver(Origin("http://slow.example"), clock, failure_ttl=0.01)
+    try:
+        with pytest.raises(TimeoutError):
+            resolver.address(0.001)
+        for _ in range(3):
+            with pytest.raises(OSError, match="not resolved"):
+                resolver.address(0.01)
+        assert dns.queries == 2, "the first one had no time"
+        clock.freeze(1)
+        with pytest.raises(TimeoutError):
+            resolver.address(0.01)
+        clock.set(clock.now() - 3600)
+        with pytest.raises(TimeoutError):
+            resolver.address(0.01)
+        assert dns.queries == 4
+    finally:
+        dns.release()
+
+
 def test_name_that_cannot_be_encoded_is_an_error_of_the_network() -> None:
     """Nothing of the thread that resolves it is written to the log of the process."""
     with pytest.raises(OSError, match="cannot be encoded"):
@@ -101,10 +142,9 @@ def test_process_that_can_start_no_thread_resolves_no_name() -> None:
 
 
 def test_resolution_stops_at_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    release = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(10) and [])
+    dns = SlowDns(monkeypatch)
     try:
         with pytest.raises(TimeoutError, match="not resolved in time"):
             Resolver(Origin("http://slow.example"), FakeClock()).address(0.01)
     finally:
-        release.set()
+        dns.release()
