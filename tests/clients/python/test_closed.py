@@ -142,6 +142,10 @@ class Client:
         await chat.connected()
         room = await chat.open("conv_a")
         await chat.conversations.load()
+        bob = {"participant_id": "bob", "name": "Bob"}
+        typing = {"type": "typing", "conversation_id": "conv_a", "participant": bob, "is_typing": True}
+        self.server.socket.push(typing)  # ends by a timer
+        await until(lambda: room.typists != [])
         acting = self.service.acting_for("alice")
         found = [acting, acting.api, chat.changes, chat, chat.conversations, room, self.service]
         self.objects = {type(found_object).__name__: found_object for found_object in found}
