@@ -36,6 +36,7 @@ class LoopThread:
             self._loop.run_forever()
         except BaseException:  # noqa: BLE001 -- such as SystemExit of the token callback, which ends only the thread
             log.exception("the chat is closed")
+            self._loop.set_exception_handler(lambda *_: None)  # the task would report it once more
         with self._lock:
             self._stopped.set()
         self._calls.put(None)
