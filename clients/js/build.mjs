@@ -18,7 +18,7 @@ const INTERNAL = `
   noteHead isChanged pushed isRunning sentAs answered timeline people isEnded entry paged followed latest personal awake input newId http notify core
   connected applied delay view wanted want sendNow mark takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked isGone
   sentAt renewed retryAt flush opened restore followers ready typingExpires isGreeted failed closed plan
-  resumeAfter isStopped state isOpen kind frame requestId socket hasItems
+  resumeAfter isStopped isSignedOut state isOpen kind frame requestId socket hasItems
 `;
 /** Kinds of outputs, which only the client itself reads. */
 const KINDS = `

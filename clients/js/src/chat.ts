@@ -4,7 +4,7 @@ import type { Core } from "./core/client.ts";
 import type { Json, Notification, Status } from "./core/outputs.ts";
 import { camelCased, type Sender } from "./core/view.ts";
 import { Driver } from "./driver.ts";
-import { ChatError, chatError, type Credential, Http } from "./http.ts";
+import { ChatError, chatError, closedError, type Credential, Http } from "./http.ts";
 import { Observable, type ObserveOptions } from "./observable.ts";
 import { Room } from "./room.ts";
 import { MemoryStorage, type Storage } from "./storage.ts";
@@ -60,8 +60,8 @@ export class Chat extends Observable<Chat> {
   /** Connect. Throws TypeError if there is no WebSocket. */
   constructor(options: ChatOptions) {
     super();
-    this._storage = options.storage ?? new MemoryStorage();
     this._http = new Http(options);
+    this._storage = options.storage ?? new MemoryStorage();
     this._driver = new Driver(options, this._storage, this._http, this);
     this.ready = this._driver.start();
   }
@@ -134,9 +134,10 @@ export class Chat extends Observable<Chat> {
    * Send a request to the HTTP API, for all that is not a method: creating conversations, members, invites.
    *
    * @returns the body of the response, as the protocol has it.
-   * @throws ChatError (by the promise).
+   * @throws ChatError (by the promise); with the code `CLOSED` if the chat is closed.
    */
-  request(method: string, path: string, body?: unknown): Promise<any> {
+  async request(method: string, path: string, body?: unknown): Promise<any> {
+    if (this._driver.isStopped) throw closedError();
     return this._http.request(method, path, body);
   }
 
@@ -146,7 +147,10 @@ export class Chat extends Observable<Chat> {
     this.notify({ kind: "awake" });
   }
 
-  /** Close the connection. The outbox is kept in the storage; promises that await it reject with the code `CLOSED`. */
+  /**
+   * Close the connection. The outbox is kept in the storage, with later messages; promises that await it, and those of
+   * later calls, reject with the code `CLOSED`.
+   */
   async close(): Promise<void> {
     this._driver.isStopped = true;
     await this.ready;
@@ -154,8 +158,9 @@ export class Chat extends Observable<Chat> {
     for (const room of this._rooms.values()) room.end();
   }
 
-  /** Close the connection, and delete the outbox and all else in the storage. */
+  /** Close the connection, and delete the outbox and all else in the storage; nothing is stored later. */
   async signOut(): Promise<void> {
+    this._driver.isSignedOut = true;
     await this.close();
     await this._storage.clear();
   }

@@ -119,7 +119,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
         if (this._chat.status === "open") void this.reload();
         break;
       case "status":
-        if (notification.status === "stopped") this._end();
+        if (notification.status === "stopped") clearTimeout(this._timer);
     }
   }
 
@@ -128,12 +128,6 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     this._pages = 1;
     this._core = await this._chat.ready;
     this._chat.input((now) => this._core.feed(() => this._heads(), now)); // its `welcome` loads the list
-  }
-
-  /** Load nothing more: the chat is closed. */
-  private _end(): void {
-    clearTimeout(this._timer);
-    this._pages = -1;
   }
 
   /** Return the heads of the first rows. */
@@ -220,13 +214,15 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   /** Load the first pages until nothing has happened meanwhile that they can lack. */
   private async _load(): Promise<unknown> {
     try {
-      while (this._isStale && this._pages > 0) {
+      while (this._isStale) {
         this._isStale = false;
         await this._loadPages(await this._chat.ready);
       }
     } catch (error) {
-      if (!this._waiting) this._chat.failed(error);
-      this._loadLater(RETRY);
+      if (this._chat.status !== "stopped") {
+        if (!this._waiting) this._chat.failed(error);
+        this._loadLater(RETRY);
+      }
       return error;
     }
     return;
@@ -240,7 +236,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
       page = await this._chat.request("GET", `/conversations?limit=${PAGE}${query}`);
       rows.push(...page.conversations);
     }
-    if (this._isStale || this._pages < 1) return;
+    if (this._isStale || this._chat.status === "stopped") return;
     const historyId: string | null = page.history_id ?? core.historyId;
     if (historyNumber(historyId) < historyNumber(core.historyId)) return this._loadLater();
     const known = new Map(historyId === this._historyId ? this._entries : []);

@@ -26,6 +26,8 @@ export class Driver {
   core: Core | null = null;
   /** Whether the chat is closed, or about to be. */
   isStopped = false;
+  /** Whether nothing is stored any more: the participant signs out. */
+  isSignedOut = false;
   /** The change that is being made. */
   private _making: Promise<void> | null = null;
   /** The last change of each value that is not durable yet, in their order. */
@@ -95,8 +97,7 @@ export class Driver {
   async stop(): Promise<void> {
     this._tryAgain();
     this.input((now) => this.core?.stop(now));
-    do await this._changesMade();
-    while (this._isRunning || this._making); // outputs that waited for a change can order others
+    while (this._isRunning || this._making) await this._making; // outputs that waited for a change can order others
     for (const end of this._ends.splice(0)) end();
   }
 
@@ -134,11 +135,10 @@ export class Driver {
   }
 
   private _plan(): void {
-    const core = this.core!;
     clearTimeout(this._timer);
-    const delay = core.nextTimer(Date.now());
-    if (delay === null) return;
-    this._timer = setTimeout(() => this.input((now) => core.advance(now)), Math.min(delay, LONGEST_TIMER));
+    const delay = this.core!.nextTimer(Date.now());
+    if (delay === null || this.isStopped) return;
+    this._timer = setTimeout(() => this.input((now) => this.core!.advance(now)), Math.min(delay, LONGEST_TIMER));
   }
 
   /** Order a change, after the others; it waits with them while the storage refuses one. */
@@ -168,17 +168,17 @@ export class Driver {
 
   /** Return what the storage will have when it has all changes of this client. */
   private _appliedTo(stored: Record<string, Json>): Record<string, Json> {
-    const values = new Map(Object.entries(stored));
+    const values = { ...stored };
     for (const [key, { value }] of this._waiting) {
-      if (value) values.set(key, value);
-      else values.delete(key);
+      if (value) values[key] = value;
+      else delete values[key];
     }
-    return Object.fromEntries(values);
+    return values;
   }
 
   /** Make the next change, and the others after it. */
   private _makeNext(): void {
-    if (this._making) return;
+    if (this._making || this.isSignedOut) return;
     const next = this._next();
     if (next) {
       this._making = this._attempt(next).finally(() => {
@@ -247,13 +247,12 @@ export class Driver {
   }
 
   private async _requestToken(): Promise<void> {
-    const core = this.core!;
     try {
       const token = await this._options.token();
-      this.input((now) => core.tokenReceived(token, now));
+      this.input((now) => this.core!.tokenReceived(token, now));
     } catch (error) {
       this._chat.failed(error);
-      this.input((now) => core.tokenFailed(now));
+      this.input((now) => this.core!.tokenFailed(now));
     }
   }
 
@@ -262,9 +261,9 @@ export class Driver {
     let isOpen = false;
     let socket: WebSocket | undefined;
     const closed = async () => {
-      const isOurs = socket && socket === this._socket; // not closed by this client
       let retryAfter = 0;
-      if (!isOpen && isOurs && typeof token === "string") {
+      // Not if this client has closed it.
+      if (!isOpen && socket === this._socket && typeof token === "string") {
         this.input((now) => core.socketClosed(number, now, null));
         retryAfter = await this._probe(token);
       }
@@ -321,9 +320,9 @@ export class Driver {
 }
 
 /** Return a frame, or null for anything else. A `welcome` of another protocol ends the connection. */
-function parsed(data: unknown): Json | null {
+function parsed(data: string): Json | null {
   try {
-    const frame = JSON.parse(String(data));
+    const frame = JSON.parse(data);
     if (frame.type !== "welcome" || (frame.protocol ?? PROTOCOL) === PROTOCOL) return frame;
     return { type: "disconnect", code: "UNKNOWN_PROTOCOL", reason: "update the client" };
   } catch {

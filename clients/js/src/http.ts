@@ -34,6 +34,9 @@ export class ChatError extends Error {
 export const chatError = (error: Json, status = 0): ChatError =>
   new ChatError(error.code ?? "UNAVAILABLE", error.message ?? "no answer", status, error.retry_after ?? 0, error);
 
+/** Return the error of all that is awaited of a closed client. */
+export const closedError = (): ChatError => chatError({ code: "CLOSED", message: "closed" });
+
 /** A token; or a ticket, which opens one connection and nothing else. */
 export type Credential = string | { ticket: string };
 
@@ -48,8 +51,7 @@ export class Http {
     const { httpUrl, fetch = globalThis.fetch } = this._options;
     const credential = token ?? (this._hasTickets || (await this._options.token()));
     this._hasTickets = typeof credential !== "string";
-    const headers: Record<string, string> = {};
-    if (body) headers["content-type"] = "application/json";
+    const headers: Record<string, string> = body ? { "content-type": "application/json" } : {};
     if (typeof credential === "string") headers.authorization = `Bearer ${credential}`;
     const signal = AbortSignal.timeout(TIMEOUT);
     let response: Response;

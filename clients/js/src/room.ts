@@ -5,7 +5,7 @@ import type { Core } from "./core/client.ts";
 import type { Json, Notification } from "./core/outputs.ts";
 import type { Participant } from "./core/people.ts";
 import type { Message, Reaction } from "./core/view.ts";
-import { chatError, type ChatError } from "./http.ts";
+import { chatError, type ChatError, closedError } from "./http.ts";
 import { Observable } from "./observable.ts";
 
 /** The place of a message in the log. */
@@ -221,7 +221,7 @@ export class Room extends Observable<Room> {
   end(): void {
     this._isClosed = true;
     this._cameOlder(false);
-    const error = chatError({ code: "CLOSED", message: "the chat is closed" });
+    const error = closedError();
     this._loaded.reject(error);
     for (const { reject } of this._sends.values()) reject(error);
     this._sends.clear();

@@ -19,8 +19,8 @@ Answers = Callable[[JsonObject], Iterable[JsonObject]]
 class Socket:
     """A socket whose server greets; `push` sends a frame to the client."""
 
-    def __init__(self, answers: Answers, greeting: JsonObject) -> None:
-        self._answers, self._greeting = answers, greeting
+    def __init__(self, answers: Answers, greeting: JsonObject, received: list[JsonObject]) -> None:
+        self._answers, self._greeting, self._received = answers, greeting, received
         self._frames: asyncio.Queue[str | None] = asyncio.Queue()
 
     def push(self, frame: JsonObject) -> None:
@@ -28,6 +28,7 @@ class Socket:
 
     async def send(self, text: str) -> None:
         sent = json.loads(text)
+        self._received.append(sent)
         if sent["type"] == "hello":
             self.push(WELCOME | {"id": sent["id"], "feed": sent.get("feed", False)} | self._greeting)
         for frame in self._answers(sent):
@@ -55,7 +56,9 @@ class Server:
         """Answers to frames of the client, besides the one to `hello`."""
         self.greeting: JsonObject = {}
         """Fields of `welcome`."""
-        self.socket = Socket(self.answers, self.greeting)
+        self.received: list[JsonObject] = []
+        """All frames of the client."""
+        self.socket = Socket(self.answers, self.greeting, self.received)
         self.answering = asyncio.Event()
         self.answering.set()
         self.answer: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]] = self._answer
@@ -78,7 +81,7 @@ class Server:
         return await self.answer(request)
 
     async def connect(self, *_arguments: object, **_options: object) -> Socket:
-        self.socket = Socket(self.answers, self.greeting)
+        self.socket = Socket(self.answers, self.greeting, self.received)
         return self.socket
 
     def chat(self, storage: Storage | None = None) -> Chat:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -186,6 +187,37 @@ def test_token_callback_that_waits_for_its_own_chat_fails() -> None:
     with waiting:
         waiting.changes.until(lambda status: status == "waiting", timeout=LIMIT)
         assert waiting.error == "the token callback failed: RuntimeError"
+
+
+def test_token_callback_that_ends_its_thread_closes_the_chat(caplog: pytest.LogCaptureFixture) -> None:
+    """Python ends the program by SystemExit in its first thread only; here all calls would wait for ever."""
+    ended, before = Chat("http://127.0.0.1:9", "ws://127.0.0.1:9", lambda: sys.exit("not logged in")), threads()
+    outcomes: list[type[BaseException]] = []
+
+    def call() -> None:
+        for work in (lambda: ended.api.get("/me"), ended.connected, ended.online, ended.__enter__):
+            try:
+                work()
+            except ChatClosedError as error:
+                outcomes.append(type(error))
+        ended.close()
+
+    join(start(call), *before)
+    assert outcomes == [ChatClosedError] * 4
+    gc.collect()  # reports the errors of tasks that nothing has retrieved
+    assert caplog.messages == ["the chat is closed"]
+
+
+def test_handler_that_ends_its_thread_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    called = threading.Event()
+    ending, before = chat(), threads()
+    ending.changes.on(lambda _: sys.exit("the script"))
+    ending.changes.on(lambda _: called.set())
+    [handlers] = threads() - before
+    with ending:
+        assert called.wait(LIMIT)
+    join(handlers)
+    assert "a handler failed" in caplog.messages
 
 
 def test_handler_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:

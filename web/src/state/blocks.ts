@@ -21,6 +21,7 @@ export class Blocks {
   /** Distinguishes a list that was read before a change from a later one. */
   private changes = 0;
   private isEnded = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly server: BlockServer) {}
 
@@ -29,16 +30,19 @@ export class Blocks {
     const { changes } = this;
     try {
       const ids = await this.server.blocks();
-      if (changes === this.changes) this.ids.value = new Set(ids);
+      if (changes !== this.changes) return await this.load();
+      this.ids.value = new Set(ids);
       this.isKnown.value = true;
     } catch {
-      if (!this.isKnown.peek() && !this.isEnded) setTimeout(() => this.load(), RETRY);
+      clearTimeout(this.timer); // of another load: each connection begins one
+      if (!this.isKnown.peek() && !this.isEnded) this.timer = setTimeout(() => this.load(), RETRY);
     }
   }
 
   /** Request nothing more. */
   end(): void {
     this.isEnded = true;
+    clearTimeout(this.timer);
   }
 
   /** Block a participant, or lift the block. The list changes when the server has it. Throws ChatError. */

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from .calls import Calls
 from .core.outputs import Credential, JsonObject, Ticket
 from .core.retries import Backoff
 from .errors import ChatError, RefusedError, UnavailableError
@@ -60,6 +61,7 @@ class Api:
         self._http = httpx.AsyncClient(base_url=http_url.rstrip("/"), timeout=TIMEOUT, transport=transport)
         self._headers: dict[str, str] = {}
         self._has_tickets = False
+        self._calls = Calls()
 
     def with_headers(self, headers: Mapping[str, str]) -> Api:
         """Return the same API, whose requests have further headers; they share the connections."""
@@ -68,7 +70,8 @@ class Api:
         return other
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Requests that wait, and those that follow, raise ChatClosedError."""
+        self._calls.end()
         await self._http.aclose()
 
     async def get(self, path: str, query: Mapping[str, Any] | None = None) -> JsonObject:
@@ -122,7 +125,7 @@ class Api:
             if response is not None and response.status_code not in TRANSIENT_STATUSES:
                 return response
             if attempt + 1 < ATTEMPTS:
-                await asyncio.sleep(backoff.next_delay(_retry_after(response)))
+                await self._calls.run(asyncio.sleep(backoff.next_delay(_retry_after(response))))
         raise UnavailableError(_description(response))
 
     async def request(
@@ -169,6 +172,16 @@ class Api:
         query: Mapping[str, Any] | None,
         body: JsonObject | None,
         token: str | None = None,
+    ) -> httpx.Response | None:
+        return await self._calls.run(self._answered(method, path, query, body, token))
+
+    async def _answered(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: JsonObject | None,
+        token: str | None,
     ) -> httpx.Response | None:
         authorization = _bearer(token) if token is not None else await self._authorization()
         headers = {**self._headers, **authorization}

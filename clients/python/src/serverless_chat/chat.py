@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -11,11 +12,12 @@ import httpx
 from websockets.asyncio.client import connect
 
 from .api import Api, Token, path
+from .calls import CLOSED
 from .changes import Changes, Handlers, log
 from .conversations import ConversationList
 from .core.options import MAX_CATCH_UP
 from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, Refused, StatusChanged
-from .errors import RefusedError
+from .errors import ChatClosedError, RefusedError
 from .history import HistoryPage
 from .link import Clock, Connect, Link
 from .room import Room
@@ -64,7 +66,9 @@ class Chat:
         self._rooms: dict[str, Room] = {}
 
     async def __aenter__(self) -> Chat:
-        """Begin to connect; nothing waits for the connection."""
+        """Begin to connect; nothing waits for the connection. Raises ChatClosedError if it was closed."""
+        if self._is_closed:
+            raise ChatClosedError(CLOSED)
         self.link.start()
         return self
 
@@ -75,12 +79,11 @@ class Chat:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection. Calls that wait raise ChatClosedError, and iterations end."""
+        """Close the connection. Calls that wait or follow raise ChatClosedError, and iterations end."""
+        self._is_closed = True
         try:
-            await self.conversations.close()
-            await self.link.stop()
+            await asyncio.gather(*self.conversations.close(), *self.link.stop(), return_exceptions=True)
         finally:  # also if the caller gives up
-            self._is_closed = True
             for room in self._rooms.values():
                 room.end()
             self.changes.close()
@@ -159,9 +162,8 @@ class Chat:
             window=self._window,
         )
         if known is None or known.ended is not None:
-            waiting = None
+            waiting = None if known is None else known.waiting
             if known is not None:
-                waiting = known.waiting
                 known.changes.close()
             self._rooms[conversation_id] = Room(self, conversation_id, waiting)
             if self._is_closed:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .calls import CLOSED
 from .changes import Changes, Handlers, log
 from .core.outputs import JsonObject
 from .core.row import Row
@@ -42,7 +43,7 @@ class ConversationList:
         self._loading = 0
         """How many calls of `load` wait, which raise the error of a refresh."""
         self._timer: asyncio.TimerHandle | None = None
-        self._is_wanted = False
+        self._is_wanted = self._is_closed = False
         self._is_stale = False
         self._shown: tuple[bool, int, list[Row]] = (False, 0, [])
 
@@ -84,6 +85,7 @@ class ConversationList:
         Raises:
             RefusedError: The server refuses the request, for instance because of the token.
             UnavailableError: The server does not answer.
+            ChatClosedError: The chat was closed before.
         """
         self._want()
         self._loading += 1
@@ -98,7 +100,7 @@ class ConversationList:
                 return self.rows
         finally:
             self._loading -= 1
-        raise ChatClosedError("The chat was closed before.")
+        raise ChatClosedError(CLOSED)
 
     async def load_more(self) -> bool:
         """Load the next page; return whether there was one."""
@@ -121,15 +123,16 @@ class ConversationList:
             self._refreshing = None
         self.refresh_soon()
 
-    async def close(self) -> None:
-        """End the requests and the iterations."""
-        self._is_wanted = False
+    def close(self) -> set[asyncio.Task[Any]]:
+        """End the iterations, and cancel the requests; return their tasks."""
+        self._is_wanted, self._is_closed = False, True
         self.changes.close()
         if self._timer is not None:
             self._timer.cancel()
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        if self._refreshing is None:
+            return set()
+        self._refreshing.cancel()
+        return {self._refreshing}
 
     def pushed(self, frame: JsonObject) -> None:
         """Apply a frame that can change the list."""
@@ -180,7 +183,7 @@ class ConversationList:
 
     def _want(self) -> None:
         """Keep the list up to date from here on."""
-        if not self._is_wanted:
+        if not self._is_wanted and not self._is_closed:
             self._is_wanted = True
             self._chat.link.core.want_feed(self._chat.link.now)
             self._chat.link.pump()

@@ -8,7 +8,7 @@ class ChatError(Exception):
 
 
 class ChatClosedError(ChatError):
-    """The chat was closed before a send was acknowledged. A stored outbox sends it at the next start."""
+    """The chat was closed before the answer. A stored outbox sends a message at the next start."""
 
 
 class RefusedError(ChatError):

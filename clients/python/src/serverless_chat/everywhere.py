@@ -8,6 +8,7 @@ from typing import Any
 
 from .changes import log
 from .chat import Chat
+from .errors import ChatClosedError
 
 PAGE = 100
 RETRY_DELAY = 10.0
@@ -47,6 +48,8 @@ class Everywhere:
         while self._chat.status == "open":
             try:
                 await self._begin_all()
+            except ChatClosedError:
+                return
             except Exception as error:  # noqa: BLE001 -- the token callback may raise whatever it likes
                 log.warning("the conversations are not listed: %s", type(error).__name__)
                 await asyncio.sleep(self._retry_delay)

@@ -67,7 +67,7 @@ class Link:
         self._frames: asyncio.Queue[JsonObject] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_pumping = False
+        self._is_pumping = self._is_stopped = False
         self._held: list[Resolved] = []
         """Notifications of messages that the storage still has: a restart would send them again."""
         self._repeat_due: float | None = None
@@ -100,17 +100,16 @@ class Link:
         self.core.online(self.now)
         self.pump()
 
-    async def stop(self) -> None:
-        """Close the connection, and end all tasks."""
+    def stop(self) -> set[asyncio.Task[Any]]:
+        """Close the connection, and cancel all tasks; return them."""
+        self._is_stopped = True
         self._durable.repeat()
         self.core.stop(self.now)
         self.pump()
-        if self._timer is not None:
-            self._timer.cancel()
         tasks = {*self._tasks, *self._sockets.values()}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        return tasks
 
     def pump(self) -> None:
         """Carry out all outputs. A handler that calls the client adds outputs, which follow in their order."""
@@ -132,8 +131,9 @@ class Link:
         if self._timer is not None:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
-        delays = [] if (delay := self.core.next_timer(self.now)) is None else [delay]
-        if self._durable.error is None:
+        delay = None if self._is_stopped else self.core.next_timer(self.now)
+        delays = [] if delay is None else [delay]
+        if self._durable.error is None or self._is_stopped:
             self._repeat_due = None
         else:  # other inputs do not put it off
             self._repeat_due = self._repeat_due or loop.time() + REPEAT_DELAY

@@ -306,7 +306,14 @@ def test_completion_names_commands_and_options(cli: Cli, shell: str) -> None:
         assert shell == "zsh" or found == [expected]  # zsh itself filters what `compgen` prints
 
 
-def test_screen_draws_on_a_terminal_and_leaves_it_as_it_was(cli: Cli) -> None:
+@pytest.mark.parametrize(
+    ("end", "statuses"),
+    [(b"\x11", {0}), (signal.SIGTERM, {-signal.SIGTERM}), (signal.SIGINT, {0, 130, -signal.SIGINT})],
+    ids=["Ctrl+Q", "SIGTERM", "SIGINT"],
+)
+def test_screen_draws_on_a_terminal_and_leaves_it_as_it_was(
+    cli: Cli, end: bytes | signal.Signals, statuses: set[int]
+) -> None:
     cli.login(text=token("alice") + "\n")
     conversation_id = cli.server.create("On a terminal")
     screen, terminal = pty.openpty()
@@ -319,13 +326,18 @@ def test_screen_draws_on_a_terminal_and_leaves_it_as_it_was(cli: Cli) -> None:
         stdout=terminal,
         stderr=terminal,
         text=True,
+        preexec_fn=receive_interrupts,  # noqa: PLW1509 — no thread has a lock that it needs
     )
     cli.processes.append(process)
     os.close(terminal)
     drawn = _read_until(screen, b"On a terminal")
-    os.write(screen, b"\x11")  # Ctrl+Q
+    if isinstance(end, bytes):
+        os.write(screen, end)
+    else:
+        process.send_signal(end)
     drawn += _read_until(screen, b"\x1b[?1049l")  # the former content is back
-    assert process.wait(TIMEOUT) == 0, drawn
+    assert process.wait(TIMEOUT) in statuses, drawn
+    assert b"Traceback" not in drawn
     os.close(screen)
 
 

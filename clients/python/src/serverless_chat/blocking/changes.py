@@ -7,8 +7,9 @@ from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 from .. import changes as asynchronous
+from ..calls import CLOSED
 from ..errors import ChatClosedError
-from .loop_thread import CLOSED, LoopThread
+from .loop_thread import LoopThread
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
+from ..calls import CLOSED
 from ..changes import log
 from ..errors import ChatClosedError
 
 T = TypeVar("T")
-CLOSED = "the chat is closed"
 
 
 class LoopThread:
@@ -32,10 +32,19 @@ class LoopThread:
         self._thread.start()
 
     def _run_loop(self) -> None:
-        self._loop.run_forever()
-        self._loop.run_until_complete(_cancel_others())
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+        try:
+            self._loop.run_forever()
+        except BaseException:  # noqa: BLE001 -- such as SystemExit of the token callback, which ends only the thread
+            log.exception("the chat is closed")
+            self._loop.set_exception_handler(lambda *_: None)  # the task would report it once more
+        with self._lock:
+            self._stopped.set()
+        self._calls.put(None)
+        try:
+            self._loop.run_until_complete(_cancel_others())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._loop.close()
 
     def begin(self, make: Callable[[], T]) -> T:
         """Call a function in the loop and return its result. End the thread if it raises."""
@@ -134,7 +143,7 @@ class LoopThread:
                 continue
             try:
                 call()
-            except Exception as error:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
+            except BaseException as error:  # noqa: BLE001 -- a defect of the caller's own code must not stop the others
                 if not (self._stopped.is_set() and isinstance(error, ChatClosedError)):
                     log.exception("a handler failed")
 
@@ -143,13 +152,15 @@ class LoopThread:
         with self._lock:
             is_first = not self._stopped.is_set()
             self._stopped.set()
+            work = last() if is_first and last is not None else None
+            ending = asyncio.run_coroutine_threadsafe(work, self._loop) if work is not None else None
         try:
-            if is_first and last is not None:
-                asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+            if ending is not None:
+                with contextlib.suppress(concurrent.futures.CancelledError):  # the loop has ended by itself
+                    ending.result()
         finally:
             if is_first:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._calls.put(None)
+                self.call_soon(self._loop.stop)
             self._thread.join()
 
 

@@ -6,16 +6,18 @@ import argparse
 import asyncio
 import getpass
 import logging
+import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from ..api import path
 from ..chat import Chat
 from ..core.outputs import JsonObject
 from ..room import Room
-from . import profiles
+from . import interrupts, profiles
 from .errors import UNAVAILABLE, USAGE, CommandError
 from .following import print_messages, print_until_the_end, tail
 from .pieces import pieces
@@ -30,7 +32,7 @@ async def login(options: argparse.Namespace, printer: Printer) -> None:
     """Store a profile, after the server has accepted its token."""
     token = None
     if not options.token_command:
-        token = (getpass.getpass("Token: ") if sys.stdin.isatty() else await anext(lines(), "")).strip()
+        token = (_typed_token() if sys.stdin.isatty() else await anext(lines(), "")).strip()
         if not token:
             raise CommandError("There is no token on standard input.", USAGE)
     profile = profiles.Profile(options.http_url, options.ws_url, token, options.token_command)
@@ -39,6 +41,13 @@ async def login(options: argparse.Namespace, printer: Printer) -> None:
         await _connected_within(chat, options)
     profiles.save(options.config, options.profile, profile)
     printer.text(f"Stored as profile {options.profile!r} in {options.config}.")
+
+
+def _typed_token() -> str:
+    """Return what the user types, or nothing if they end the input; Ctrl+C ends the command."""
+    with interrupts.handled(signal.default_int_handler), suppress(EOFError):
+        return getpass.getpass("Token: ")
+    return ""
 
 
 async def _connected_within(chat: Chat, options: argparse.Namespace) -> None:
@@ -130,7 +139,9 @@ async def tui(options: argparse.Namespace, _: Printer) -> None:
     async with connected(options) as chat:
         conversation_id = None if options.conversation is None else await resolve(chat, options)
         await limited(chat.conversations.load(), options)
-        await ChatApp(chat, conversation_id).run_async()
+        app = ChatApp(chat, conversation_id)
+        with interrupts.terminable(app.exit):
+            await app.run_async()
 
 
 async def history(options: argparse.Namespace, printer: Printer) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from ..errors import ChatError
-from . import commands, completion, profiles
+from . import commands, completion, interrupts, profiles, streams
 from .errors import INTERRUPTED, UNAVAILABLE, USAGE, exit_status
 from .printing import Printer, error_text
 
@@ -90,31 +91,39 @@ def _version() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # see `interrupts.run`
+    streams.open_missing()
+    try:
+        return _status(arguments)
+    finally:
+        streams.flush()
+
+
+def _status(arguments: Sequence[str] | None) -> int:
     root, found = parser()
     options = root.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8
     printer = Printer(sys.stdout, options.json)
-    if options.command == "completion":
-        printer.text(completion.script(options.shell, found).rstrip())
-        return 0
     options.config = options.config or profiles.default_path()
     try:
-        asyncio.run(commands.COMMANDS[options.command](options, printer))
-    except KeyboardInterrupt:
+        if options.command == "completion":
+            printer.text(completion.script(options.shell, found).rstrip())
+        else:
+            interrupts.run(commands.COMMANDS[options.command](options, printer))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
     except BrokenPipeError:  # the reader ended first, as in `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout again at exit
         return 0
     except UnicodeEncodeError:
-        sys.stderr.write(
-            error_text("an argument is not valid text in the encoding of the terminal", sys.stderr) + "\n"
-        )
+        text = "an argument is not valid text in the encoding of the terminal"
+        streams.complain(error_text(text, sys.stderr))
         return USAGE
     except (ChatError, OSError, asyncio.TimeoutError, TimeoutError, httpx.InvalidURL) as error:
         is_timeout = isinstance(error, (asyncio.TimeoutError, TimeoutError))
         text = "the server did not answer in time" if is_timeout else str(error)
-        sys.stderr.write(error_text(text, sys.stderr) + "\n")
+        streams.complain(error_text(text, sys.stderr))
         return UNAVAILABLE if is_timeout else exit_status(error)
     return 0

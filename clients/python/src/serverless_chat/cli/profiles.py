@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import shlex
 import stat
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from .errors import UNAUTHORIZED, USAGE, CommandError
+from .errors import UNAUTHORIZED, CommandError
+from .token_command import printed_token
 
 TOKEN_VARIABLE = "CHAT_TOKEN"  # noqa: S105 -- the name of a variable
 URL_VARIABLES = ("CHAT_HTTP_URL", "CHAT_WS_URL")
@@ -32,25 +31,10 @@ class Profile:
         if token := os.environ.get(TOKEN_VARIABLE):
             return token
         if self.token_command:
-            return await _printed_token(self.token_command)
+            return await printed_token(self.token_command)
         if self.token:
             return self.token
         raise CommandError(f"There is no token: run `chat login`, or set {TOKEN_VARIABLE}.", UNAUTHORIZED)
-
-
-async def _printed_token(command: str) -> str:
-    try:
-        arguments = shlex.split(command)
-    except ValueError as error:
-        raise CommandError(f"The token command: {error}.", USAGE) from None
-    process = await asyncio.create_subprocess_exec(
-        *arguments, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
-    )
-    printed, _ = await process.communicate()
-    token = printed.decode("ascii", "replace").strip()
-    if process.returncode != 0 or not token:
-        raise CommandError("The token command failed.", UNAUTHORIZED)
-    return token
 
 
 def default_path() -> Path:

@@ -6,6 +6,7 @@ import asyncio
 import codecs
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,20 +14,23 @@ CHUNK = 65_536
 BUFFERED_LINES = 1_000
 
 
-async def lines(descriptor: int = 0) -> AsyncIterator[str]:
-    """Yield the lines with their ends. Bytes that are not UTF-8 become the replacement character.
+async def lines(descriptor: int | None = None) -> AsyncIterator[str]:
+    """Yield the lines of standard input, or of a descriptor, with their ends.
+
+    Bytes that are not UTF-8 become the replacement character.
 
     A daemon thread reads the descriptor itself: a thread of the event loop, or one that holds the lock of
     `sys.stdin`, would delay the end of the program until the next line comes.
     """
     loop = asyncio.get_running_loop()
+    source = sys.stdin.fileno() if descriptor is None else descriptor
     received: asyncio.Queue[str | OSError | None] = asyncio.Queue()
     free = threading.Semaphore(BUFFERED_LINES)
     is_ended = threading.Event()
 
     def read() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the command has ended
-            for value in _values(descriptor):
+            for value in _values(source):
                 free.acquire()
                 if is_ended.is_set():
                     return

@@ -40,8 +40,9 @@ class Subscriptions:
         return iter(list(self._subscriptions.values()))
 
     def __getitem__(self, conversation_id: str) -> Subscription:
-        """Return the subscription of an open conversation. Raises KeyError."""
-        return self._subscriptions[conversation_id]
+        """Return the subscription of a conversation; one of nothing if it is not open."""
+        subscription = self.get(conversation_id)
+        return subscription or Subscription(conversation_id, self._sender, self._outputs, self._random, Options())
 
     def get(self, conversation_id: str) -> Subscription | None:
         """Return the subscription of a conversation, if it is open."""
