@@ -1,7 +1,7 @@
 /** The requests of the HTTP API that only panels and dialogs make: they are loaded with the first of them. */
 
 import type { Chat, Json } from "serverless-chat";
-import { type Details, type Pending, query } from "../state/server.ts";
+import { all, type Details, type Pending, query } from "../state/server.ts";
 import { useApp } from "../ui/app.ts";
 
 /** An invite, without its secret. */
@@ -112,24 +112,24 @@ export class Requests {
     return this.chat.request("DELETE", `/conversations/${id}/participants${query(fields)}`);
   }
 
-  async pendingMembers(id: string): Promise<Pending[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/pending?limit=100`)).pending;
+  pendingMembers(id: string): Promise<Pending[]> {
+    return all(this.chat, `/conversations/${id}/pending`, "pending");
   }
 
   withdraw(id: string, participantId: string): Promise<void> {
     return this.chat.request("DELETE", `/conversations/${id}/pending${query({ participant_id: participantId })}`);
   }
 
-  async bans(id: string): Promise<Ban[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/bans?limit=100`)).bans;
+  bans(id: string): Promise<Ban[]> {
+    return all(this.chat, `/conversations/${id}/bans`, "bans");
   }
 
   liftBan(id: string, participantId: string): Promise<void> {
     return this.chat.request("DELETE", `/conversations/${id}/bans${query({ participant_id: participantId })}`);
   }
 
-  async invites(id: string): Promise<Invite[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/invites?limit=100`)).invites;
+  invites(id: string): Promise<Invite[]> {
+    return all(this.chat, `/conversations/${id}/invites`, "invites");
   }
 
   createInvite(id: string, expiresIn: number, maxUses: number | null): Promise<{ invite: string; invite_id: string }> {
@@ -150,8 +150,8 @@ export class Requests {
     return this.chat.request("POST", `/conversations/${id}/messages/${sequenceId}/report`, { reason });
   }
 
-  async reports(id: string): Promise<Report[]> {
-    return (await this.chat.request("GET", `/conversations/${id}/reports?limit=100`)).reports;
+  reports(id: string): Promise<Report[]> {
+    return all(this.chat, `/conversations/${id}/reports`, "reports");
   }
 
   closeReport(id: string, reportId: string, status: "resolved" | "dismissed"): Promise<void> {

@@ -24,12 +24,26 @@ export interface Details {
   pending?: { participant_id: string; name?: string }[];
 }
 
-export const query = (fields: Record<string, string | number | undefined>): string => {
+type Fields = Record<string, string | number | undefined>;
+
+export const query = (fields: Fields): string => {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return given.length ? "?" + given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&") : "";
+  return "?" + given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&");
 };
 
-/** Each method is one request; all throw ChatError. */
+/** Return the entries of all pages of a list: one can be short, even empty, although there are more. */
+export async function all(chat: Chat, path: string, name: string, fields: Fields = {}): Promise<any[]> {
+  const entries = [];
+  let cursor;
+  do {
+    const page = await chat.request("GET", path + query({ ...fields, limit: 100, cursor }));
+    entries.push(...page[name]);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return entries;
+}
+
+/** Each method throws ChatError; those of lists make a request for each page, the others one. */
 export class Server {
   constructor(private readonly chat: Chat) {}
 
@@ -43,19 +57,12 @@ export class Server {
     return { messages: page.messages.map(asMessage), before: page.next_before };
   }
 
-  async invitations(): Promise<Pending[]> {
-    return (await this.chat.request("GET", "/conversations?membership=pending&limit=100")).pending;
+  invitations(): Promise<Pending[]> {
+    return all(this.chat, "/conversations", "pending", { membership: "pending" });
   }
 
   async blocks(): Promise<string[]> {
-    const blocked: string[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.chat.request("GET", `/me/blocks${query({ limit: 100, cursor })}`);
-      blocked.push(...page.blocks.map((block: { participant_id: string }) => block.participant_id));
-      cursor = page.next_cursor;
-    } while (cursor);
-    return blocked;
+    return (await all(this.chat, "/me/blocks", "blocks")).map((block) => block.participant_id);
   }
 
   block(participantId: string): Promise<void> {
