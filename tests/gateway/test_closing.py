@@ -14,7 +14,7 @@ from local.gateway import WebSocketApi
 from local.gateway.sockets import GatewaySocket
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Event, FakeFunction, ManualClock, manage, raw_socket, wait_until
+from .support import DEADLINE, Event, FakeFunction, ManualClock, manage, raw_socket, unless_throttled, wait_until
 from .test_handshake import rejection_status
 from .test_messages import closed, next_text
 
@@ -300,6 +300,6 @@ def test_socket_whose_handshake_timed_out_is_freed_without_the_garbage_collector
     answers = threading.Event()
     function = FakeFunction(lambda event: answers.wait(DEADLINE) and {"statusCode": 200})
     gateway = serve(WebSocketApi(connect=function), integration_timeout=0.05)
-    assert rejection_status(connect, gateway.ws_url) == 504
+    assert unless_throttled(lambda: rejection_status(connect, gateway.ws_url), 429) == 504
     answers.set()
     wait_until(lambda: not sockets(), "the end of all sockets")

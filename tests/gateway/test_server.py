@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import http.client
 import logging
 import selectors
 import socket
@@ -33,7 +32,18 @@ from local.gateway.server import loop_factory
 from local.gateway.throttle import TokenBucket
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Event, FakeFunction, ManualClock, allow, fetch, manage, raw_socket, wait_until
+from .support import (
+    DEADLINE,
+    Event,
+    FakeFunction,
+    ManualClock,
+    allow,
+    fetch,
+    fetch_until_stopped,
+    manage,
+    raw_socket,
+    wait_until,
+)
 from .test_closing import ending
 from .test_messages import closed, next_text
 
@@ -184,12 +194,6 @@ def test_stop_closes_every_connection_with_1001_and_runs_disconnect(serve: Serve
     gateway.stop()  # idempotent
 
 
-def send_aborted_request(url: str) -> None:
-    """Send a request that the gateway aborts."""
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        fetch(url)
-
-
 def test_stop_does_not_wait_for_unresponsive_clients_or_slow_functions(serve: Serve) -> None:
     leave = threading.Event()
     function = FakeFunction(lambda event: leave.wait(60))
@@ -199,7 +203,7 @@ def test_stop_does_not_wait_for_unresponsive_clients_or_slow_functions(serve: Se
         mute.open()
         mute.send_text("hello")
         half_open.sock.sendall(b"GET /local HTTP/1.1\r\n")
-        caller = threading.Thread(target=send_aborted_request, args=(gateway.http_url,))
+        caller = threading.Thread(target=fetch_until_stopped, args=(gateway.http_url,))
         caller.start()
         function.wait_for(2)
         started = time.monotonic()
