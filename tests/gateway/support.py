@@ -21,7 +21,8 @@ from websockets.streams import StreamReader
 from local.gateway.clock import Clock
 from local.gateway.ids import Ids
 
-DEADLINE = 10.0
+DEADLINE = 30.0
+"""Seconds for anything to happen on a busy machine."""
 T = TypeVar("T")
 Event = dict[str, Any]
 SIGNATURE = (
@@ -211,10 +212,12 @@ def manage(
 _session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
 
 
-def management_client(management_url: str, attempts: int = 1, pool: int = 10, read_timeout: float = 5) -> Any:
+def management_client(
+    management_url: str, attempts: int = 1, pool: int = 10, read_timeout: float = DEADLINE
+) -> Any:
     """Return boto3's client for ``@connections``, configured as in an application."""
     config = Config(
-        connect_timeout=5,
+        connect_timeout=DEADLINE,
         read_timeout=read_timeout,
         max_pool_connections=pool,
         retries={"mode": "standard", "total_max_attempts": attempts},
