@@ -76,6 +76,6 @@ class PageBuild:
         if status > 0:
             failure = errors or f"{' '.join(self._command)} ended with status {status}"
             log.error("the web page is left out, the chat runs without it: %s", failure)
-            self.failure = failure  # last, so that who knows of it finds it in the log
+            self.failure = failure  # last, so that the log has it when it is known
         elif status == 0:
             log.info("the web page is built")

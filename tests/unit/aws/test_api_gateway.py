@@ -22,7 +22,7 @@ from tests.support.fakes import FakeObserver
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "session-token")
 DEADLINES = (0.5, 2.0, 8.0)
-"""Seconds: what hangs lasts so long, and a busy machine may need longer than the first one for all else."""
+"""Seconds, which a hanging post takes. A busy machine may need longer than the first for all others."""
 
 
 class Server(ThreadingHTTPServer):
