@@ -74,7 +74,8 @@ class PageBuild:
         errors = process.communicate()[1].strip()
         status = process.returncode
         if status > 0:
-            self.failure = errors or f"{' '.join(self._command)} ended with status {status}"
-            log.error("the web page is left out, the chat runs without it: %s", self.failure)
+            failure = errors or f"{' '.join(self._command)} ended with status {status}"
+            log.error("the web page is left out, the chat runs without it: %s", failure)
+            self.failure = failure  # last, so that the log has it when it is known
         elif status == 0:
             log.info("the web page is built")

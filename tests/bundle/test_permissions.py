@@ -22,6 +22,7 @@ from local.schedule import scheduled_event
 from local.settings import Ports
 from local.tokens import mint
 from tests.support.client import ChatEndpoint, HttpClient, TestClient
+from tests.support.expiring import use_expiring, wait_until
 
 SECRET = "only-the-tests-of-the-bundle-sign-with-this"
 GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "0", "CHAT_JWT_LEEWAY": "0"}
@@ -118,12 +119,10 @@ def conversation_with_stale_connections(run: Run) -> str:
         person.connect(chat)
     sequence_id = eve.post_message(chat, "hello")["sequence_id"]
     alice.add_reaction(chat, sequence_id, "👍")
-    ends_at = time.time() + 2
-    carol.command("auth", "auth_ok", token=token(carol.id, carol.name, 2))
+    _, ends_at = use_expiring(carol, lambda token: carol.command("auth", "auth_ok", token=token))
     run.instance.gateway.change(disconnect="dropped")
     dave.disconnect()
-    while (left := ends_at - time.time()) > 0:
-        time.sleep(left)
+    wait_until(ends_at)
     return chat
 
 

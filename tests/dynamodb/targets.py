@@ -215,10 +215,10 @@ def served(engine: Engine) -> Iterator[str]:
     server = HttpServer(engine)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         try:
-            asyncio.run_coroutine_threadsafe(server.start(listener), loop).result(5)
+            asyncio.run_coroutine_threadsafe(server.start(listener), loop).result(30)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(5)
+            thread.join(30)
             loop.close()

@@ -31,7 +31,7 @@ def url(engine: Engine) -> Iterator[str]:
 def request(
     url: str, operation: str, body: bytes, headers: dict[str, str] | None = None
 ) -> tuple[http.client.HTTPResponse, dict[str, Any]]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     target = {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
     connection.request("POST", "/", body, {**target, **(AUTHORIZED if headers is None else headers)})
     response = connection.getresponse()
@@ -92,7 +92,7 @@ TABLE = {
 
 
 def test_get_says_that_the_server_is_there(url: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     connection.request("GET", "/")
     response = connection.getresponse()
 

@@ -14,9 +14,10 @@ to those of the run; `"…": "…"` in an object matches any further fields.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ class SessionReplay:
         self._stands_for: dict[str, str] = {name: person.id for name, person in clients.items()}
         self._sockets: dict[str, Socket] = {}
         self._answers: list[tuple[int, Any]] = []
+        self._announced: dict[str, set[str]] = {}
+        """By name: the participants whose presence may have been on its way when this one connected."""
 
     def replay(self, lines: list[tuple[str, str]]) -> None:
         """Replay the session. Raises AssertionError at the first difference."""
@@ -63,10 +66,11 @@ class SessionReplay:
                 self._is_same(json.loads(expected), body, what)
             elif what.startswith("← "):
                 expected = json.loads(what[2:])
-                self._is_same(expected, _next_frame(self._sockets[who], expected["type"]), what)
+                self._is_same(expected, _next_frame(self._sockets[who], expected), what)
             elif what.startswith("→ "):
                 self._sockets[who].send_text(self._real(what[2:]))
             elif what == "connects":
+                self._announced[who] = {self._people[name].id for name in self._sockets}
                 self._sockets[who] = self._open(self._people[who])
             elif what == "disconnects":
                 self._sockets.pop(who).close()
@@ -75,7 +79,24 @@ class SessionReplay:
 
     def unexpected_frames(self) -> dict[str, list[Any]]:
         """Return the frames that the session does not mention, by client."""
-        return {who: socket.received_frames() for who, socket in self._sockets.items() if socket.received_frames()}
+        received = {who: socket.received_frames() for who, socket in self._sockets.items()}
+        unexpected = {
+            who: [*itertools.filterfalse(self._is_late(who), frames)] for who, frames in received.items()
+        }
+        return {who: frames for who, frames in unexpected.items() if frames}
+
+    def _is_late(self, who: str) -> Callable[[Any], bool]:
+        """Return whether a frame is the first push of a presence from before this client has connected."""
+        announced = self._announced[who]
+
+        def is_late(frame: Any) -> bool:
+            is_online = frame["type"] == "presence" and frame["online"]
+            participant_id = frame["participant"]["participant_id"] if is_online else ""
+            is_first = participant_id in announced
+            announced.discard(participant_id)
+            return is_first
+
+        return is_late
 
     def _open(self, person: TestClient) -> Socket:
         socket = Socket(person.endpoint.ws_url, headers={"Authorization": f"Bearer {person.token}"})
@@ -124,10 +145,12 @@ class SessionReplay:
         return bool(same_kind) or at.endswith(("connection_id", "history_id")) or documented in self._people
 
 
-def _next_frame(socket: Socket, kind: str) -> Any:
+def _next_frame(socket: Socket, expected: Any) -> Any:
     """Return the next frame of a type; in the session, every push of events has one event."""
-    if kind != "events":
-        return socket.expect_frame(type=kind)
+    if expected["type"] != "events":
+        # A push of presence may come later than a connection that it reaches, too.
+        wanted = {name: expected[name] for name in ("type", "online") if name in expected}
+        return socket.expect_frame(**wanted)
     frame = socket.expect_frame(type="event")
     event = frame.pop("event")
     return {**frame, "type": "events", "conversation_id": event["conversation_id"], "events": [event]}

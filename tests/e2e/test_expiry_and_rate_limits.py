@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 from tests.e2e.concurrency import run_concurrently
 from tests.e2e.conftest import MakeClients
 from tests.support.client import Frame, Response, Socket, TestClient, new_client_message_id
+from tests.support.expiring import use_expiring, wait_until
 from tests.support.server import ServerProcess
 
 BURST = 24
@@ -20,7 +21,7 @@ def test_expired_ticket_is_rejected(accelerated_clients: MakeClients) -> None:
     (alice,) = accelerated_clients("alice")
     given = alice.post("/tickets").expect(201)
     assert given["expires_in"] == 1
-    _wait_until(time.time() + given["expires_in"] + 1)
+    wait_until(time.time() + given["expires_in"] + 1)
     with pytest.raises(InvalidStatus) as refused:
         Socket(f"{alice.endpoint.ws_url}?ticket={given['ticket']}").close()
     assert refused.value.response.status_code == 401
@@ -47,12 +48,16 @@ def test_ticket_redeemed_concurrently_opens_one_connection(clients: MakeClients)
 def test_connection_with_expired_token_is_rejected_until_renewed(clients: MakeClients) -> None:
     (alice,) = clients("alice")
     chat = alice.create_conversation("Chat")
+
     # A token, and the connection that it opens, is accepted for thirty seconds after its expiry.
-    token, ends_at = _expiring(alice, leeway=30)
-    socket = Socket(alice.endpoint.ws_url, headers=_authorization(token))
-    alice.sockets.append(socket)
-    assert socket.request("ping")["type"] == "pong"
-    _wait_until(ends_at)
+    def connect(token: str) -> Socket:
+        socket = Socket(alice.endpoint.ws_url, headers=_authorization(token))
+        alice.sockets.append(socket)
+        assert socket.request("ping")["type"] == "pong"
+        return socket
+
+    socket, ends_at = use_expiring(alice, connect, leeway=30)
+    wait_until(ends_at)
     for command, fields in (
         ("hello", {}),
         ("subscribe", {"conversation_id": chat}),
@@ -96,9 +101,12 @@ def test_connection_is_closed_on_its_first_frame_after_the_grace_period(
     accelerated_server: ServerProcess, accelerated_clients: MakeClients
 ) -> None:
     (alice,) = accelerated_clients("alice")
-    token, ends_at = _expiring(alice)
-    socket = Socket(accelerated_server.endpoint.ws_url, headers=_authorization(token))
-    _wait_until(ends_at)
+
+    def connect(token: str) -> Socket:
+        return Socket(accelerated_server.endpoint.ws_url, headers=_authorization(token))
+
+    socket, ends_at = use_expiring(alice, connect)
+    wait_until(ends_at)
     socket.send("ping")
     last_words = socket.expect_frame(type="disconnect")
     assert (last_words["code"], last_words["reconnect"]) == ("TOKEN_EXPIRED", True)
@@ -116,10 +124,9 @@ def test_connection_after_the_grace_period_receives_disconnect_instead_of_an_eve
     bob.connect(chat)
     alice.post_message(chat, "in time")
     bob.expect_message("in time")
-    token, ends_at = _expiring(bob)
-    bob.command("auth", "auth_ok", token=token)
+    _, ends_at = use_expiring(bob, lambda token: bob.command("auth", "auth_ok", token=token))
     bob.socket.inbox.clear()
-    _wait_until(ends_at)
+    wait_until(ends_at)
 
     alice.post_message(chat, "too late")
     carol.expect_message("too late")
@@ -138,10 +145,9 @@ def test_connection_after_the_grace_period_receives_disconnect_instead_of_presen
     bob.connect(chat)
     alice.connect(chat)
     bob.expect_frame(type="presence", online=True, participant={"participant_id": alice.id})
-    token, ends_at = _expiring(bob)
-    bob.command("auth", "auth_ok", token=token)
+    _, ends_at = use_expiring(bob, lambda token: bob.command("auth", "auth_ok", token=token))
     bob.socket.inbox.clear()
-    _wait_until(ends_at)
+    wait_until(ends_at)
 
     alice.disconnect()
     carol.expect_frame(type="presence", online=False, participant={"participant_id": alice.id})
@@ -157,7 +163,7 @@ def test_connection_renewed_in_time_continues_to_receive(accelerated_clients: Ma
     expires = int(time.time()) + 3  # on a busy machine the renewal may take a while
     bob.command("auth", "auth_ok", token=bob.endpoint.token(bob.id, bob.name, 3))
     bob.command("auth", "auth_ok", token=bob.token)
-    _wait_until(expires + 1)  # there is no grace period
+    wait_until(expires + 1)  # there is no grace period
     alice.post_message(chat, "still there?")
     bob.expect_message("still there?")
     bob.send_message(chat, "yes")
@@ -252,17 +258,5 @@ def _posts_until_refused(person: TestClient, conversation: str) -> list[Response
     return answers
 
 
-def _expiring(person: TestClient, *, leeway: int = 0) -> tuple[str, float]:
-    """Return a token that is accepted for another one to two seconds, and when that ends."""
-    ends_at = time.time() + 2
-    return person.endpoint.token(person.id, person.name, 2 - leeway), ends_at
-
-
 def _authorization(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def _wait_until(moment: float) -> None:
-    """Wait for a time of the wall clock, by which tickets and tokens expire."""
-    while (left := moment - time.time()) > 0:
-        time.sleep(left)

@@ -38,7 +38,7 @@ def chats(target: str, servers: Servers, place: Path, policy: str) -> Iterator[C
         **PATIENT_SETTINGS,
         "CHAT_HOOK": HOOK,
         "CHAT_HOOK_FAILURE": policy,
-        "CHAT_TIME_HOOK": "0.5",
+        "CHAT_TIME_HOOK": "1.5",
         "HOOK_CALLS": str(calls_file),
     }
     process = servers.start_sibling(target, f"hooks-{policy}", environment)

@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.e2e.conftest import MakeClients
 from tests.support.client import ChatEndpoint, HttpClient, Socket, TestClient
+from tests.support.expiring import use_expiring, wait_until
 from tests.support.server import ServerProcess
 
 Forger = Callable[[str, str], str]
@@ -108,11 +109,13 @@ def test_expired_token_is_rejected_despite_a_cached_authorization(
     server: ServerProcess, http: HttpClient, clients: MakeClients
 ) -> None:
     (alice,) = clients("alice")
-    expires = int(time.time()) - 28  # two seconds of the thirty seconds of leeway are left
-    token = _token(server.secret, sub=alice.id, exp=expires)
-    http.request("GET", "/conversations", token=token).expect(200)
-    while time.time() < expires + 30:
-        time.sleep(0.1)
+
+    def authorize(token: str) -> str:
+        http.request("GET", "/conversations", token=token).expect(200)
+        return token
+
+    token, ends_at = use_expiring(alice, authorize, leeway=30)
+    wait_until(ends_at)
     http.request("GET", "/conversations", token=token).expect(401, "UNAUTHORIZED")
 
 

@@ -24,7 +24,7 @@ ALICE = f"alice-{uuid.uuid4().hex[:12]}"
 
 def signed(secret: str, **claims: object) -> str:
     """Return alice's token with an HS256 signature, which names no issuer."""
-    return jwt.encode({"sub": ALICE, "exp": int(time.time()) + 60, **claims}, secret, "HS256")
+    return jwt.encode({"sub": ALICE, "exp": int(time.time()) + 3600, **claims}, secret, "HS256")
 
 
 class Server:

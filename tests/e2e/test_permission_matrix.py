@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.e2e.permission_matrix import NO_CONVERSATION, OUTSIDE, ROLES, TABLE, 
 from tests.e2e.selection import sample
 from tests.e2e.test_non_members import VARYING_HEADERS
 from tests.support.client import ChatEndpoint, Frame, HttpClient, Response, Socket, TestClient
+from tests.support.expiring import use_expiring, wait_until
 
 USUAL = {"400": "VALIDATION_FAILED", "403": "FORBIDDEN", "404": "NOT_FOUND", "409": "ALREADY_PARTICIPANT"}
 """The error code of a status, where the matrix names no other."""
@@ -129,13 +129,14 @@ def test_no_command_is_executed_for_an_expired_token(cast: Cast) -> None:
     # `test_identity_provider` covers routes and all other invalid credentials.
     room, owner = cast.room(TABLE[0]), cast.people["owner"]
     stood = cast.stands(room)
+
     # It opens a connection at the end of the leeway of thirty seconds.
-    ends_at = time.time() + 2
-    expiring = owner.endpoint.token(owner.id, owner.name, 2 - 30)
-    socket = Socket(owner.endpoint.ws_url, headers={"Authorization": f"Bearer {expiring}"})
+    def connect(token: str) -> Socket:
+        return Socket(owner.endpoint.ws_url, headers={"Authorization": f"Bearer {token}"})
+
+    socket, ends_at = use_expiring(owner, connect, leeway=30)
     owner.sockets.insert(0, socket)
-    while (left := ends_at - time.time()) > 0:
-        time.sleep(left)
+    wait_until(ends_at)
     for act in (row for row in TABLE if row.is_command):
         says = {name: room.filled(value, "owner") for name, value in act.says.items()}
         if act.does not in OF_NO_CONVERSATION:

@@ -26,7 +26,7 @@ def test_members_are_notified_of_presence_changes(clients: MakeClients) -> None:
     bob.unsubscribe(chat)
     assert alice.expect_frame(type="presence") == {**shown, "online": False}
     assert _online(alice, chat) == {alice.id}
-    bob.expect_no_frame(type="presence")
+    bob.expect_no_frame(type="presence", participant=bob.actor)
 
 
 def test_dropped_connection_is_pushed_as_offline(clients: MakeClients) -> None:

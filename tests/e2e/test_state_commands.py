@@ -16,6 +16,7 @@ from local.gateway import GatewaySettings
 from tests.e2e.conftest import MakeClients
 from tests.support.client import Frame, TestClient
 from tests.support.server import ServerProcess
+from tests.support.socket_client import TIMEOUT
 
 ROUNDS = 8
 """How often a pair is sent: each time the frames overtake each other with a probability of a half."""
@@ -137,6 +138,17 @@ def test_command_with_a_lower_number_is_superseded(clients: MakeClients) -> None
     alice.expect_message("to me")
 
 
+def wait_until_not_typing(display: TypingDisplay, person: TestClient, **wanted: Any) -> None:
+    """Wait until the typing has ended, by the matching frames that a participant has received until then."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        for frame in person.socket.received_frames(**wanted):
+            display.receive(frame, time.monotonic())
+        if not display.is_typing(time.monotonic()):
+            return
+        assert time.monotonic() < deadline, "the typing does not end"
+
+
 def test_pipelined_start_and_stop_of_typing_end_as_not_typing(accelerated_clients: MakeClients) -> None:
     alice, bob = accelerated_clients("alice", "bob")
     chat = alice.create_conversation("Chat", members=[bob])
@@ -149,9 +161,7 @@ def test_pipelined_start_and_stop_of_typing_end_as_not_typing(accelerated_client
         alice.socket.expect_no_frame()  # both were handled
         alice.post_message(chat, "done")
         bob.expect_message("done")
-        for frame in bob.socket.received_frames(type="typing"):
-            display.receive(frame, time.monotonic())
-        assert not display.is_typing(time.monotonic())
+        wait_until_not_typing(display, bob, type="typing")
 
 
 def test_reaction_and_its_removal_in_a_batch_end_as_removed(clients: MakeClients) -> None:
@@ -192,11 +202,7 @@ def test_receiver_knows_that_typing_has_ended(clients: MakeClients, end: str) ->
     display.receive(carol.expect_frame(type="typing"), time.monotonic())
     assert display.is_typing(time.monotonic())
     ENDS[end](alice, bob, chat)
-    deadline = time.monotonic() + 15.0
-    while display.is_typing(time.monotonic()):
-        assert time.monotonic() < deadline, f"{end} does not end it"
-        for frame in carol.socket.received_frames():
-            display.receive(frame, time.monotonic())
+    wait_until_not_typing(display, carol)
 
 
 def test_typing_expires_after_the_seconds_in_welcome(clients: MakeClients) -> None:

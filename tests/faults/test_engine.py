@@ -33,7 +33,7 @@ def test_external_engine_is_used_and_not_stopped(store_engine: Engine) -> None:
     engine = running_engine(cast("Any", config), {OTHER_ENGINE: store_engine.url})
     assert engine is not store_engine
     assert engine.url == store_engine.url
-    engine.client(read_timeout=1).list_tables()
+    engine.client(read_timeout=20).list_tables()
     assert config.clean_ups == [engine.close]
     engine.close()
     store_engine.client().list_tables()

@@ -179,7 +179,7 @@ def test_blocked_operation_is_reported_with_its_stack(toy_store: ToyStore) -> No
         return lambda outcomes: None
 
     with pytest.raises(StuckError, match=r"operation A (.|\n)*hindrance\.wait") as caught:
-        explore(scenario, deadline=0.1)
+        explore(scenario, deadline=1.0)
     assert caught.value.__notes__ == ["schedule: A:get_item"]
     hindrance.set()
 

@@ -180,7 +180,8 @@ def test_body_that_is_announced_as_too_large_is_413(pair: Callable[..., Pair]) -
 
 @pytest.mark.parametrize("part", [1, 40, -3])
 def test_client_that_does_not_complete_its_request_is_disconnected(pair: Callable[..., Pair], part: int) -> None:
-    gateway, _, own = pair(handshake_timeout=0.1)
+    gateway, _, own = pair()
+    gateway.change(handshake_timeout=0.1)  # not before, as it would limit the handshake of `pair`
     with http_socket(gateway) as http:
         http.sendall(request(own, b"hello")[:part])
         with suppress(ConnectionError):
@@ -188,7 +189,8 @@ def test_client_that_does_not_complete_its_request_is_disconnected(pair: Callabl
 
 
 def test_idle_connection_is_kept(pair: Callable[..., Pair]) -> None:
-    gateway, _, own = pair(handshake_timeout=0.3)
+    gateway, _, own = pair()
+    gateway.change(handshake_timeout=0.3)  # not before, as it would limit the handshake of `pair`
     with http_socket(gateway) as http:
         http.sendall(request(own, b"one"))
         assert read_replies(http, 1) == [(200, b"")]

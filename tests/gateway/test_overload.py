@@ -16,7 +16,18 @@ from local.gateway import Apis, Gateway, RequestAuthorizer, RestApi, Route, WebS
 from local.gateway.relief import INTERVAL
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Event, FakeFunction, allow, fetch, manage, raw_socket, server_side, wait_until
+from .support import (
+    DEADLINE,
+    Event,
+    FakeFunction,
+    allow,
+    fetch,
+    fetch_until_stopped,
+    manage,
+    raw_socket,
+    server_side,
+    wait_until,
+)
 from .test_handshake import rejection_status
 from .test_messages import next_text
 
@@ -39,7 +50,7 @@ def busy_gateway(serve: Serve, held: threading.Event, api: WebSocketApi, **setti
     """Return a gateway whose only worker waits in a request."""
     function = FakeFunction(lambda event: held.wait(DEADLINE) and {"statusCode": 200})
     gateway = serve(Apis(rest=rest(function), websocket=api), **ONE_WORKER, **settings)
-    threading.Thread(target=fetch, args=(gateway.http_url,), daemon=True).start()
+    threading.Thread(target=fetch_until_stopped, args=(gateway.http_url,), daemon=True).start()
     function.wait_for(1)
     return gateway
 
@@ -125,7 +136,7 @@ def test_request_whose_client_has_left_the_queue_is_not_started(
     routes = (Route("/hold", "GET"), Route("/wait", "GET"))
     handler = lambda event, context: (release if event["path"] == "/hold" else started)(event, context)  # noqa: E731
     gateway = serve(Apis(rest=RestApi(handler, routes, load_gateway_responses())), **ONE_WORKER)
-    threading.Thread(target=fetch, args=(f"{gateway.http_url}/hold",), daemon=True).start()
+    threading.Thread(target=fetch_until_stopped, args=(f"{gateway.http_url}/hold",), daemon=True).start()
     release.wait_for(1)
     address = urlsplit(gateway.http_url)
     with socket.create_connection((address.hostname, address.port), timeout=DEADLINE) as client:

@@ -5,14 +5,17 @@ from collections.abc import Callable
 
 from local.gateway.relief import INTERVAL, Relief
 
+SECONDS = 0.01
+
 
 def intervals_of(steps: Callable[[Relief], None], usual: float = 0.005) -> list[float]:
-    """Return the intervals that are set, when `steps` has begun and all timers are over."""
+    """Return the intervals that are set, when `steps` has begun and all timers are over: at most two."""
     set_to: list[float] = []
 
     async def run() -> None:
-        steps(Relief(lambda: set_to[-1] if set_to else usual, set_to.append, seconds=0.01))
-        await asyncio.sleep(0.05)
+        steps(Relief(lambda: set_to[-1] if set_to else usual, set_to.append, seconds=SECONDS))
+        for _ in range(5):
+            await asyncio.sleep(SECONDS)  # the timers that were set before are over, however slow the machine is
 
     asyncio.run(run())
     return set_to

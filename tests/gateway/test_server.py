@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import http.client
 import logging
 import selectors
 import socket
@@ -33,7 +32,18 @@ from local.gateway.server import loop_factory
 from local.gateway.throttle import TokenBucket
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Event, FakeFunction, ManualClock, allow, fetch, manage, raw_socket, wait_until
+from .support import (
+    DEADLINE,
+    Event,
+    FakeFunction,
+    ManualClock,
+    allow,
+    fetch,
+    fetch_until_stopped,
+    manage,
+    raw_socket,
+    wait_until,
+)
 from .test_closing import ending
 from .test_messages import closed, next_text
 
@@ -172,22 +182,16 @@ def test_stop_closes_every_connection_with_1001_and_runs_disconnect(serve: Serve
         return {"statusCode": 200}
 
     disconnect = FakeFunction(on_disconnect)
-    gateway = serve(WebSocketApi(disconnect=disconnect))
+    gateway = serve(WebSocketApi(disconnect=disconnect), close_timeout=20.0, shutdown_timeout=20.0)
     sockets = [connect(gateway.ws_url) for _ in range(5)]
     started = time.monotonic()
     gateway.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15, "it waits for no timeout"
     assert [closed(item) for item in sockets] == [(1001, "Going away")] * 5
     assert [ending(event) for event in disconnect.events] == [(1001, "Going away")] * 5
     assert posted == [410] * 5  # the management API was still running
     assert gateway.connections() == []
     gateway.stop()  # idempotent
-
-
-def send_aborted_request(url: str) -> None:
-    """Send a request that the gateway aborts."""
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        fetch(url)
 
 
 def test_stop_does_not_wait_for_unresponsive_clients_or_slow_functions(serve: Serve) -> None:
@@ -199,12 +203,12 @@ def test_stop_does_not_wait_for_unresponsive_clients_or_slow_functions(serve: Se
         mute.open()
         mute.send_text("hello")
         half_open.sock.sendall(b"GET /local HTTP/1.1\r\n")
-        caller = threading.Thread(target=send_aborted_request, args=(gateway.http_url,))
+        caller = threading.Thread(target=fetch_until_stopped, args=(gateway.http_url,))
         caller.start()
         function.wait_for(2)
         started = time.monotonic()
         gateway.stop()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
         caller.join()
     leave.set()
     assert gateway.connections() == []
@@ -219,7 +223,7 @@ def test_stop_does_not_wait_for_a_hanging_connect(serve: Serve) -> None:
         function.wait_for(1)
         started = time.monotonic()
         gateway.stop()
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
     leave.set()
 
 

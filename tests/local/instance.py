@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 30.0  # seconds for anything to happen on a busy machine
+TIMEOUT = 60.0  # seconds for anything to happen on a busy machine
 
 
-def eventually(condition: Callable[[], bool], description: str, seconds: float = TIMEOUT) -> None:
+def eventually(condition: Callable[[], bool], description: str) -> None:
     """Wait until a condition holds; fail the test if it does not in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {description}"
+        assert time.monotonic() < deadline, f"not within {TIMEOUT} s: {description}"
         time.sleep(0.02)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 SENDERS = ("alice", "bob", "carol")
 
 

@@ -57,7 +57,7 @@ def test_ctrl_c_stops_an_instance_with_status_0(instances: Instances, toy_app: P
 def test_end_of_standard_input_stops_an_instance_with_that_option(instances: Instances, toy_app: Path) -> None:
     # Standard input is /dev/null here: at its end from the beginning.
     process = instances.spawn("--app-dir", str(toy_app), "--port", "0", "--until-input-ends")
-    assert process.wait(15) == 0
+    assert process.wait(TIMEOUT) == 0
 
 
 def test_deleted_data_directory_stops_the_instance_with_status_1(
@@ -249,7 +249,7 @@ def test_reload_restarts_the_server_on_its_ports_and_keeps_the_store(instances: 
     assert answers_get(store_url)
 
     instance.process.kill()
-    eventually(lambda: not is_alive(second), "the server stops with the launcher", 5)
+    eventually(lambda: not is_alive(second), "the server stops with the launcher")
 
 
 def answers(url: str) -> bool:

@@ -1,6 +1,7 @@
 """The one core of a busy process."""
 
 import os
+import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import cast
@@ -147,12 +148,19 @@ def test_threads_of_this_process_are_assigned() -> None:
     cores = set(scheduler.cores())
     assert cores == os.sched_getaffinity(0)
     assert cores <= scheduler.idle_seconds().keys()
+    ends = threading.Event()
+    others = [threading.Thread(target=ends.wait) for _ in range(3)]  # those of earlier tests may end at any time
+    for other in others:
+        other.start()
     try:
         scheduler.assign({min(cores)})
-        tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
-        assert all(os.sched_getaffinity(task) == {min(cores)} for task in tasks)
+        tasks = [threading.get_native_id(), *(other.native_id for other in others)]
+        assert all(task and os.sched_getaffinity(task) == {min(cores)} for task in tasks)
     finally:
         scheduler.assign(cores)
+        ends.set()
+        for other in others:
+            other.join()
     assert os.sched_getaffinity(0) == cores
 
 

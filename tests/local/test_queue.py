@@ -109,7 +109,8 @@ def test_worker_thread_ends_with_its_context(client: Any, url: str) -> None:
     worker = Worker(lambda _event, _context: None, client, url, SETTINGS)
     with worker:
         assert any(thread.name == "worker" for thread in threading.enumerate())
-    assert not any(thread.name == "worker" for thread in threading.enumerate())
+    # On a busy machine the context may end before the receive that it waits for.
+    until(lambda: not any(thread.name == "worker" for thread in threading.enumerate()))
 
 
 def test_worker_runs_jobs_of_an_app_in_the_same_process() -> None:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ class BuildCache:
         self._directory.mkdir(parents=True, exist_ok=True)
         partial = self._directory / f".{uuid.uuid4().hex}"
         shutil.copytree(target, partial, symlinks=True)
+        _mark_used(partial)
         try:
             partial.rename(kept)
         except OSError:  # another process was faster
@@ -72,11 +74,23 @@ class BuildCache:
             )
 
     def _evict(self, name: str) -> None:
-        newest_first = sorted(
-            self._directory.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True
-        )
+        newest_first = sorted(self._directory.glob(f"{name}-*"), key=_used_at, reverse=True)
         for path in newest_first[_KEPT:]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _mark_used(path: Path) -> None:
+    """Set the time to this moment: by itself, the system gives several results of a fast machine the same time."""
+    now = time.time_ns()
+    os.utime(path, ns=(now, now))
+
+
+def _used_at(path: Path) -> float:
+    """Return when a result was last used; 0 if another process has evicted it meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _is_source(path: Path) -> bool:
@@ -86,7 +100,7 @@ def _is_source(path: Path) -> bool:
 def _copied(kept: Path, target: Path) -> bool:
     """Copy a result; return False if another process has evicted it meanwhile."""
     try:
-        os.utime(kept)
+        _mark_used(kept)
         shutil.copytree(kept, target, symlinks=True)
     except OSError:
         shutil.rmtree(target, ignore_errors=True)

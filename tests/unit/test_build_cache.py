@@ -109,3 +109,9 @@ def test_result_that_another_process_evicts_meanwhile_is_built_again(checkout: P
     kept.rename(kept.with_name("aside"))
     kept.touch()  # it exists, and there is nothing to copy
     assert build(checkout, builder, "second") == "run 2"
+
+
+def test_result_that_another_process_evicts_during_an_eviction_is_passed_over(checkout: Path) -> None:
+    (checkout / "build" / "cache").mkdir(parents=True)
+    (checkout / "build" / "cache" / "bundle-gone").symlink_to("nowhere")  # it is listed, and cannot be looked at
+    assert build(checkout, Builder(), "first") == "run 1"

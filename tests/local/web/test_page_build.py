@@ -38,6 +38,24 @@ def test_failed_build_is_logged_with_its_reason(tmp_path: Path, caplog: pytest.L
     assert "the web page is left out, the chat runs without it: there is no Node.js" in caplog.text
 
 
+def test_failure_is_known_only_when_it_is_in_the_log(tmp_path: Path) -> None:
+    failing = PageBuild(tmp_path, [sys.executable, "-c", "import sys; sys.exit(1)"])
+    known: list[str | None] = []
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            known.append(failing.failure)
+
+    handler = Noting()
+    logging.getLogger("local.web").addHandler(handler)
+    try:
+        failing.start()
+        eventually(lambda: failing.failure is not None, "the failure is known")
+    finally:
+        logging.getLogger("local.web").removeHandler(handler)
+    assert known == [None]
+
+
 def test_stop_ends_a_running_build_with_its_child_processes(tmp_path: Path) -> None:
     code = f"""
 import pathlib, subprocess, sys, time

@@ -21,6 +21,8 @@ from chalicelib.core.kernel.metrics import Metric
 from tests.support.fakes import FakeObserver
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "session-token")
+DEADLINES = (0.5, 2.0, 8.0)
+"""Seconds, which a hanging post takes. A busy machine may need longer than the first for all others."""
 
 
 class Server(ThreadingHTTPServer):
@@ -157,10 +159,14 @@ def test_persistent_failure_ends_at_the_deadline_and_affects_no_other_connection
 ) -> None:
     api.scripts["bad="] = [failure] * 1_000
     others = {f"{n}=": [b"1"] for n in range(10)}
-    started = time.monotonic()
-    assert poster.post_all({"bad=": [b"1"], **others}, after(0.5)) == []
-    assert 0.4 < time.monotonic() - started < 5
-    assert {connection_id: api.delivered[connection_id] for connection_id in others} == others
+    for seconds in DEADLINES:
+        api.delivered.clear()
+        started = time.monotonic()
+        assert poster.post_all({"bad=": [b"1"], **others}, after(seconds)) == []
+        assert 0.8 * seconds < time.monotonic() - started < seconds + 5
+        if api.delivered == others:
+            return
+    assert api.delivered == others
 
 
 def test_unreachable_api_ends_at_the_deadline() -> None:
@@ -239,8 +245,14 @@ def test_frames_that_are_not_posted_by_the_deadline_are_dropped_and_logged_in_on
     others: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    api.scripts["slow="] = [200, "hang"]
-    poster.post_all({"slow=": [b"1", b"2", b"3"], **{f"{n}=": [b"1"] for n in range(others)}}, after(0.5))
+    for seconds in DEADLINES:
+        observer.values.clear()
+        caplog.clear()
+        slow = f"slow-{seconds}="
+        api.scripts[slow] = [200, "hang"]
+        poster.post_all({slow: [b"1", b"2", b"3"], **{f"{n}=": [b"1"] for n in range(others)}}, after(seconds))
+        if observer.sums()[Metric.POSTS_DROPPED] == 2:
+            break
     assert observer.sums()[Metric.POSTS_DROPPED] == 2
     assert observer.sums()[Metric.POSTS_DELIVERED] == 1 + others
     (record,) = caplog.records
@@ -248,7 +260,7 @@ def test_frames_that_are_not_posted_by_the_deadline_are_dropped_and_logged_in_on
         "frames": 2,
         "sockets": 1,
         "statuses": {"none": 1},
-        "connection_ids": ["slow="],
+        "connection_ids": [slow],
     }
 
 

@@ -88,11 +88,14 @@ def test_throttled_call_is_repeated_once() -> None:
 
 
 def test_function_that_is_too_slow_is_a_failure_and_not_called_again() -> None:
-    with raw_peer() as peer:
-        peer.script.append(HANG)
-        with pytest.raises(HookFailed, match="in time"):
-            hook_at(peer).ask(REQUEST, 0.05)
-        assert len(peer.requests) == 1
+    for seconds in (0.05, 0.5, 5.0):  # a busy machine may need longer to send and read the request
+        with raw_peer() as peer:
+            peer.script.append(HANG)
+            with pytest.raises(HookFailed, match="in time"):
+                hook_at(peer).ask(REQUEST, seconds)
+        if peer.requests:
+            break
+    assert len(peer.requests) == 1
 
 
 def test_error_of_the_function_is_no_answer() -> None:

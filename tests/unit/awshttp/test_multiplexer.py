@@ -210,13 +210,13 @@ class DelayedTransfer(FakeTransfer):
 def test_delay_of_a_transfer_passes_before_its_next_request(peer: RawPeer, client: PoolRig) -> None:
     started = time.monotonic()
     assert client.send(DelayedTransfer(0.1)) == [200] * 3
-    assert 0.2 <= time.monotonic() - started < 2
+    assert 0.2 <= time.monotonic() - started < 5
 
 
 def test_delays_of_transfers_run_at_the_same_time(peer: RawPeer, client: PoolRig) -> None:
     started = time.monotonic()
     assert client.send(*(DelayedTransfer(0.1) for _ in range(16))) == [200] * 48
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 16 * 0.2, "one after the other"
 
 
 # ---- preconnecting -------------------------------------------------------------------------------------

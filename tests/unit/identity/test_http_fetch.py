@@ -197,7 +197,7 @@ def test_slow_response_times_out(server: Running, path: str) -> None:
     start = time.monotonic()
     with pytest.raises(TimeoutError):
         get_document(f"{server.url}/{path}", timeout=0.2)
-    assert time.monotonic() - start < 3.0
+    assert time.monotonic() - start < 10.0
 
 
 def test_unreachable_server_fails() -> None:

@@ -10,6 +10,9 @@ from chalicelib.core.kernel.concurrency import Gather, ParallelCalls, run_parall
 from tests.support.sequential import run_sequential
 from tests.support.threads import without_new_threads
 
+PATIENCE = 30.0
+"""Seconds for threads to meet on a busy machine."""
+
 
 @pytest.mark.parametrize("gather", [run_parallel, run_sequential])
 def test_results_are_in_the_order_of_the_calls(gather: Gather) -> None:
@@ -30,7 +33,7 @@ def test_error_is_raised_in_the_caller(gather: Gather) -> None:
 
 
 def test_calls_run_concurrently() -> None:
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=PATIENCE)
     assert sorted(run_parallel(meeting.wait, meeting.wait, meeting.wait)) == [0, 1, 2]
 
 
@@ -47,11 +50,17 @@ def test_threads_are_reused() -> None:
 
 def test_idle_threads_end() -> None:
     calls = ParallelCalls(idle_seconds=0.01)
-    threads = set(calls.run(threading.current_thread, threading.current_thread, threading.current_thread))
+    meeting = threading.Barrier(3, timeout=PATIENCE)
+
+    def where() -> threading.Thread:
+        meeting.wait()  # or the first thread could have become idle when the second call begins
+        return threading.current_thread()
+
+    threads = set(calls.run(where, where, where))
     threads.discard(threading.current_thread())
     assert len(threads) == 2
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     assert calls.run(lambda: 1, lambda: 2) == [1, 2]
 
@@ -79,7 +88,7 @@ def test_calls_run_one_after_another_in_a_process_that_can_start_no_thread() -> 
 
 
 def test_nested_gathering_does_not_deadlock() -> None:
-    everybody = threading.Barrier(2**6, timeout=30)
+    everybody = threading.Barrier(2**6, timeout=PATIENCE)
 
     def split(depth: int) -> int:
         if depth == 0:
@@ -99,7 +108,7 @@ def test_error_is_raised_after_all_calls_have_finished() -> None:
         raise ValueError
 
     def go_on() -> None:
-        assert failed.wait(5)
+        assert failed.wait(PATIENCE)
         finished.append(True)
 
     with pytest.raises(ValueError, match=r"^$"):
