@@ -30,7 +30,7 @@ class Calls:
             await asyncio.wait({task})
         except asyncio.CancelledError:  # the caller gives up
             task.cancel()
-            await asyncio.wait({task})
+            await asyncio.gather(task, return_exceptions=True)
             raise
         finally:
             self._running.discard(task)
