@@ -271,7 +271,7 @@ def test_address_that_is_none_is_an_error_for_people(cli: Cli) -> None:
 
 def test_login_tries_both_addresses(cli: Cli) -> None:
     urls = ("--http-url", cli.server.http_url, "--ws-url", "ws://127.0.0.1:9/none")
-    assert "ws://127.0.0.1:9" in cli.run("login", *urls, "--timeout", "2", text=token("alice"), status=5)
+    assert "ws://127.0.0.1:9" in cli.run("login", *urls, "--timeout", "5", text=token("alice"), status=5)
     assert not cli.profiles.exists()
 
 
