@@ -21,7 +21,8 @@ from textual.widgets import Label, ListView, TextArea
 
 from tests.clients.python.live.server import LiveServer
 
-LONGEST = 40.0
+LONGEST = 120.0
+"""Seconds after which a test hangs: on a busy machine, a server alone can take ten to start."""
 HOSTILE = "a\x1b]0;title\x07 <b>kept</b> **bold** \u202eevil"
 
 
