@@ -19,6 +19,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Label, ListView, TextArea
 
+from tests.clients.python.fake_server import Server
+from tests.clients.python.listed import entry
 from tests.clients.python.live.server import LiveServer
 
 LONGEST = 120.0
@@ -343,3 +345,47 @@ def test_list_is_complete_after_a_change_of_it_was_cancelled(kept: int, turns: i
             assert [item.message for item in shown.items] == messages
 
     asyncio.run(asyncio.wait_for(change(), LONGEST))
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_message_that_is_shown_while_the_screen_ends_is_no_error(turns: int) -> None:
+    """The screen ends a while after the key: by then, no widget can be added, and a traceback would be printed."""
+    sender = {"participant_id": "bob", "name": "Bob"}
+    first, second = (
+        Message("sent", number, None, None, "2026-11-29T12:00:00.000Z", sender, "text") for number in (1, 2)
+    )
+
+    async def end() -> None:
+        app = ListApp()
+        async with app.run_test():
+            shown = app.query_one(MessageList)
+            await shown.show([first])
+            showing = asyncio.create_task(shown.show([second]))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            app.exit()
+            await showing
+
+    asyncio.run(asyncio.wait_for(end(), LONGEST))
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_list_that_is_shown_while_the_screen_ends_is_no_error(turns: int) -> None:
+    server = Server()
+    server.page = {"conversations": [entry(2)]}
+
+    async def end() -> None:
+        async with server.chat() as chat:
+            await chat.conversations.load()
+            app = ChatApp(chat)
+            async with app.run_test():  # its end raises the errors of the screen
+                await chat.conversations.changes.until(lambda rows: bool(rows))
+                server.page = {"conversations": [entry(3)]}
+                await chat.conversations.load()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                app.exit()
+                for _ in range(20):
+                    await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(end(), LONGEST))
