@@ -1,4 +1,4 @@
-"""What disappears by itself after a few seconds stays, so that a test on a busy machine sees it."""
+"""Toasts and other things that disappear by themselves stay, so that a test on a busy machine sees them."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_work_that_the_close_has_begun_is_ended() -> None:
 
 
 def test_iteration_that_times_out_is_ended_after_its_step(caplog: pytest.LogCaptureFixture) -> None:
-    gc.collect()  # what other tests have left is reported before
+    gc.collect()  # reports the garbage of other tests before
     caplog.clear()
     loop, ended = LoopThread(), threading.Event()
 

@@ -50,8 +50,8 @@ class Screen:
     async def select_newest(self, content: str) -> None:
         """Move from the field to the newest message.
 
-        A key goes to the widget that has the focus when it is handled. `press` does not wait for that: it ends when
-        the process seems to be idle, as it does while others use the processor.
+        A key goes to the widget that has the focus when it is handled. `press` does not wait for that: it ends
+        when the process seems to be idle, as it does while others use the processor.
         """
         await self.press("shift+tab")
         await self.until(lambda: self.messages.has_focus)
@@ -379,7 +379,7 @@ def test_list_that_is_shown_while_the_screen_ends_is_no_error(turns: int) -> Non
             await chat.conversations.load()
             app = ChatApp(chat)
             async with app.run_test():  # its end raises the errors of the screen
-                await chat.conversations.changes.until(lambda rows: bool(rows))
+                await chat.conversations.changes.until(bool)
                 server.page = {"conversations": [entry(3)]}
                 await chat.conversations.load()
                 for _ in range(turns):
