@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.importing import import_modules, share_of
 from tests.support.scheduling import Scheduling, turn_of
@@ -16,6 +17,8 @@ from tests.support.scheduling import Scheduling, turn_of
 if TYPE_CHECKING:
     from tests.support.ministack import MiniStackStage
 
+settings.register_profile("patient", settings(), deadline=None)  # a busy machine is not a failure
+settings.load_profile("patient")
 gc.disable()  # until the tests are collected: nothing of all that is imported for them is garbage
 
 

@@ -11,6 +11,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.filling import fill
 from tests.browser.hearing import HEAR, spoken, wait_for_spoken
 from tests.browser.hook import REASON, REFUSED
+from tests.browser.lasting import LASTING
 from tests.browser.selection import whole_only
 from tests.browser.sockets import Relay
 from tests.browser.watching import Watch
@@ -142,7 +143,8 @@ def test_new_messages_are_spoken_once_also_in_dialogs_and_history_is_not(
     log = alice.create_conversation("Log", [bob])
     fill(log, [f"line {number}" for number in range(60)], alice)
     bob.put(f"/conversations/{log}/read", {"sequence_id": alice.get_head(log)}).expect(200)
-    page = open_page("bob-h5", f"/c/{log}", script=HEAR, permissions=["clipboard-read", "clipboard-write"])
+    permissions = ["clipboard-read", "clipboard-write"]
+    page = open_page("bob-h5", f"/c/{log}", script=f"{HEAR};{LASTING}", permissions=permissions)
     messages, dialog = page.get_by_role("article"), page.get_by_role("dialog")
     expect(messages.last).to_contain_text("line 59")
     page.locator(".message-viewport").evaluate("element => element.scrollTo(0, 0)")

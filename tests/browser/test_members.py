@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.acting import open_menu
 from tests.browser.conftest import OpenPage
+from tests.browser.lasting import LASTING
 from tests.browser.selection import whole_only
 from tests.browser.watching import Watch
 from tests.support.client import TestClient
@@ -151,7 +152,7 @@ def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(
     alice_client, bob_client = people("alice-p3"), people("bob-p3")
     circle = alice_client.create_conversation("Circle", [bob_client])
     bob_client.leave(circle)
-    bob = open_page("bob-p3")
+    bob = open_page("bob-p3", script=LASTING)
     expect(bob.get_by_text("No conversations yet")).to_be_visible()
     alice_client.add_participant(circle, bob_client)
     invitation = bob.get_by_role("region", name="Invitations")

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.acting import message, send
 from tests.browser.conftest import OpenPage
 from tests.browser.hook import CHANGED, REASON, REFUSED, REPLACEMENT
+from tests.browser.lasting import LASTING
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
 from tests.support.client import TestClient
@@ -134,7 +135,8 @@ def test_markdown_mentions_copy_and_groups_of_authors(people: People, open_page:
     alice, bob = people("alice-m6"), people("bob-m6")
     notes = alice.create_conversation("Notes", [bob])
     other = alice.create_conversation("Other", [bob])
-    page = open_page("alice-m6", f"/c/{other}", permissions=["clipboard-read", "clipboard-write"])
+    permissions = ["clipboard-read", "clipboard-write"]
+    page = open_page("alice-m6", f"/c/{other}", script=LASTING, permissions=permissions)
     row = page.get_by_role("button", name=re.compile("^Notes"))
     expect(row).to_be_visible()
     bob.post_message(notes, "@Alice look", mentions=["alice-m6"])

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.acting import field, message, new_tab, open_action, open_menu
 from tests.browser.conftest import OpenPage
+from tests.browser.lasting import LASTING
 from tests.browser.selection import whole_only
 from tests.browser.watching import Watch
 from tests.browser.web_chat import WebChat
@@ -149,7 +150,7 @@ def test_withdrawn_invitation_cannot_be_accepted(people: People, open_page: Open
     bob_client.leave(circle)
     owner.add_participant(circle, bob_client)
     watch.expect("Failed to load")
-    alice, bob = open_page("alice-o5", f"/c/{circle}"), open_page("bob-o5")
+    alice, bob = open_page("alice-o5", f"/c/{circle}"), open_page("bob-o5", script=LASTING)
     invitation = bob.get_by_role("region", name="Invitations")
     expect(invitation).to_contain_text("Circle")
     alice.get_by_role("button", name="Members", exact=True).click()

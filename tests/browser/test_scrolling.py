@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.filling import fill
+from tests.browser.lasting import LASTING
 from tests.support.client import TestClient
 
 People = Callable[[str], TestClient]
@@ -102,7 +103,7 @@ def test_quote_leads_to_the_original_far_above(people: People, open_page: OpenPa
     fill(log, [f"line {number}" for number in range(150)], alice, bob)
     bob.post_message(log, "an answer", reply_to=first)
     alice.put(f"/conversations/{log}/read", {"sequence_id": alice.get_head(log)}).expect(200)
-    page = open_page("alice-s4", f"/c/{log}")
+    page = open_page("alice-s4", f"/c/{log}", script=LASTING)
     expect(page.get_by_role("article").last).to_contain_text("an answer")
     page.get_by_title("Jump to the original message").click()
     original = page.get_by_role("article").filter(has_text="the original").first

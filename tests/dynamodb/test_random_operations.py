@@ -69,7 +69,6 @@ def comparable(value: Any) -> Any:
 
 @settings(
     max_examples=SEQUENCES,
-    deadline=None,
     database=None,
     derandomize=SEQUENCES <= 60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],

@@ -40,7 +40,6 @@ def chained(target: str, steps: int) -> settings:
 def _settings(examples: int, **more: Any) -> settings:
     return settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
         # No shrinking: the server is stateful, so the next attempt would find another state.

@@ -133,7 +133,7 @@ def written(
     logging.getLogger().removeHandler(handler)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS)
 def test_lines_never_have_what_a_client_sent(chat: Any, written: io.StringIO, secret: str) -> None:
     written.seek(0)

@@ -77,7 +77,6 @@ def drawn_programs_obey_the_laws(world: HistoryServer, drawing: int, directory: 
         max_examples=min(EXAMPLES - drawing * EXAMPLES_OF_A_DRAWING, EXAMPLES_OF_A_DRAWING),
         phases=[Phase.generate, Phase.shrink] if SHRINK else [Phase.generate],
         suppress_health_check=list(HealthCheck),
-        deadline=None,
         database=None,
         print_blob=False,
     )

@@ -48,7 +48,7 @@ def is_accepted(name: str, value: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=15, deadline=None, database=None, derandomize=True)
+@settings(max_examples=15, database=None, derandomize=True)
 @given(data=st.data())
 def test_schema_allows_what_the_model_accepts(name: str, data: st.DataObject) -> None:
     value = data.draw(any_values(name))

@@ -442,7 +442,8 @@ test("message is not saved before a longer one that the storage has refused, but
   assert.deepEqual(contents, texts);
 });
 
-test("many sends on a full storage cost one attempt until it is tried again", async () => {
+test("many sends on a full storage cost one attempt until it is tried again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] }); // it is tried again after a second, too
   const storage = new MemoryStorage();
   let attempts = 0;
   storage.save = (key) => {
@@ -761,7 +762,8 @@ test("send into a conversation that has ended is over when it is opened again", 
   await chat.close();
 });
 
-test("network is looked for in a hidden tab, too, as soon as the device is online", async () => {
+test("network is looked for in a hidden tab, too, as soon as the device is online", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] }); // no backoff ends by itself
   const handlers = new Map<string, (event: Json) => void>();
   const addEventListener = (name: string, handler: (event: Json) => void, { signal }: { signal: AbortSignal }) => {
     handlers.set(name, handler);

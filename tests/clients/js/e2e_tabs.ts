@@ -9,7 +9,7 @@ interface Tab extends Window {
 }
 
 const { token, wsUrl, conversation } = Object.fromEntries(new URLSearchParams(location.search)) as Record<string, string>;
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** Wait until a condition holds for a room. */
 async function until(room: Room, condition: () => boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /** Handshakes that the server refuses: why, and when the next one follows. */
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { Chat, type Credential, type Json } from "../../../clients/js/src/index.ts";
@@ -20,6 +20,7 @@ class RefusedSocket {
   close(): void {}
 }
 
+mock.timers.enable({ apis: ["setTimeout"] }); // no backoff ends by itself, also not that of an earlier test's chat
 const chats: Chat[] = [];
 after(() => Promise.all(chats.map((chat) => chat.close())));
 

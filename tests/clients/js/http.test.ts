@@ -1,7 +1,7 @@
 /** Requests by HTTP: responses that are no answers. */
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { Chat, type Json } from "../../../clients/js/src/index.ts";
@@ -37,6 +37,7 @@ class GreetingSocket {
   }
 }
 
+mock.timers.enable({ apis: ["setTimeout"] }); // no backoff ends by itself, also not that of an earlier test's chat
 const chats: Chat[] = [];
 after(() => Promise.all(chats.map((chat) => chat.close())));
 

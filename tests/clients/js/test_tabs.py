@@ -20,7 +20,7 @@ from tests.clients.js.node_tests import bundle
 from tests.support.client import HttpClient, TestClient
 from tests.support.server import PATIENT_SETTINGS, start_server
 
-TIMEOUT = 90.0
+TIMEOUT = 240.0
 PAGE = b'<!doctype html><meta charset="utf-8"><body><script type="module" src="/page.js"></script>'
 
 

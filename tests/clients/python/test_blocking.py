@@ -94,13 +94,13 @@ def test_calls_are_refused_from_the_beginning_of_the_close_on() -> None:
 
 
 def test_chat_that_several_threads_close_is_closed_when_each_returns() -> None:
-    closed, before = chat(), threads()
-    begun, left = threading.Barrier(CALLERS), list[threading.Thread]()
+    before, closed = threads(), chat()
+    own, begun, left = threads() - before, threading.Barrier(CALLERS), list[threading.Thread]()
 
     def close() -> None:
         begun.wait()
         closed.close()
-        left.extend(before & threads())
+        left.extend(own & threads())
 
     join(*(start(close) for _ in range(CALLERS)))
     assert left == []
@@ -125,6 +125,8 @@ def test_work_that_the_close_has_begun_is_ended() -> None:
 
 
 def test_iteration_that_times_out_is_ended_after_its_step(caplog: pytest.LogCaptureFixture) -> None:
+    gc.collect()  # reports the garbage of other tests before
+    caplog.clear()
     loop, ended = LoopThread(), threading.Event()
 
     async def values() -> AsyncIterator[int]:

@@ -133,6 +133,46 @@ def test_page_that_was_read_before_a_change_of_membership_is_read_again() -> Non
     talk(steps)
 
 
+def test_conversation_that_is_added_while_the_list_is_loaded_stays() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        count = server.requests
+        server.answering.clear()
+        conversations.refresh_soon()
+        await until(lambda: server.requests == count + 1)
+        added = {"conversation_id": "conv_b", "history_id": HISTORY, "conversation": entry(2, "conv_b")}
+        server.socket.push({"type": "conversation_added", **added})
+        await conversations.changes.until(lambda rows: len(rows) == 2)
+        counts: list[int] = []
+        conversations.changes.on(lambda rows: counts.append(len(rows)))
+        server.page = {"conversations": [entry(3), entry(3, "conv_b")]}
+        server.answering.set()
+        await until(lambda: conversations.is_fresh)
+        assert server.requests == count + 2
+        assert set(counts) == {2}
+
+    talk(steps)
+
+
+def test_message_that_overtakes_the_list_is_in_the_total() -> None:
+    async def steps(server: Server, conversations: ConversationList) -> None:
+        server.page = {"conversations": [entry(2), entry(4, "conv_b")], "total_unread": 9}
+        await conversations.load()
+        count = server.requests
+        server.answering.clear()
+        conversations.refresh_soon()
+        await until(lambda: server.requests == count + 1)
+        server.socket.push(activity(3))
+        await conversations.changes.until(lambda rows: {row.unread_count for row in rows} == {3, 4})
+        server.answering.set()
+        await until(lambda: conversations.is_fresh)
+        assert (server.requests, conversations.total_unread) == (count + 1, 10)
+        server.page = {"conversations": [entry(3), entry(4, "conv_b")], "total_unread": 10}
+        await conversations.load()
+        assert conversations.total_unread == 10
+
+    talk(steps)
+
+
 def test_changes_of_membership_that_overtake_each_other_are_read_again() -> None:
     async def steps(server: Server, conversations: ConversationList) -> None:
         server.page = {"conversations": []}

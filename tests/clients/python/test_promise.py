@@ -112,7 +112,7 @@ def run(steps: list[Step], seed: int, resume: bool) -> None:
     world.settle()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ANY_STEPS, st.integers(0, 3), st.booleans())
 def test_view_is_the_log_and_sends_are_in_it_once_under_random_faults(
     steps: list[Step], seed: int, resume: bool

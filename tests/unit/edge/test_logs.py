@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.kernel.errors import Unavailable
@@ -95,7 +95,6 @@ def test_only_the_first_invocation_has_cold_start(written: Written) -> None:
     assert not {"cold_start", "request_id"} & set(line)
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(SECRETS)
 def test_lines_never_have_content_from_clients(secret: str) -> None:
     written = Written()

@@ -16,12 +16,10 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from hypothesis import settings
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 SECRET = "a-development-secret-of-32-bytes-or-more"
 NOW = 1_800_000_000
-PATIENT = settings(deadline=None)  # a slow machine is not a failure
 Claims = Mapping[str, Any]
 
 

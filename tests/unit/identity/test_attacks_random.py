@@ -11,12 +11,11 @@ from chalicelib.identity.errors import InvalidToken
 from chalicelib.identity.tokens import TokenVerifier
 from tests.unit.identity.attacks import HEADER, refusal, rsa_signed, verifier
 
-from .minting import PATIENT, SECRET, Keys, b64, claims, es256, forge, hs256, rs256
+from .minting import SECRET, Keys, b64, claims, es256, forge, hs256, rs256
 
 __all__ = ["verifier"]
 
 
-@PATIENT
 @given(
     text=st.one_of(
         st.text(), st.text(alphabet="aA9-_=. \n\x00é"), st.binary().map(lambda raw: raw.decode("latin-1"))
@@ -34,7 +33,6 @@ def good_tokens(verifier: TokenVerifier, keys: Keys) -> list[str]:
     return tokens
 
 
-@PATIENT
 @given(data=st.data())
 def test_any_change_to_a_good_token_makes_it_invalid(
     verifier: TokenVerifier, good_tokens: list[str], data: st.DataObject
@@ -51,7 +49,6 @@ def test_any_change_to_a_good_token_makes_it_invalid(
             verifier.verify(changed)
 
 
-@PATIENT
 @given(parts=st.permutations([0, 1, 2, 3, 4, 5, 6, 7, 8]))
 def test_parts_of_different_good_tokens_do_not_make_another(
     verifier: TokenVerifier, good_tokens: list[str], parts: list[int]
@@ -65,7 +62,6 @@ def test_parts_of_different_good_tokens_do_not_make_another(
             verifier.verify(mixed)
 
 
-@PATIENT
 @given(header=st.binary(max_size=80), payload=st.binary(max_size=80))
 def test_random_payload_with_valid_signature_is_refused_without_other_errors(
     verifier: TokenVerifier, header: bytes, payload: bytes
@@ -86,7 +82,6 @@ HEADER_NAMES = st.sampled_from(["alg", "kid", "typ", "cty", "jwk", "jku", "zip",
 ALGORITHMS = st.sampled_from(["HS256", "RS256", "ES256", "none"])
 
 
-@PATIENT
 @given(header=st.dictionaries(HEADER_NAMES, JSON | ALGORITHMS | st.just("rsa-1")))
 def test_any_header_is_refused_or_plain_hs256(verifier: TokenVerifier, header: dict[str, object]) -> None:
     try:

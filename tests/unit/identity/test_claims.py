@@ -13,7 +13,7 @@ from chalicelib.identity.errors import InvalidToken
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 
-from .minting import NOW, PATIENT, SECRET, claims
+from .minting import NOW, SECRET, claims
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -260,7 +260,6 @@ def test_missing_name_is_none() -> None:
 # All of it
 
 
-@PATIENT
 @given(st.dictionaries(CLAIM_NAMES, JSON), st.booleans())
 def test_random_claims_give_a_valid_identity_or_are_refused(found: dict[str, object], based: bool) -> None:
     try:

@@ -12,8 +12,6 @@ from chalicelib.identity.credentials import Credentials, bearer_token, read_cred
 from chalicelib.identity.errors import InvalidCredentials
 from chalicelib.identity.tickets import new_ticket
 
-from .minting import PATIENT
-
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 OTHER = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJiIn0.c2lnbmF0dXJl"
 TICKET = "t" * 43
@@ -197,7 +195,6 @@ VALUES = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=6).map("".joi
 QUERIES = st.dictionaries(st.sampled_from(["ticket", "token"]), st.one_of(VALUES, st.just(TICKET)))
 
 
-@PATIENT
 @given(st.dictionaries(HEADER_NAMES, VALUES), QUERIES)
 def test_random_request_gives_at_most_one_credential_or_is_refused(
     headers: dict[str, str], query: dict[str, str]

@@ -13,7 +13,7 @@ from jwt.algorithms import OKPAlgorithm
 
 from chalicelib.identity.jwk_set import parse_key_set
 
-from .minting import PATIENT, Keys, b64, ec_jwk, jwk_set, private_rsa_jwk, rsa_jwk
+from .minting import Keys, b64, ec_jwk, jwk_set, private_rsa_jwk, rsa_jwk
 
 
 def found(jwk: object, algorithm: str = "RS256", kid: str | None = "k") -> bool:
@@ -181,7 +181,6 @@ VALUES = st.one_of(
 MEMBERS = st.sampled_from(["kty", "n", "e", "crv", "x", "y", "kid", "use", "alg", "key_ops"])
 
 
-@PATIENT
 @given(jwks=st.lists(st.dictionaries(MEMBERS, VALUES), max_size=4), based=st.booleans())
 def test_random_members_of_keys_are_accepted_or_ignored(
     keys: Keys, jwks: list[dict[str, Any]], based: bool

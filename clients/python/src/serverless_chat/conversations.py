@@ -202,7 +202,8 @@ class ConversationList:
             page = await self._load_page(cursor)
             listed |= {conversation["conversation_id"] for conversation in page["conversations"]}
             cursor, count = page.get("next_cursor"), count + 1
-        self._rows.keep(listed)
+        if not self._is_stale:  # else a row that was added meanwhile would leave until the list is loaded again
+            self._rows.keep(listed)
         self._cursor, self.is_loaded = cursor, True
         for row in self._rows.sorted():
             if (room := self._chat.opened(row.conversation_id)) is not None:

@@ -131,7 +131,8 @@ def test_wait_that_takes_too_long_raises(server: LiveServer) -> None:
 def test_iteration_ends_after_a_timeout_without_events(server: LiveServer) -> None:
     with chat(server, "alice") as alice:
         room = alice.open(server.create(), timeout=30)
-        assert [event["type"] for event in room.events(timeout=0.05)] == ["conversation_created"]
+        # The thread of the loop must yield the known event within the timeout, also on a busy machine.
+        assert [event["type"] for event in room.events(timeout=2)] == ["conversation_created"]
 
 
 def test_closed_chat_ends_iterations_and_refuses_calls(server: LiveServer) -> None:

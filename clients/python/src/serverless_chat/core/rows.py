@@ -68,9 +68,9 @@ class Rows:
                 return
             self._history_id = history_id
             self._entries.clear()
-        for conversation in page["conversations"]:
-            self._merge(conversation)
-        self.total_unread = page.get("total_unread", self.total_unread)
+        newer = sum(self._merge(conversation) for conversation in page["conversations"])
+        if "total_unread" in page:
+            self.total_unread = page["total_unread"] + newer
 
     def keep(self, conversations: set[str]) -> None:
         """Forget all other rows: they are on no page any more."""
@@ -128,14 +128,16 @@ class Rows:
         row = replace(row, title=title, last_message=last_message or row.last_message)
         self._change(entry, replace(row, head=head, message_count=count, read_up_to=read_up_to))
 
-    def _merge(self, conversation: JsonObject) -> None:
+    def _merge(self, conversation: JsonObject) -> int:
+        """Return how many more messages are unread than there: frames have overtaken it."""
         row = row_of(conversation)
+        counted = _counted(row)
         entry = self._entries.get(row.conversation_id)
         if entry is None:
             counts = (row.message_count, row.unread_count, row.head)
             self._entries[row.conversation_id] = _Entry(row, *counts, row.head, row.head, row.head)
-            self.total_unread += 0 if row.archived else row.unread_count
-            return
+            self.total_unread += counted
+            return 0
         shown = entry.row
         read_up_to = self._count(entry, row.head, row.read_up_to, row.message_count, row.unread_count)
         if row.head < entry.title_head:
@@ -146,6 +148,7 @@ class Rows:
         entry.whole = max(row.head, entry.whole)
         head, count = max(row.head, shown.head), max(row.message_count, shown.message_count)
         self._change(entry, replace(row, head=head, message_count=count, read_up_to=read_up_to))
+        return _counted(entry.row) - counted
 
     def _show_activity(self, frame: JsonObject) -> float | None:
         entry = self._entries.get(frame["conversation_id"])

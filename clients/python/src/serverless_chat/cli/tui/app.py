@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
+from textual.widget import MountError
 from textual.widgets import Footer, Label, ListView, TextArea
 
 from ...chat import Chat
@@ -70,11 +71,11 @@ class ChatApp(App[None]):
         self._show_state()
 
     async def _until_closed(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a worker. While the interface is being closed, its widgets no longer exist."""
+        """Run a worker. Once the interface ends, its widgets no longer exist, and none can be added."""
         try:
             await work
-        except NoMatches:
-            if self.is_running:
+        except (MountError, NoMatches, ScreenStackError):
+            if self.is_running and self.return_code is None:
                 raise
 
     # ---- the list ----

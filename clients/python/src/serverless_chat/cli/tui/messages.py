@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message as Notice
+from textual.widget import MountError
 from textual.widgets import ListItem, ListView, Static
 
 from ...core.message import Message
@@ -70,7 +71,11 @@ class MessageList(ListView):
 
     async def _show_next(self, messages: Sequence[Message]) -> None:
         async with self._changing:
-            await self._show(messages)
+            try:
+                await self._show(messages)
+            except MountError:
+                if self.is_attached:  # else the interface ends
+                    raise
 
     async def _show(self, messages: Sequence[Message]) -> None:
         by_number = {message.sequence_id: message for message in messages if message.sequence_id is not None}
