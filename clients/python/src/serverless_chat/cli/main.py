@@ -102,7 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _status(arguments: Sequence[str] | None) -> int:
     root, found = parser()
-    options = root.parse_args(arguments)
+    try:
+        options = root.parse_args(arguments)
+    except OSError:  # stderr cannot have the error, which argparse ignores in newer versions of Python only
+        return USAGE
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8
