@@ -183,19 +183,28 @@ def test_token_command_that_hangs_is_ended() -> None:
         asyncio.run(printed_token("sleep 600", timeout=0.01))
 
 
-def test_token_command_is_ended_though_another_process_holds_its_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", range(2, 12))
+def test_token_command_is_ended_though_another_process_holds_its_output(tmp_path: Path, steps: int) -> None:
+    """Also while asyncio has begun the command and does not read its output yet."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     async def cancel() -> int:
         fetching = asyncio.ensure_future(printed_token(f"sh -c 'sleep 600 & echo $! > {pipe}; wait'"))
-        begun = await asyncio.to_thread(pipe.read_text, "utf-8")
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        # The loop does nothing until the other process is there.
+        assert select.select([reader], [], [], TIMEOUT)[0]
+        begun = os.read(reader, 100)
         fetching.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await fetching
+        done, _ = await asyncio.wait({fetching}, timeout=TIMEOUT)
+        assert done
+        assert fetching.cancelled()
         return int(begun)
 
-    os.kill(asyncio.run(asyncio.wait_for(cancel(), TIMEOUT)), signal.SIGKILL)
+    os.kill(asyncio.run(cancel()), signal.SIGKILL)
+    os.close(reader)
 
 
 def test_token_command_prints_a_token_or_fails() -> None:

@@ -38,6 +38,24 @@ async def _end(transport: asyncio.SubprocessTransport, output: _Output) -> None:
     transport.close()
 
 
+async def _begin(arguments: list[str]) -> tuple[asyncio.SubprocessTransport, _Output]:
+    """Begin a process.
+
+    asyncio itself, cancelled meanwhile, waits for all that hold its output, and leaves its own end open.
+    """
+    null, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+    loop = asyncio.get_running_loop()
+    beginning = asyncio.ensure_future(
+        loop.subprocess_exec(_Output, *arguments, stdin=null, stdout=pipe, stderr=None)
+    )
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        with suppress(OSError):  # there is no such command
+            await _end(*await beginning)
+        raise
+
+
 async def printed_token(command: str, timeout: float = TIMEOUT) -> str:
     """Return what the command prints. One whose token is not awaited any more is ended. Raises CommandError."""
     try:
@@ -46,9 +64,7 @@ async def printed_token(command: str, timeout: float = TIMEOUT) -> str:
         raise CommandError(f"The token command: {error}.", USAGE) from None
     if not arguments:
         raise CommandError("The token command is empty.", USAGE)
-    null, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
-    loop = asyncio.get_running_loop()
-    transport, output = await loop.subprocess_exec(_Output, *arguments, stdin=null, stdout=pipe, stderr=None)
+    transport, output = await _begin(arguments)
     try:
         done, _ = await asyncio.wait({output.ended}, timeout=timeout)
         status = transport.get_returncode()
