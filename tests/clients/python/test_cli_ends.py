@@ -6,7 +6,6 @@ Each warning is an error in the processes here, and nothing may be printed that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import pty
@@ -23,6 +22,7 @@ import pytest
 from serverless_chat.cli.errors import CommandError
 from serverless_chat.cli.token_command import printed_token
 
+from tests.clients.python.terminal import read_to_end, read_until
 from tests.local.instance import ROOT, TIMEOUT, receive_interrupts
 
 PYTHON = os.environ.get("CHAT_CLIENT_PYTHON", sys.executable)
@@ -233,20 +233,10 @@ def test_prompt_for_a_token_can_be_left(typed: signal.Signals | bytes, status: s
         os.write(screen, typed)
     else:
         process.send_signal(typed)
+    shown += read_to_end(screen)
     assert process.wait(TIMEOUT) in status
-    with contextlib.suppress(OSError):  # the other end is closed
-        while more := os.read(screen, 65_536):
-            shown += more
     os.close(screen)
     assert b"Traceback" not in shown
-
-
-def read_until(descriptor: int, wanted: bytes) -> bytes:
-    shown = b""
-    while wanted not in shown and select.select([descriptor], [], [], TIMEOUT)[0]:
-        shown += os.read(descriptor, 65_536)
-    assert wanted in shown
-    return shown
 
 
 BLOCKING = """

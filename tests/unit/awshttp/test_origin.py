@@ -109,7 +109,7 @@ class SlowDns:
 def test_name_that_was_not_resolved_in_time_is_not_waited_for_by_each_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The loop of a fan-out would stand still as often, and each query leaves a thread for long."""
+    """Each query would stop the loop of a fan-out for its whole time, and leave a thread for longer."""
     dns, clock = SlowDns(monkeypatch), FakeClock()
     resolver = Resolver(Origin("http://slow.example"), clock, failure_ttl=0.01)
     try:

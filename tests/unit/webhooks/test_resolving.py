@@ -14,6 +14,6 @@ def test_name_that_cannot_be_encoded_is_an_error_of_the_network() -> None:
 
 
 def test_process_that_can_start_no_thread_resolves_no_name() -> None:
-    """An attempt at a webhook fails then, and is repeated; the job that makes it goes on."""
+    """The attempt at a webhook fails then, and is repeated; its job continues."""
     with without_new_threads(), pytest.raises(OSError, match="no thread"):
         resolve("a.example", 443, 10)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
 import re
-import select
 import shutil
 import signal
 import stat
@@ -22,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.clients.python.live.server import LiveServer, token
+from tests.clients.python.terminal import read_to_end, read_until
 from tests.local.instance import ROOT, TIMEOUT, call, receive_interrupts
 
 PYTHON = os.environ.get("CHAT_CLIENT_PYTHON", sys.executable)
@@ -330,34 +329,17 @@ def test_screen_draws_on_a_terminal_and_leaves_it_as_it_was(
     )
     cli.processes.append(process)
     os.close(terminal)
-    drawn = _read_until(screen, b"On a terminal")
+    drawn = read_until(screen, b"On a terminal")
     if isinstance(end, bytes):
         os.write(screen, end)
     else:
         process.send_signal(end)
-    drawn += _read_until(screen, b"\x1b[?1049l")  # the former content is back
-    rest = _read_all(screen)  # an error is printed here, and a terminal that no one reads would block the command
+    drawn += read_until(screen, b"\x1b[?1049l")  # the former content is back
+    rest = read_to_end(screen)  # an error is printed here
     assert b"Error" not in rest, rest
     assert b"Traceback" not in drawn
     assert process.wait(TIMEOUT) in statuses, drawn
     os.close(screen)
-
-
-def _read_until(descriptor: int, wanted: bytes) -> bytes:
-    drawn = b""
-    with contextlib.suppress(OSError):  # the other end is closed
-        while wanted not in drawn and select.select([descriptor], [], [], TIMEOUT)[0]:
-            drawn += os.read(descriptor, 65_536)
-    assert wanted in drawn, drawn
-    return drawn
-
-
-def _read_all(descriptor: int) -> bytes:
-    drawn = b""
-    with contextlib.suppress(OSError):  # the other end is closed
-        while select.select([descriptor], [], [], TIMEOUT)[0] and (part := os.read(descriptor, 65_536)):
-            drawn += part
-    return drawn
 
 
 def test_screen_without_its_extra_is_an_error_for_people(cli: Cli, tmp_path: Path) -> None:
